@@ -1,0 +1,213 @@
+//! Schemas: the fields of a stream or a table, with their marks.
+//!
+//! Plain data that the whole program shares: the source makes schemas, plugins see them, the plan resolves them column by
+//! column, the sink writes them.
+//! The contract has its own wire form of all this (`wasm::convert`), and so has the pipeline file (`spec`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
+
+use arrow_schema::{DataType, TimeUnit};
+
+/// What is known of a field or a schema beyond its type, by the names of `guest-sdk/wit/ATTRIBUTES.md`.
+pub type Attributes = BTreeMap<String, String>;
+
+/// The sensitivity markings of a column. Empty: nothing is known to be sensitive about it.
+pub type Marks = BTreeSet<Mark>;
+
+/// Names of attributes that the host sets and reads itself.
+pub mod attribute {
+    /// HubSpot's internal name of the property a column holds.
+    pub const PROPERTY: &str = "property";
+    /// The label text, as people see it in HubSpot.
+    pub const LABEL: &str = "label";
+    /// HubSpot's type of the property.
+    pub const HUBSPOT_TYPE: &str = "hubspot.type";
+    /// HubSpot's field type of the property.
+    pub const HUBSPOT_FIELD_TYPE: &str = "hubspot.field-type";
+    /// `true` for a column that is part of the table's key.
+    pub const KEY: &str = "key";
+    /// What the id in a column points to.
+    pub const REFERENCES: &str = "references";
+    /// The text between the values of a column that holds several.
+    pub const SEPARATOR: &str = "separator";
+    /// `true` for a column whose values are object type ids.
+    pub const OBJECT_TYPE: &str = "object-type";
+    /// Of a schema: the kind of stream.
+    pub const KIND: &str = "kind";
+    /// Of a schema: the object type id of the stream's records.
+    pub const OBJECT_TYPE_ID: &str = "object-type-id";
+    /// Of a schema: the fully qualified name of a custom object type.
+    pub const FULLY_QUALIFIED_NAME: &str = "fully-qualified-name";
+}
+
+/// The fields of a stream or a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    /// The stream's name, or the table's after the transforms.
+    pub name: String,
+    /// The columns, in order. Names are unique ignoring case.
+    pub fields: Vec<Field>,
+    /// What is known of the stream itself.
+    pub attributes: Attributes,
+}
+
+impl Schema {
+    /// The index of the field of that exact name.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The column's name.
+    pub name: String,
+    /// The type of its values.
+    pub column_type: ColumnType,
+    /// Whether a value may be absent.
+    pub nullable: bool,
+    /// Its sensitivity markings.
+    pub marks: Marks,
+    /// What else is known of it.
+    pub attributes: Attributes,
+}
+
+impl Field {
+    /// A nullable field without marks or attributes.
+    pub fn new(name: impl Into<String>, column_type: ColumnType) -> Self {
+        Self {
+            name: name.into(),
+            column_type,
+            nullable: true,
+            marks: Marks::new(),
+            attributes: Attributes::new(),
+        }
+    }
+
+    /// The same field, never null.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.nullable = false;
+        self
+    }
+
+    /// The same field with one more attribute.
+    #[must_use]
+    pub fn with(mut self, attribute: &str, value: impl Into<String>) -> Self {
+        self.attributes.insert(attribute.to_owned(), value.into());
+        self
+    }
+
+    /// Whether the column is part of its table's key.
+    pub fn is_key(&self) -> bool {
+        self.attributes.get(attribute::KEY).is_some_and(|value| value == "true")
+    }
+}
+
+/// The types a column can have. Each is one format string of the contract, one Arrow type and one Parquet type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ColumnType {
+    /// True or false. Format `b`.
+    Boolean,
+    /// 64-bit signed integer. Format `l`.
+    Integer,
+    /// 64-bit float. Format `g`.
+    Float,
+    /// UTF-8 text. Format `u`.
+    Text,
+    /// Days since 1970-01-01. Format `tdD`.
+    Date,
+    /// Microseconds since 1970-01-01T00:00:00Z. Format `tsu:UTC`.
+    Timestamp,
+}
+
+impl ColumnType {
+    /// All types, in the order in which they are listed to people.
+    pub const ALL: [Self; 6] =
+        [Self::Boolean, Self::Integer, Self::Float, Self::Text, Self::Date, Self::Timestamp];
+
+    /// The format string of the Arrow C data interface.
+    pub fn format(self) -> &'static str {
+        match self {
+            Self::Boolean => "b",
+            Self::Integer => "l",
+            Self::Float => "g",
+            Self::Text => "u",
+            Self::Date => "tdD",
+            Self::Timestamp => "tsu:UTC",
+        }
+    }
+
+    /// The type of that format string, if it is one the contract uses.
+    pub fn from_format(format: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|candidate| candidate.format() == format)
+    }
+
+    /// The type's name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Float => "float",
+            Self::Text => "text",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+        }
+    }
+
+    /// The Arrow type that holds its values.
+    pub fn arrow(self) -> DataType {
+        match self {
+            Self::Boolean => DataType::Boolean,
+            Self::Integer => DataType::Int64,
+            Self::Float => DataType::Float64,
+            Self::Text => DataType::Utf8,
+            Self::Date => DataType::Date32,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+}
+
+/// A sensitivity marking: `sensitive`, `phi`, `secret`, … One to 64 of `[a-z0-9_]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark(String);
+
+impl Mark {
+    /// HubSpot's lower level of sensitive data.
+    pub const SENSITIVE: &str = "sensitive";
+    /// HubSpot's higher level of sensitive data.
+    pub const HIGHLY_SENSITIVE: &str = "highly_sensitive";
+
+    const LONGEST: usize = 64;
+
+    /// The mark as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text that cannot be a mark.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no mark: a mark is 1 to 64 of the characters `a-z`, `0-9` and `_`")]
+pub struct NotAMark(String);
+
+impl FromStr for Mark {
+    type Err = NotAMark;
+
+    fn from_str(text: &str) -> Result<Self, NotAMark> {
+        let fits = (1..=Self::LONGEST).contains(&text.len());
+        let legal = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if fits && legal { Ok(Self(text.to_owned())) } else { Err(NotAMark(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
