@@ -1,5 +1,55 @@
 //! sluice moves HubSpot data to S3 and lets its owner decide, in code, what may pass.
+//!
+//! Data flow, in ten lines:
+//!
+//! 1. [`cli`] reads a pipeline file into a [`spec`]; a mistake is reported with line and column.
+//! 2. The [`source`] discovers its streams and their schemas; every field knows its HubSpot type, label text and marks.
+//! 3. The plugins are loaded once by [`wasm`], and a fresh instance gives its [`outline`] of each stream it applies to.
+//! 4. [`plan`] joins all of it, column by column from source to table; the guard judges it. `sluice plan` stops here.
+//! 5. [`pipeline`] takes the lease ([`state`]) and reads the newest commit.
+//! 6. The source fetches pages through [`http`] under one rate limiter and one retry budget, and emits batches.
+//! 7. Bounded channels carry batches through the [`transform`]s; a full channel slows the source.
+//! 8. The [`sink`] encodes Parquet and uploads to the [`bucket`] with the assumed role's credentials.
+//! 9. One conditional write commits all files together ([`table`]).
+//! 10. The report says what was read, dropped and written; the exit code says who must act.
 
+pub mod cli;
+pub mod pipeline;
+
+pub mod plan;
+pub mod spec;
+
+pub mod source;
+pub mod transform;
+pub mod sink;
+pub mod table;
+pub mod state;
+
+pub mod bucket;
+pub mod http;
+pub mod wasm;
+
+pub mod clock;
+pub mod environment;
 pub mod outline;
+pub mod printable;
+pub mod problem;
+pub mod run_id;
 pub mod schema;
 pub mod secret;
+pub mod standard;
+pub mod stream;
+
+use std::error::Error;
+
+/// An error and its causes, on one line.
+pub fn error_chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,3 +1,7 @@
-//! The `sluice` binary.
+//! The `sluice` binary. All of it is in the library; only this file ends the process.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sluice::cli::main(std::env::args_os())
+}

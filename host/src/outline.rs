@@ -4,9 +4,12 @@
 //! unique, nothing is computed twice. The plan draws its lineage from outlines, and the sandbox enforces them: a group is
 //! handed the columns it reads and no others, so an output can depend on nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use crate::schema::{Field, Schema};
+use crate::{
+    printable::printable,
+    schema::{Field, Schema},
+};
 
 /// What a plugin does to one schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,9 @@ impl Output {
 
 /// The most characters a column's or a table's name may have.
 pub const LONGEST_NAME: usize = 255;
+
+/// Characters of a plugin's text that are shown within a sentence.
+const LONGEST_QUOTE: usize = 80;
 
 /// A rule of the contract that an outline breaks.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,30 +141,39 @@ impl Outline {
     }
 
     fn check_groups(&self, input: &Schema) -> Result<(), OutlineError> {
+        // The group that a column was last seen in, so that outlines of very many groups are checked in one pass.
+        let mut seen_in = vec![None; input.fields.len()];
         for (group, reads) in self.groups.iter().enumerate() {
-            let mut seen = vec![false; input.fields.len()];
             for &index in reads {
-                let Some(slot) = seen.get_mut(index) else {
+                let Some(seen) = seen_in.get_mut(index) else {
                     return Err(no_such_field(format!("group {group}"), index, input));
                 };
-                if std::mem::replace(slot, true) {
+                if seen.replace(group) == Some(group) {
                     return Err(OutlineError::ReadTwice { group, index });
                 }
             }
-            let computes = self.computed_by(group).next().is_some();
-            if !computes && self.selects != Some(group) {
-                return Err(OutlineError::IdleGroup { group });
+        }
+        let mut idle: BTreeSet<usize> = (0..self.groups.len()).collect();
+        for output in &self.outputs {
+            if let Output::Compute { group, .. } = output {
+                idle.remove(group);
             }
         }
-        Ok(())
+        if let Some(selects) = self.selects {
+            idle.remove(&selects);
+        }
+        match idle.first() {
+            Some(&group) => Err(OutlineError::IdleGroup { group }),
+            None => Ok(()),
+        }
     }
 
     fn check_outputs(&self, input: &Schema) -> Result<(), OutlineError> {
-        let mut names = BTreeMap::new();
+        let mut names = BTreeSet::new();
         for output in &self.outputs {
             let name = output.name();
             check_name("a column", name)?;
-            if names.insert(name.to_ascii_lowercase(), ()).is_some() {
+            if !names.insert(name.to_ascii_lowercase()) {
                 return Err(OutlineError::TwoOfOneName { name: name.to_owned() });
             }
             match output {
@@ -186,7 +201,7 @@ impl Outline {
         for code in &self.rejection_codes {
             let legal = code.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
             if !legal || !(1..=64).contains(&code.len()) {
-                return Err(OutlineError::Code { code: printable(code) });
+                return Err(OutlineError::Code { code: printable(code, LONGEST_QUOTE) });
             }
         }
         Ok(())
@@ -214,12 +229,6 @@ fn check_name(what: &'static str, name: &str) -> Result<(), OutlineError> {
     if legal && !name.starts_with('_') && (1..=LONGEST_NAME).contains(&name.len()) {
         Ok(())
     } else {
-        Err(OutlineError::Name { what, name: printable(name) })
+        Err(OutlineError::Name { what, name: printable(name, LONGEST_QUOTE) })
     }
-}
-
-/// A guest's text, fit to stand in an error: escaped and cut.
-fn printable(text: &str) -> String {
-    const LONGEST_SHOWN: usize = 80;
-    text.chars().take(LONGEST_SHOWN).flat_map(char::escape_debug).collect()
 }

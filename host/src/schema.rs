@@ -8,9 +8,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     str::FromStr,
+    sync::Arc,
 };
 
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
 
 /// What is known of a field or a schema beyond its type, by the names of `guest-sdk/wit/ATTRIBUTES.md`.
 pub type Attributes = BTreeMap<String, String>;
@@ -36,6 +37,8 @@ pub mod attribute {
     pub const SEPARATOR: &str = "separator";
     /// `true` for a column whose values are object type ids.
     pub const OBJECT_TYPE: &str = "object-type";
+    /// The property column whose unparsable values a column keeps as text. Never shown to plugins.
+    pub const UNPARSED_OF: &str = "unparsed-of";
     /// Of a schema: the kind of stream.
     pub const KIND: &str = "kind";
     /// Of a schema: the object type id of the stream's records.
@@ -107,6 +110,20 @@ impl Field {
     pub fn is_key(&self) -> bool {
         self.attributes.get(attribute::KEY).is_some_and(|value| value == "true")
     }
+}
+
+/// The name of the column that holds the unparsable values of a property column.
+pub fn unparsed_name(property_column: &str) -> String {
+    format!("property_unparsed_{}", property_column.strip_prefix("property_").unwrap_or(property_column))
+}
+
+/// The Arrow schema of a batch with these columns.
+pub fn arrow_schema(fields: &[Field]) -> SchemaRef {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|field| arrow_schema::Field::new(&field.name, field.column_type.arrow(), field.nullable))
+        .collect();
+    Arc::new(arrow_schema::Schema::new(fields))
 }
 
 /// The types a column can have. Each is one format string of the contract, one Arrow type and one Parquet type.

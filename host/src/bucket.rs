@@ -1,0 +1,274 @@
+//! Buckets: where tables, commits and the lease are kept, on S3 or in a folder.
+//!
+//! The only module that names the object store and the AWS crates.
+//! Everything above it writes tables, commits and leases in terms of five operations on keys: get, put, put if absent,
+//! list and delete, and of [`Upload`] for files too big to hold.
+//! Three kinds of bucket offer them, and one contract suite holds all three to the same behaviour: S3 and its like
+//! (`s3://`), a folder of this machine (`file://`), and memory for tests.
+//!
+//! **What can be relied on.** An object appears whole or not at all, and a list or a get that begins after a put has ended
+//! sees it. Of any number of [`Bucket::put_if_absent`] for one key, exactly one creates it; there is nothing stronger (no
+//! compare and swap), since a folder has nothing stronger.
+//! A write that has ended survives a power cut: in a folder, the content of the file and then its folder entry are flushed
+//! to the disk before the call returns, so that a commit never outlives the files it lists. (A disk that lies about
+//! flushing is beyond us, and so is a network file system without hard links, where put-if-absent fails with an error.)
+//!
+//! **What a lost answer means.** A request that failed without an answer may have taken effect
+//! ([`BucketError::may_have_happened`]). For `put` that is harmless, it is repeated; who calls `put_if_absent` must read
+//! back what is there. The commit log and the lease do.
+//!
+//! **Who we are.** The AWS chain of credentials or fixed keys, and on top of them a role that is assumed and renewed in
+//! mid-run: [`identity`](self::settings::Role). The first credentials are fetched when the bucket is opened, so a role
+//! that cannot be assumed is known before anything else is done.
+//!
+//! This module does not know what it stores; keys come from `table::key` and `state::lease`.
+
+mod cause;
+mod error;
+mod identity;
+mod local;
+pub mod numbered;
+mod s3;
+pub mod settings;
+mod upload;
+
+#[cfg(test)]
+pub(crate) mod failing;
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use object_store::{
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, memory::InMemory, path::Path as ObjectPath,
+};
+use tokio::sync::Semaphore;
+
+pub use self::{
+    cause::Cause,
+    error::BucketError,
+    identity::IdentityError,
+    settings::{Credentials, Role, S3Settings, Settings},
+    upload::{LARGEST_FILE, PART_SIZE, Upload},
+};
+use self::{
+    error::{Operation, Place},
+    upload::PARTS_IN_FLIGHT,
+};
+use crate::clock::Clock;
+
+/// The folder of every bucket in which sluice keeps what is not a table. No table has such a name: theirs never start
+/// with `_`.
+pub const OWN_FOLDER: &str = "_sluice";
+
+/// How often a conditional put that S3 answers with `409 ConditionalRequestConflict` is sent again. The answer means that
+/// another request for the key was under way and says nothing of its outcome; AWS asks to repeat. Each time is a new
+/// coincidence of two requests, so a handful is plenty.
+const CONFLICT_RETRIES: u32 = 5;
+
+/// An open bucket. Cheap to clone; all clones share connections, credentials and the limit on parts in flight.
+#[derive(Clone)]
+pub struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    place: Arc<Place>,
+    folder: Option<local::Folder>,
+    parts: Arc<Semaphore>,
+}
+
+/// What a conditional put did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// The object was absent and is now what was put.
+    Created,
+    /// There is an object of that key already. It may be our own, of a request whose answer was lost.
+    Exists,
+}
+
+/// An object that a list found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its key, without the bucket's prefix.
+    pub key: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl Bucket {
+    /// Opens a bucket. A folder is created if it is absent; an S3 bucket is not, and whether it exists shows at the first
+    /// operation. Credentials are fetched, and the role assumed, before this returns.
+    pub async fn open(settings: &Settings) -> Result<Self, BucketError> {
+        match settings {
+            Settings::S3(settings) => {
+                let (store, place) = s3::open(settings, Clock::system()).await?;
+                Ok(Self::over(Arc::new(store), place, None))
+            }
+            Settings::File { path } => {
+                let (store, folder, place) = local::open(path).await?;
+                Ok(Self::over(Arc::new(store), place, Some(folder)))
+            }
+        }
+    }
+
+    /// An empty bucket in memory, for tests. It lives as long as its clones.
+    pub fn memory() -> Self {
+        Self::over(Arc::new(InMemory::new()), Place::memory(), None)
+    }
+
+    fn over(store: Arc<dyn ObjectStore>, place: Place, folder: Option<local::Folder>) -> Self {
+        Self { store, place: Arc::new(place), folder, parts: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)) }
+    }
+
+    /// The bucket as people write it: `s3://bucket/prefix`, `file:///folder`. Keys follow after a `/`.
+    pub fn describe(&self) -> &str {
+        &self.place.description
+    }
+
+    /// The content of an object; `None` if there is none of that key.
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
+        let path = self.path(key)?;
+        let answer = match self.store.get(&path).await {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if Place::means_absent(&error) => Ok(None),
+            Err(error) => Err(self.place.judge(Operation::Get, key, error)),
+        }
+    }
+
+    /// Writes an object, replacing one of the same key.
+    pub async fn put(&self, key: &str, content: Bytes) -> Result<(), BucketError> {
+        let path = self.path(key)?;
+        match self.store.put(&path, PutPayload::from_bytes(content)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.place.judge(Operation::Put, key, error)),
+        }
+    }
+
+    /// Writes an object if there is none of that key. Of several that try, exactly one is told [`Put::Created`].
+    ///
+    /// An error of which [`BucketError::may_have_happened`] is true leaves open whether the object was created, even
+    /// later than this returns.
+    pub async fn put_if_absent(&self, key: &str, content: Bytes) -> Result<Put, BucketError> {
+        let path = self.path(key)?;
+        for _ in 0..CONFLICT_RETRIES {
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            match self.store.put_opts(&path, PutPayload::from_bytes(content.clone()), options).await {
+                Ok(_) => return Ok(Put::Created),
+                Err(error) if cause::is_conflict(&error) => {}
+                Err(object_store::Error::AlreadyExists { .. }) => return Ok(Put::Exists),
+                Err(error) => return Err(self.place.judge(Operation::Put, key, error)),
+            }
+        }
+        Err(self.place.contested(key, CONFLICT_RETRIES))
+    }
+
+    /// Begins to write a big object, which appears when the upload is finished. Nothing is sent before there is a part's
+    /// worth of content.
+    pub fn upload(&self, key: &str) -> Result<Upload, BucketError> {
+        let path = self.path(key)?;
+        Ok(Upload::new(Arc::clone(&self.store), Arc::clone(&self.place), Arc::clone(&self.parts), key.to_owned(), path))
+    }
+
+    /// All objects under a folder, however deep, in the order of their keys. A request for every thousand of them on S3.
+    pub async fn list(&self, folder: &str) -> Result<Vec<Entry>, BucketError> {
+        let path = self.path(folder)?;
+        self.collect(folder, self.store.list(Some(&path)), usize::MAX).await
+    }
+
+    /// The first so many objects under a folder whose keys sort after `after` (which need not exist), in the order of
+    /// their keys. On S3, one request for every thousand that are asked for; a folder is walked whole.
+    pub async fn list_after(&self, folder: &str, after: &str, at_most: usize) -> Result<Vec<Entry>, BucketError> {
+        let (path, after) = (self.path(folder)?, self.path(after)?);
+        self.collect(folder, self.store.list_with_offset(Some(&path), &after), at_most).await
+    }
+
+    /// The names of the folders at the top of the bucket, in order.
+    pub async fn folders(&self) -> Result<Vec<String>, BucketError> {
+        let prefix = self.path("")?;
+        match self.store.list_with_delimiter(Some(&prefix)).await {
+            Ok(found) => {
+                let names = found.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned));
+                let mut names: Vec<String> = names.collect();
+                names.sort();
+                Ok(names)
+            }
+            Err(error) => Err(self.place.judge(Operation::List, "", error)),
+        }
+    }
+
+    /// Removes an object. That there is none of that key is not an error.
+    pub async fn delete(&self, key: &str) -> Result<(), BucketError> {
+        let path = self.path(key)?;
+        match self.store.delete(&path).await {
+            Ok(()) => Ok(()),
+            Err(error) if Place::means_absent(&error) => Ok(()),
+            Err(error) => Err(self.place.judge(Operation::Delete, key, error)),
+        }
+    }
+
+    /// What uploads that a crash cut short have left under a folder, in a bucket that can tell: files with a number after
+    /// the key (`key#1`), which no list shows. Always empty on S3, whose own rule for incomplete multipart uploads
+    /// removes theirs, where the bucket's owner has set it.
+    pub async fn list_unfinished(&self, folder: &str) -> Result<Vec<Unfinished>, BucketError> {
+        match &self.folder {
+            Some(root) => root.list_unfinished(&self.place, folder).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Removes what an unfinished upload left.
+    pub async fn delete_unfinished(&self, unfinished: &Unfinished) -> Result<(), BucketError> {
+        match &self.folder {
+            Some(root) => root.delete_unfinished(&self.place, unfinished).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The object's path in the store: the bucket's prefix and the key.
+    fn path(&self, key: &str) -> Result<ObjectPath, BucketError> {
+        let full = match (self.place.prefix(), key) {
+            ("", key) => key.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, key) => format!("{prefix}/{key}"),
+        };
+        ObjectPath::parse(&full).map_err(|error| BucketError::Key { key: full, source: Cause::of(&error) })
+    }
+
+    async fn collect(
+        &self,
+        folder: &str,
+        found: BoxStream<'_, object_store::Result<ObjectMeta>>,
+        at_most: usize,
+    ) -> Result<Vec<Entry>, BucketError> {
+        // S3 and memory list in order; a folder is read in the order in which its file system has it.
+        let in_order = if self.folder.is_some() { usize::MAX } else { at_most };
+        let mut entries: Vec<Entry> = found
+            .take(in_order)
+            .map_ok(|object| Entry { key: self.place.key_of(object.location.as_ref()).to_owned(), bytes: object.size })
+            .try_collect()
+            .await
+            .map_err(|error| self.place.judge(Operation::List, folder, error))?;
+        entries.sort_by(|left, right| left.key.cmp(&right.key));
+        entries.truncate(at_most);
+        Ok(entries)
+    }
+}
+
+/// What an unfinished upload left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The key that the object would have had.
+    pub key: String,
+    /// The number of the upload to that key.
+    pub upload: u32,
+    /// Its size in bytes so far.
+    pub bytes: u64,
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Bucket").field("place", &self.place.description).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,248 @@
+//! Identity: who we are to AWS, from the chain or from fixed keys, and as which role.
+//!
+//! The AWS SDK's own chain finds the base credentials (environment, profile, SSO, web identity, process, container,
+//! instance), so whatever works for the AWS command line works here. A role is assumed on top of them ([`role`]).
+//! Both kinds of credentials end, and runs are longer: [`renew`] keeps them fresh. The object store asks it for credentials
+//! before every request it signs.
+
+mod renew;
+mod role;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError};
+use jiff::Timestamp;
+use object_store::aws::AwsCredential;
+
+use self::{
+    renew::{Issued, Issuer, Renewed},
+    role::AssumedRole,
+};
+use super::{
+    cause::{Answer, Cause},
+    error::BucketError,
+    settings::{Credentials, S3Settings},
+};
+use crate::clock::Clock;
+
+/// How long one attempt to reach STS (or wherever credentials come from) may take. Answers come within a second; a minute
+/// covers a slow proxy and still fits, with its repetitions, into the time before credentials end.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often such a request is tried, with the SDK's own pauses between. Enough for a hiccup; what is longer is bridged by
+/// the credentials in hand.
+const ATTEMPTS: u32 = 3;
+
+/// Credentials that cannot be had or are not accepted, by who can act.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// STS refuses the role to us.
+    #[error("role `{role}` cannot be assumed ({})", session_words(session, *external_id))]
+    RoleNotAssumable {
+        /// The role's ARN.
+        role: String,
+        /// The session's name.
+        session: String,
+        /// Whether an external id was sent.
+        external_id: bool,
+        /// What STS answered.
+        source: Cause,
+    },
+    /// STS does not accept a setting of the role: its ARN, the session's name, the duration.
+    #[error("the settings of role `{role}` are not accepted (session `{session}`, {} s)", duration.as_secs())]
+    RoleSettings {
+        /// The role's ARN.
+        role: String,
+        /// The session's name.
+        session: String,
+        /// The duration asked for.
+        duration: Duration,
+        /// What STS answered.
+        source: Cause,
+    },
+    /// The chain found no credentials, or none it could use.
+    #[error("no AWS credentials were found")]
+    None {
+        /// What the chain said.
+        source: Cause,
+    },
+    /// The service does not know the keys, or they do not match.
+    #[error("{service} does not accept the AWS credentials")]
+    Refused {
+        /// `S3` or `STS`.
+        service: &'static str,
+        /// What it answered.
+        source: Cause,
+    },
+    /// The credentials have ended and could not be renewed.
+    #[error("the AWS credentials for {service} have expired")]
+    Expired {
+        /// `S3` or `STS`.
+        service: &'static str,
+        /// What it answered.
+        source: Cause,
+    },
+    /// This machine's clock is too far off for requests to be accepted.
+    #[error("{service} refuses requests because this machine's clock is wrong")]
+    Clock {
+        /// `S3` or `STS`.
+        service: &'static str,
+        /// What it answered.
+        source: Cause,
+    },
+    /// The service that gives credentials did not answer.
+    #[error("{service} could not be reached for credentials")]
+    Unreachable {
+        /// `STS`, or `the AWS credential chain`.
+        service: &'static str,
+        /// The last failure.
+        source: Cause,
+    },
+}
+
+fn session_words(session: &str, external_id: bool) -> String {
+    let sent = if external_id { "an external id was sent" } else { "no external id was sent" };
+    format!("session `{session}`, {sent}")
+}
+
+impl IdentityError {
+    /// What would mend it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::RoleNotAssumable { external_id: true, .. } => {
+                "the role's trust policy must allow `sts:AssumeRole` to the identity that asks, with this external id, to the \
+                 letter; the identity's own policy must allow it, too"
+                    .to_owned()
+            }
+            Self::RoleNotAssumable { external_id: false, .. } => {
+                "the role's trust policy must allow `sts:AssumeRole` to the identity that asks; if it asks for \
+                 `sts:ExternalId`, set `external_id`; the identity's own policy must allow it, too"
+                    .to_owned()
+            }
+            Self::RoleSettings { .. } => {
+                "the duration must be at least 15 minutes and at most the role's maximum, which is one hour unless it was \
+                 raised, and always one hour if the role is assumed from another role"
+                    .to_owned()
+            }
+            Self::None { .. } => {
+                "set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `credentials` in the pipeline file"
+                    .to_owned()
+            }
+            Self::Refused { .. } => "check the access keys: they may be deleted, or of another account or store".to_owned(),
+            Self::Expired { .. } => "get new credentials (with SSO: `aws sso login`) and run again".to_owned(),
+            Self::Clock { .. } => "set the clock: AWS tolerates at most 15 minutes".to_owned(),
+            Self::Unreachable { .. } => return None,
+        })
+    }
+
+    /// What an answer says about our credentials, if it is about them.
+    pub(super) fn of_answer(service: &'static str, answer: &Answer) -> Option<Self> {
+        const UNKNOWN: [&str; 5] = [
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "InvalidToken",
+            "UnrecognizedClientException",
+        ];
+        const EXPIRED: [&str; 4] = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"];
+        let source = answer.cause(service);
+        if answer.has_code(&EXPIRED) {
+            Some(Self::Expired { service, source })
+        } else if answer.has_code(&["RequestTimeTooSkewed"]) {
+            Some(Self::Clock { service, source })
+        } else if answer.has_code(&UNKNOWN) {
+            Some(Self::Refused { service, source })
+        } else {
+            None
+        }
+    }
+}
+
+/// Who we are to S3, and where.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) region: String,
+    pub(super) credentials: Arc<Renewed>,
+}
+
+impl Identity {
+    /// Finds region and base credentials, assumes the role if there is one, and fetches the first credentials.
+    pub(super) async fn resolve(settings: &S3Settings, clock: Clock) -> Result<Self, BucketError> {
+        let sdk = load(settings).await;
+        let region =
+            sdk.region().ok_or_else(|| BucketError::NoRegion { bucket: settings.bucket.clone() })?.as_ref().to_owned();
+        let none = || IdentityError::None { source: Cause::new("the environment offers no way to get any") };
+        let base = Base { provider: sdk.credentials_provider().ok_or_else(none)?, clock: clock.clone() };
+        let issuer: Box<dyn Issuer> = match &settings.role {
+            None => Box::new(base),
+            Some(role) => {
+                // Asked once ahead of STS, so that missing credentials are not taken for a refused role.
+                base.issue().await?;
+                Box::new(AssumedRole::new(&sdk, role.clone(), clock.clone()))
+            }
+        };
+        let credentials = Arc::new(Renewed::new(issuer, clock));
+        credentials.current().await?;
+        Ok(Self { region, credentials })
+    }
+}
+
+/// Asks the AWS environment for what the settings leave open.
+async fn load(settings: &S3Settings) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+    if let Ok(name) = AppName::new(env!("CARGO_PKG_NAME")) {
+        loader = loader.app_name(name);
+    }
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Credentials::Static { access_key_id, secret_access_key, session_token } = &settings.credentials {
+        loader = loader.credentials_provider(aws_credential_types::Credentials::new(
+            access_key_id.expose(),
+            secret_access_key.expose(),
+            session_token.as_ref().map(|token| token.expose().to_owned()),
+            None,
+            "pipeline file",
+        ));
+    }
+    loader.load().await
+}
+
+/// The base credentials: what the chain, or fixed keys, give.
+#[derive(Debug)]
+struct Base {
+    provider: SharedCredentialsProvider,
+    clock: Clock,
+}
+
+#[async_trait]
+impl Issuer for Base {
+    async fn issue(&self) -> Result<Issued, IdentityError> {
+        let now = self.clock.now();
+        let found = self.provider.provide_credentials().await.map_err(|error| of_chain(&error))?;
+        let ends = found.expiry().and_then(|ends| Timestamp::try_from(ends).ok());
+        let lasts = ends.map(|ends| Duration::try_from(ends.duration_since(now)).unwrap_or_default());
+        Ok(Issued {
+            credential: AwsCredential {
+                key_id: found.access_key_id().to_owned(),
+                secret_key: found.secret_access_key().to_owned(),
+                token: found.session_token().map(str::to_owned),
+            },
+            lasts,
+        })
+    }
+}
+
+/// What it means that the chain gives nothing.
+fn of_chain(error: &CredentialsError) -> IdentityError {
+    let source = Cause::of(error);
+    match error {
+        CredentialsError::ProviderTimedOut(_) => {
+            IdentityError::Unreachable { service: "the AWS credential chain", source }
+        }
+        _ => IdentityError::None { source },
+    }
+}

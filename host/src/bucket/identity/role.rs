@@ -1,0 +1,124 @@
+//! The assumed role: one `sts:AssumeRole` for a session's credentials.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{RequestId, assume_role::AssumeRoleError},
+    types::Credentials,
+};
+use jiff::Timestamp;
+use object_store::aws::AwsCredential;
+
+use super::{
+    IdentityError, of_chain,
+    renew::{Issued, Issuer},
+};
+use crate::{
+    bucket::{
+        cause::{Answer, Cause, chain},
+        settings::Role,
+    },
+    clock::Clock,
+};
+
+/// Assumes a role, each time it is asked.
+#[derive(Debug)]
+pub(super) struct AssumedRole {
+    client: Client,
+    role: Role,
+    clock: Clock,
+}
+
+impl AssumedRole {
+    /// The requests are signed with the base credentials of `sdk` and go to STS of its region.
+    pub(super) fn new(sdk: &SdkConfig, role: Role, clock: Clock) -> Self {
+        let mut config = aws_sdk_sts::config::Builder::from(sdk);
+        if let Some(endpoint) = &role.sts_endpoint {
+            config = config.endpoint_url(endpoint.as_str());
+        }
+        Self { client: Client::from_conf(config.build()), role, clock }
+    }
+}
+
+#[async_trait]
+impl Issuer for AssumedRole {
+    async fn issue(&self) -> Result<Issued, IdentityError> {
+        let asked = self.clock.now();
+        let seconds = i32::try_from(self.role.duration.as_secs()).unwrap_or(i32::MAX);
+        let answer = self
+            .client
+            .assume_role()
+            .role_arn(&self.role.arn)
+            .role_session_name(&self.role.session_name)
+            .set_external_id(self.role.external_id.clone())
+            .duration_seconds(seconds)
+            .send()
+            .await
+            .map_err(|error| of_refusal(&self.role, &error))?;
+        let session = answer.credentials().ok_or_else(|| IdentityError::Unreachable {
+            service: "STS",
+            source: Cause::new("its answer holds no credentials"),
+        })?;
+        tracing::debug!(role = self.role.arn, session = self.role.session_name, "assumed the role");
+        Ok(Issued { lasts: Some(length(session, asked, self.role.duration)), credential: credential(session) })
+    }
+}
+
+fn credential(session: &Credentials) -> AwsCredential {
+    AwsCredential {
+        key_id: session.access_key_id().to_owned(),
+        secret_key: session.secret_access_key().to_owned(),
+        token: Some(session.session_token().to_owned()),
+    }
+}
+
+/// How long a session lasts from the moment it was asked for. Never longer than what was asked for: where this machine's
+/// clock is slow, the end that STS names seems further away than it is.
+fn length(session: &Credentials, asked: Timestamp, duration: Duration) -> Duration {
+    let ends = Timestamp::from_second(session.expiration().secs()).unwrap_or(asked);
+    Duration::try_from(ends.duration_since(asked)).unwrap_or_default().min(duration)
+}
+
+/// What it means that STS did not give a session.
+fn of_refusal(role: &Role, error: &SdkError<AssumeRoleError>) -> IdentityError {
+    if let Some(base) = chain(error).find_map(|link| link.downcast_ref::<CredentialsError>()) {
+        return of_chain(base);
+    }
+    let SdkError::ServiceError(refusal) = error else {
+        let source = std::error::Error::source(error).map_or_else(|| Cause::of(error), |source| Cause::of(source));
+        return IdentityError::Unreachable { service: "STS", source };
+    };
+    let status = refusal.raw().status().as_u16();
+    let answer = Answer {
+        status: Some(status),
+        code: refusal.err().code().map(str::to_owned),
+        message: refusal.err().message().map(str::to_owned),
+        request: refusal.err().request_id().map(str::to_owned),
+        region: None,
+    };
+    let source = answer.cause("STS");
+    if let Some(identity) = IdentityError::of_answer("STS", &answer) {
+        return identity;
+    }
+    match status {
+        400 => IdentityError::RoleSettings {
+            role: role.arn.clone(),
+            session: role.session_name.clone(),
+            duration: role.duration,
+            source,
+        },
+        // STS-like services answer an unknown role with 404; AWS says 403, and does not say whether the role exists.
+        401 | 403 | 404 => IdentityError::RoleNotAssumable {
+            role: role.arn.clone(),
+            session: role.session_name.clone(),
+            external_id: role.external_id.is_some(),
+            source,
+        },
+        _ => IdentityError::Unreachable { service: "STS", source },
+    }
+}

@@ -1,0 +1,101 @@
+//! Opening a folder as a bucket, and what crashes leave in one.
+//!
+//! An object is written to a file with a number after its name (`key#1`) and renamed, or linked if it must be absent, when
+//! it is whole; lists and gets do not show such files. A crash leaves them, and only whoever knows that no upload is under
+//! way may remove them: the sweep does.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use object_store::local::LocalFileSystem;
+
+use super::{
+    Unfinished,
+    error::{BucketError, Operation, Place},
+};
+
+/// The folder of a bucket, as the operating system names it.
+#[derive(Debug, Clone)]
+pub(super) struct Folder(PathBuf);
+
+/// Opens a folder, creating it and its parents if absent.
+pub(super) async fn open(path: &Path) -> Result<(LocalFileSystem, Folder, Place), BucketError> {
+    let place = Place::folder(path);
+    let wanted = path.to_owned();
+    let created = in_background(move || {
+        std::fs::create_dir_all(&wanted)?;
+        wanted.canonicalize()
+    });
+    let path = created.await.map_err(|error| place.judge_disk(Operation::Put, "", &error))?;
+    let place = Place::folder(&path);
+    let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| place.judge(Operation::Put, "", error))?;
+    // Flushed to the disk before a write returns; folders that a delete leaves empty are removed.
+    Ok((store.with_fsync(true).with_automatic_cleanup(true), Folder(path), place))
+}
+
+impl Folder {
+    pub(super) async fn list_unfinished(&self, place: &Place, folder: &str) -> Result<Vec<Unfinished>, BucketError> {
+        let (root, start) = (self.0.clone(), self.0.join(folder));
+        let found = in_background(move || {
+            let mut found = Vec::new();
+            walk(&root, &start, &mut found)?;
+            found.sort_by(|left, right| (&left.key, left.upload).cmp(&(&right.key, right.upload)));
+            Ok(found)
+        });
+        found.await.map_err(|error| place.judge_disk(Operation::List, folder, &error))
+    }
+
+    pub(super) async fn delete_unfinished(&self, place: &Place, unfinished: &Unfinished) -> Result<(), BucketError> {
+        let path = self.0.join(format!("{}#{}", unfinished.key, unfinished.upload));
+        let deleted = in_background(move || {
+            std::fs::remove_file(&path)?;
+            // The folder goes, too, if this was all there was in it.
+            if let Some(parent) = path.parent() {
+                drop(std::fs::remove_dir(parent));
+            }
+            Ok(())
+        });
+        match deleted.await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(place.judge_disk(Operation::Delete, &unfinished.key, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<Unfinished>) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            walk(root, &entry.path(), found)?;
+        } else if kind.is_file()
+            && let Some((key, upload)) = parse(root, &entry.path())
+        {
+            found.push(Unfinished { key, upload, bytes: entry.metadata()?.len() });
+        }
+    }
+    Ok(())
+}
+
+/// The key and the number in the name of an unfinished upload's file.
+fn parse(root: &Path, path: &Path) -> Option<(String, u32)> {
+    let (key, number) = path.strip_prefix(root).ok()?.to_str()?.rsplit_once('#')?;
+    let upload = number.parse().ok().filter(|upload: &u32| upload.to_string() == number)?;
+    Some((key.to_owned(), upload))
+}
+
+/// Runs what blocks on a thread for it.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! Folders of numbered entries: the shape of the commit log and of the lease.
+//!
+//! Entry `n` of a folder is the object `<folder>/<n in 20 digits>.json`, so that a list in the order of keys is one in the
+//! order of numbers. Entries are made by [`Bucket::put_if_absent`] of the newest number plus one: whoever is second is told
+//! so.
+
+use super::{Bucket, BucketError};
+
+/// How many keys S3 lists in one answer.
+const PAGE: usize = 1000;
+
+/// The digits of a number in a key: all that a `u64` needs, so that keys always sort as numbers do.
+const DIGITS: usize = 20;
+
+/// The key of an entry.
+pub fn key(folder: &str, number: u64) -> String {
+    format!("{folder}/{number:0DIGITS$}.json")
+}
+
+/// The number of an entry by its key; `None` for what else may lie in the folder.
+pub fn number(folder: &str, key: &str) -> Option<u64> {
+    let digits = key.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".json")?;
+    let legal = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if legal { digits.parse().ok() } else { None }
+}
+
+/// The numbers of all entries of a folder, ascending. For folders that stay small.
+pub async fn all(bucket: &Bucket, folder: &str) -> Result<Vec<u64>, BucketError> {
+    let entries = bucket.list(folder).await?;
+    Ok(entries.iter().filter_map(|entry| number(folder, &entry.key)).collect())
+}
+
+/// The number of the newest entry of a folder of any size; `None` if it has none.
+///
+/// A list is answered a thousand keys at a time, oldest first, and cannot be asked for its end. So this asks for what comes
+/// after ever bigger numbers until nothing does, then halves the distance: one request up to a thousand entries, about
+/// twice the binary logarithm of their thousands beyond (a dozen for a hundred thousand).
+pub async fn newest(bucket: &Bucket, folder: &str) -> Result<Option<u64>, BucketError> {
+    let mut newest = None;
+    // Nothing is at or above this.
+    let mut end: Option<u64> = None;
+    let mut step = PAGE as u64;
+    let mut after = 0;
+    loop {
+        let page = bucket.list_after(folder, &key(folder, after), PAGE).await?;
+        let last = page.iter().rev().find_map(|entry| number(folder, &entry.key));
+        match last {
+            Some(last) => newest = Some(last),
+            None => end = Some(after + 1),
+        }
+        let known = newest.unwrap_or(0);
+        let whole = page.len() < PAGE && last.is_some();
+        if whole || end == Some(known + 1) {
+            return Ok(newest);
+        }
+        after = match end {
+            None => {
+                step = step.saturating_mul(2);
+                known.saturating_add(step)
+            }
+            // A page from here reaches the end.
+            Some(end) if end - known <= PAGE as u64 => known,
+            Some(end) => known + (end - known) / 2,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Opening a bucket on S3 or on a store that speaks its protocol.
+
+use std::{sync::Arc, time::Duration};
+
+use object_store::{
+    BackoffConfig, ClientOptions, HeaderValue, RetryConfig,
+    aws::{AmazonS3, AmazonS3Builder, AwsCredentialProvider, S3ConditionalPut},
+};
+use url::Url;
+
+use super::{
+    error::{BucketError, Place},
+    identity::Identity,
+    settings::S3Settings,
+};
+use crate::clock::Clock;
+
+/// How long one request may take, its body included: a part of [`PART_SIZE`](super::PART_SIZE) takes 67 s on a line of
+/// 1 Mbit/s, the slowest that makes sense.
+pub(in crate::bucket) const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long it may take to connect: more than the three seconds after which a lost packet is sent again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For how long a request is tried again. S3 asks clients to slow down for minutes at most; with [`REQUEST_TIMEOUT`], it
+/// must stay within the margin at which credentials are renewed.
+pub(in crate::bucket) const RETRY_TIMEOUT: Duration = Duration::from_secs(180);
+/// How often a request is tried again at most: with the pauses below, the time is used up first.
+const RETRIES: usize = 20;
+/// The first pause before a request is tried again; S3's hiccups are over in less.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause; longer ones would only lengthen the run after S3 is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// By how much pauses grow, before the jitter.
+const PAUSE_GROWTH: f64 = 2.0;
+
+/// Fetches credentials and makes a client. Nothing is asked of S3 yet.
+pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS3, Place), BucketError> {
+    let identity = Identity::resolve(settings, clock).await?;
+    let place = Place::s3(&settings.bucket, &settings.prefix, &identity.region);
+    // A name with dots is not covered by the certificate for `*.s3.<region>.amazonaws.com`.
+    let path_style = settings.path_style || settings.bucket.contains('.');
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(&settings.bucket)
+        .with_region(&identity.region)
+        .with_credentials(Arc::clone(&identity.credentials) as AwsCredentialProvider)
+        .with_virtual_hosted_style_request(!path_style)
+        .with_conditional_put(S3ConditionalPut::ETagMatch)
+        // Deleting many objects in one request is what stores that are not AWS's most often lack.
+        .with_disable_bulk_delete(true)
+        .with_client_options(client_options(settings))
+        .with_retry(retries());
+    if let Some(endpoint) = &settings.endpoint {
+        builder = builder.with_endpoint(address(endpoint, &settings.bucket, path_style));
+    }
+    let store = builder.build().map_err(|error| place.unusable(&error))?;
+    Ok((store, place))
+}
+
+fn client_options(settings: &S3Settings) -> ClientOptions {
+    let plain = settings.endpoint.as_ref().is_some_and(|endpoint| endpoint.scheme() == "http");
+    ClientOptions::new()
+        .with_user_agent(HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))))
+        .with_timeout(REQUEST_TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(plain)
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: PAUSE_GROWTH },
+        max_retries: RETRIES,
+        retry_timeout: RETRY_TIMEOUT,
+    }
+}
+
+/// The endpoint as the object store wants it: with the bucket in the host name, unless it goes into the path.
+fn address(endpoint: &Url, bucket: &str, path_style: bool) -> String {
+    let mut address = endpoint.clone();
+    if !path_style && let Some(host) = endpoint.host_str() {
+        // An endpoint whose host cannot take a label in front (an IP address) keeps its host, and S3 will say so.
+        let with_bucket = format!("{bucket}.{host}");
+        if address.set_host(Some(&with_bucket)).is_err() {
+            return endpoint.to_string();
+        }
+    }
+    address.as_str().trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! Uploads: big objects, written piece by piece with bounded memory.
+//!
+//! Content is collected until there is a part, and parts are sent in the background, a few at a time for the whole bucket;
+//! who writes faster than the network waits.
+//! An object that turns out smaller than a part is one plain put: most files of a small portal are.
+//!
+//! The object appears when [`Upload::finish`] returns, whole, or never. An upload that is neither finished nor aborted
+//! leaves its parts behind: on S3 they are invisible and cost money until the bucket's rule for incomplete multipart
+//! uploads removes them; in a folder they are a file that the next sweep removes.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, path::Path as ObjectPath};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::error::{BucketError, Operation, Place};
+
+/// The size of a part in bytes; only the last is smaller. S3 takes 5 MiB to 5 GiB. Each open upload holds up to one part
+/// that is not full, and there is one open upload for each table that is being written, so parts are small; but not so
+/// small that S3's limit on their number ([`MOST_PARTS`]) binds a file that anyone wants.
+pub const PART_SIZE: usize = 8 << 20;
+/// The most parts an S3 upload can have.
+const MOST_PARTS: u64 = 10_000;
+/// The most bytes an upload can hold: 78 GiB.
+pub const LARGEST_FILE: u64 = MOST_PARTS * PART_SIZE as u64;
+/// How many parts of a bucket are on their way at once. One connection to S3 carries some 50 MB/s, so this fills a line of
+/// 3 Gbit/s; and it is 64 MiB of memory.
+pub(super) const PARTS_IN_FLIGHT: usize = 8;
+
+/// An object that is being written.
+pub struct Upload {
+    store: Arc<dyn ObjectStore>,
+    place: Arc<Place>,
+    key: String,
+    path: ObjectPath,
+    in_flight: Arc<Semaphore>,
+    collected: Vec<Bytes>,
+    collected_bytes: usize,
+    parts: Option<Box<dyn MultipartUpload>>,
+    parts_begun: u64,
+    sending: JoinSet<object_store::Result<()>>,
+    written: u64,
+}
+
+impl Upload {
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        place: Arc<Place>,
+        in_flight: Arc<Semaphore>,
+        key: String,
+        path: ObjectPath,
+    ) -> Self {
+        Self {
+            store,
+            place,
+            key,
+            path,
+            in_flight,
+            collected: Vec::new(),
+            collected_bytes: 0,
+            parts: None,
+            parts_begun: 0,
+            sending: JoinSet::new(),
+            written: 0,
+        }
+    }
+
+    /// The object's key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// How many bytes have been written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Adds to the object. Waits while as many parts are on their way as may be.
+    ///
+    /// After an error, or when the future was dropped before it ended, the upload can only be aborted. An error may be that
+    /// of a part begun earlier.
+    pub async fn write(&mut self, mut content: Bytes) -> Result<(), BucketError> {
+        self.written += content.len() as u64;
+        while self.collected_bytes + content.len() >= PART_SIZE {
+            let rest_of_part = content.split_to(PART_SIZE - self.collected_bytes);
+            self.collect(rest_of_part);
+            self.send_part().await?;
+        }
+        self.collect(content);
+        Ok(())
+    }
+
+    /// Makes the object appear and returns its size in bytes. If that fails, the upload is aborted.
+    pub async fn finish(mut self) -> Result<u64, BucketError> {
+        match self.complete().await {
+            Ok(()) => Ok(self.written),
+            Err(error) => {
+                let key = self.key.clone();
+                if let Err(left) = self.abort().await {
+                    tracing::warn!(key, error = %left, "the parts of a failed upload could not be removed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the object up and removes its parts. Nothing appears.
+    pub async fn abort(mut self) -> Result<(), BucketError> {
+        self.sending.shutdown().await;
+        match self.parts.take() {
+            Some(mut parts) => match parts.abort().await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.place.judge(Operation::AbortUpload, &self.key, error)),
+            },
+            None => Ok(()),
+        }
+    }
+
+    fn collect(&mut self, content: Bytes) {
+        if !content.is_empty() {
+            self.collected_bytes += content.len();
+            self.collected.push(content);
+        }
+    }
+
+    fn take_collected(&mut self) -> PutPayload {
+        self.collected_bytes = 0;
+        std::mem::take(&mut self.collected).into_iter().collect()
+    }
+
+    /// Begins to send what is collected as the next part.
+    async fn send_part(&mut self) -> Result<(), BucketError> {
+        if self.parts_begun == MOST_PARTS {
+            return Err(self.place.too_large(&self.key, LARGEST_FILE));
+        }
+        let Ok(permit) = Arc::clone(&self.in_flight).acquire_owned().await else {
+            unreachable!("the semaphore of a bucket is never closed");
+        };
+        while let Some(sent) = self.sending.try_join_next() {
+            self.check_sent(sent)?;
+        }
+        let payload = self.take_collected();
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            None => match self.store.put_multipart(&self.path).await {
+                Ok(parts) => self.parts.insert(parts),
+                Err(error) => return Err(self.judge(error)),
+            },
+        };
+        let part = parts.put_part(payload);
+        self.parts_begun += 1;
+        self.sending.spawn(async move {
+            let sent = part.await;
+            drop(permit);
+            sent
+        });
+        Ok(())
+    }
+
+    async fn complete(&mut self) -> Result<(), BucketError> {
+        if self.parts.is_none() {
+            let payload = self.take_collected();
+            return match self.store.put(&self.path, payload).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(self.judge(error)),
+            };
+        }
+        if self.collected_bytes > 0 {
+            self.send_part().await?;
+        }
+        while let Some(sent) = self.sending.join_next().await {
+            self.check_sent(sent)?;
+        }
+        let Some(mut parts) = self.parts.take() else { return Ok(()) };
+        let Err(error) = parts.complete().await else { return Ok(()) };
+        if Place::means_absent(&error) && self.is_complete().await {
+            // The upload is gone because it was completed, by a request whose answer was lost.
+            return Ok(());
+        }
+        self.parts = Some(parts);
+        Err(self.judge(error))
+    }
+
+    /// Whether the object is there with all that was written.
+    async fn is_complete(&self) -> bool {
+        self.store.head(&self.path).await.is_ok_and(|object| object.size == self.written)
+    }
+
+    fn check_sent(
+        &self,
+        sent: Result<object_store::Result<()>, tokio::task::JoinError>,
+    ) -> Result<(), BucketError> {
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.judge(error)),
+            Err(error) => Err(self.judge(object_store::Error::JoinError { source: error })),
+        }
+    }
+
+    fn judge(&self, error: object_store::Error) -> BucketError {
+        self.place.judge(Operation::Put, &self.key, error)
+    }
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Upload")
+            .field("key", &self.key)
+            .field("written", &self.written)
+            .field("parts_begun", &self.parts_begun)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

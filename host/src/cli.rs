@@ -1,0 +1,169 @@
+//! The command line.
+//!
+//! Each command is a file; this one says what can be typed and what the exit codes mean.
+//! Data goes to the standard output, everything else to the standard error output, and both through [`output`]. Errors
+//! arrive here as `anyhow` errors, are printed with their causes and their advice, and become exit codes.
+
+mod init;
+mod inspect;
+pub mod output;
+mod plan;
+mod progress;
+mod report;
+mod run;
+#[cfg(feature = "simulator")]
+mod demo;
+#[cfg(feature = "simulator")]
+mod simulate;
+mod tables;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use self::output::Output;
+use crate::{pipeline, problem::Problems};
+
+/// The exit code of a command that was typed wrong, or whose pipeline file is.
+const USAGE: u8 = 2;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    complete
+  1    the run failed; the tables are what they were
+  2    the command line, the pipeline file or the guard: the owner of the pipeline must act
+  130  interrupted; the tables are what they were";
+
+/// Moves HubSpot data to S3 and lets its owner decide, in code, what may pass.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a whole pipeline against a simulated HubSpot and a simulated AWS, on this machine only.
+    #[cfg(feature = "simulator")]
+    Demo(demo::Arguments),
+    /// Write a starter pipeline file, with comments.
+    Init {
+        /// The file to write.
+        #[arg(default_value = "pipeline.toml")]
+        file: PathBuf,
+    },
+    /// Print what a run would do, column by column, and what the guard says. Reads no record.
+    Plan {
+        /// The pipeline file.
+        file: PathBuf,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+        format: PlanFormat,
+    },
+    /// Run a pipeline.
+    Run(run::Arguments),
+    /// List the tables of the newest commit, with their files.
+    Tables {
+        /// A pipeline file, or the URL of a sink (`s3://…`, `file:///…`).
+        place: String,
+        /// How to print them.
+        #[arg(long, value_enum, default_value_t = TablesFormat::Table)]
+        format: TablesFormat,
+    },
+    /// Serve a simulated HubSpot, S3 and STS on this machine until interrupted.
+    #[cfg(feature = "simulator")]
+    Simulate(simulate::Arguments),
+    /// Look at plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Print what a plugin is: digest, contract version, imports, settings.
+    Inspect {
+        /// A WebAssembly file, or the name of a standard plugin.
+        file: String,
+    },
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// How tables are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TablesFormat {
+    /// For people.
+    Table,
+    /// For programs: every file with its rows and bytes.
+    Json,
+    /// For DuckDB: a view for each table.
+    Duckdb,
+}
+
+/// Runs the command that was typed, prints what it has to say, and gives the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        // Help and version are no errors: clap knows where each goes.
+        Err(error) => {
+            let failed = error.use_stderr();
+            drop(error.print());
+            return if failed { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let mut output = Output::new();
+    match dispatch(arguments.command, &mut output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let (hint, code) = judge(&error);
+            output.error(&error, hint.as_deref());
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<()> {
+    match command {
+        #[cfg(feature = "simulator")]
+        Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),
+        Command::Init { file } => init::init(&file, output),
+        Command::Plan { file, format } => {
+            output::start_log(false);
+            runtime()?.block_on(plan::plan(&file, format, output))
+        }
+        Command::Run(arguments) => runtime()?.block_on(run::run(&arguments, output)),
+        Command::Tables { place, format } => runtime()?.block_on(tables::tables(&place, format, output)),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(arguments) => runtime()?.block_on(simulate::simulate(&arguments, output)),
+        Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// What would mend an error, and its exit code.
+fn judge(error: &anyhow::Error) -> (Option<String>, u8) {
+    if let Some(error) = error.downcast_ref::<pipeline::Error>() {
+        return (error.hint(), error.exit_code());
+    }
+    if error.is::<Problems>() || error.is::<Usage>() {
+        return (None, USAGE);
+    }
+    (None, 1)
+}
+
+/// A mistake in what was typed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);

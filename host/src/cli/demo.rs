@@ -1,0 +1,144 @@
+//! `sluice demo`: a whole pipeline against simulated ends, on this machine only.
+//!
+//! It starts a HubSpot, an S3 and an STS on free ports, writes the pipeline file with their addresses into its folder, and
+//! from there does what anybody would: `sluice plan` on a careless version of it, which the guard refuses, and `sluice run`
+//! on the real one. Nothing on the way knows that it is a demo.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use clap::Args;
+use sluice_simulator::{aws, data, hubspot};
+
+use super::{
+    output::{self, Output},
+    report,
+    run::{self, load, read_spec},
+    simulate::{AWS_PORT, HUBSPOT_PORT},
+};
+use crate::pipeline::{self, Shutdown};
+
+/// The pipeline, as people copy it.
+const PIPELINE: &str = include_str!("../../../pipelines/demo.toml");
+
+/// The line without which the guard refuses.
+const CLEARS: &str = "clears = { phi = [\"property_intake_notes\"] }\n";
+
+/// What can be typed behind `sluice demo`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The folder to work in; tables appear under `DIR/bucket/`.
+    #[arg(long, default_value = "sluice-demo")]
+    dir: PathBuf,
+    /// How many live contacts there are; everything else scales with them.
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    contacts: u64,
+}
+
+pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
+    let watched = output.is_watched();
+    output::start_log(watched);
+    let shutdown = Shutdown::new();
+    run::listen_for_signals(shutdown.clone())?;
+    fs::create_dir_all(&arguments.dir)
+        .with_context(|| format!("the folder `{}` cannot be made", arguments.dir.display()))?;
+    let folder = arguments.dir.canonicalize()?;
+
+    let data = data::Options { contacts: arguments.contacts, ..data::Options::default() };
+    let hubspot = hubspot::start(hubspot::Options { data, ..hubspot::Options::default() }, None).await?;
+    let account = aws::Options { root: folder.clone(), ..aws::Options::default() };
+    let aws = aws::start(account.clone(), None)
+        .await
+        .with_context(|| format!("`{}` cannot be served as a bucket", folder.display()))?;
+    output.say(&format!(
+        "a simulated HubSpot with {} contacts at {}\na simulated S3 and STS at {}, whose role wants an external id\n",
+        output::thousands(arguments.contacts),
+        hubspot.base_url(),
+        aws.endpoint(),
+    ));
+
+    let file = prepare(&folder, &hubspot.base_url(), &aws.endpoint(), &account)?;
+    output.say("First, what happens without the line that lets scrubbed notes pass:\n");
+    output.say(&indented(&refusal(&file).await?));
+    output.say("\nNow the pipeline as it is:\n");
+    let arguments = run::Arguments { file: file.clone(), only: Vec::new(), report: None, quiet: false };
+    let report = run::run_once(&arguments, watched, &shutdown).await?;
+    output.say(&report::text(&report));
+    output.say(&how_to_look(&folder, &file));
+    hubspot.shutdown().await;
+    aws.shutdown().await;
+    Ok(())
+}
+
+/// Writes the pipeline file, with the addresses of the simulators, and the files with its secrets.
+fn prepare(folder: &Path, hubspot: &str, aws: &str, account: &aws::Options) -> anyhow::Result<PathBuf> {
+    let secrets = [
+        ("HUBSPOT_TOKEN", "hubspot-token", hubspot::TOKEN),
+        ("AWS_ACCESS_KEY_ID", "access-key-id", &account.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", "secret-access-key", &account.secret_access_key),
+    ];
+    let mut text = PIPELINE
+        .replace(&format!("http://127.0.0.1:{HUBSPOT_PORT}"), hubspot)
+        .replace(&format!("http://127.0.0.1:{AWS_PORT}"), aws)
+        .replace("#:schema ./schema.json\n", "");
+    fs::create_dir_all(folder.join("secrets"))?;
+    for (variable, name, value) in secrets {
+        fs::write(folder.join("secrets").join(name), value)?;
+        text = text.replace(&format!("{{ env = \"{variable}\" }}"), &format!("{{ file = \"secrets/{name}\" }}"));
+    }
+    let file = folder.join("pipeline.toml");
+    fs::write(&file, text).with_context(|| format!("`{}` cannot be written", file.display()))?;
+    Ok(file)
+}
+
+/// What the guard says of the pipeline without the line that clears the notes.
+async fn refusal(file: &Path) -> anyhow::Result<String> {
+    let careless = file.with_file_name("careless.toml");
+    fs::write(&careless, fs::read_to_string(file)?.replace(CLEARS, ""))?;
+    let spec = Arc::new(read_spec(&careless)?);
+    let plugins = load(&spec, &pipeline::engine(&spec)?)?;
+    match pipeline::plan(&spec, &pipeline::open_source(&spec)?, &plugins).await {
+        Ok(_) => anyhow::bail!("the guard let a marked column pass"),
+        Err(pipeline::Error::Refused(problems)) => Ok(problems.to_string()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn how_to_look(folder: &Path, file: &Path) -> String {
+    let bucket = format!("file://{}", folder.join("bucket").display());
+    format!(
+        "\nThe tables are Parquet files under {}; the newest commit says which files count:\n\
+         \n    sluice tables {bucket}\
+         \n    sluice tables {bucket} --format duckdb > tables.sql && duckdb -init tables.sql\n\
+         \nThe pipeline that ran is {}.",
+        folder.join("bucket").display(),
+        file.display(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pipeline_file_holds_everything_that_the_demo_replaces() {
+        for text in [
+            format!("http://127.0.0.1:{HUBSPOT_PORT}"),
+            format!("http://127.0.0.1:{AWS_PORT}"),
+            CLEARS.to_owned(),
+            "{ env = \"HUBSPOT_TOKEN\" }".to_owned(),
+            "{ env = \"AWS_ACCESS_KEY_ID\" }".to_owned(),
+            "{ env = \"AWS_SECRET_ACCESS_KEY\" }".to_owned(),
+        ] {
+            assert_eq!(PIPELINE.matches(&text).count(), 1, "{text}");
+        }
+    }
+}

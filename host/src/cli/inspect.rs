@@ -1,0 +1,44 @@
+//! `sluice plugin inspect`: what a plugin is, before it is trusted with anything.
+
+use std::path::Path;
+
+use super::{Usage, output::Output};
+use crate::{
+    error_chain, standard,
+    wasm::{Engine, Limits, Plugin},
+};
+
+pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
+    let (name, bytes) = match standard::find(file) {
+        Some(standard) => (standard.name.to_owned(), standard.bytes.to_vec()),
+        None => {
+            let bytes = std::fs::read(file).map_err(|error| {
+                let standard = standard::STANDARD_PLUGINS.map(|plugin| plugin.name).join("`, `");
+                Usage(format!("`{file}` cannot be read ({error}), and is no standard plugin (`{standard}`)"))
+            })?;
+            let name = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
+            (name.unwrap_or_else(|| file.to_owned()), bytes)
+        }
+    };
+    let engine = Engine::new(None)?;
+    let plugin = Plugin::load(&engine, &name, &bytes, None).map_err(|error| Usage(error_chain(&error)))?;
+    let description = plugin.describe(&Limits::default())?;
+    let imports = plugin.imports();
+    let mut text = format!("plugin    {name}\n");
+    for key in ["name", "version", "description", "licence"] {
+        if let Some(value) = description.get(key) {
+            text.push_str(&format!("{key:<9} {value}\n"));
+        }
+    }
+    text.push_str(&format!("digest    {}\n", plugin.digest()));
+    text.push_str(&format!("contract  {}\n", plugin.contract()));
+    text.push_str(&format!("form      {}, {} bytes\n", plugin.kind(), plugin.size()));
+    text.push_str(&format!("imports   {}\n", if imports.is_empty() { "none".to_owned() } else { imports.join(", ") }));
+    if let Some(schema) = description.get("settings-schema") {
+        let pretty = serde_json::from_str::<serde_json::Value>(schema)
+            .and_then(|schema| serde_json::to_string_pretty(&schema))
+            .unwrap_or_else(|_| schema.clone());
+        text.push_str(&format!("settings  (JSON Schema)\n{pretty}\n"));
+    }
+    output.data(&text)
+}

@@ -1,0 +1,152 @@
+//! The only printer: what sluice says, and where.
+//!
+//! Data (a plan, a list of tables, SQL) goes to the standard output, so that it can be piped; everything else goes to the
+//! standard error output. A reader that closes the pipe early is no error.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
+/// Where sluice prints.
+#[derive(Debug)]
+pub struct Output {
+    colour: bool,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Output {
+    /// Prints to the process's own outputs. Colour is for terminals, and not where `NO_COLOR` is set.
+    pub fn new() -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { colour: wanted && io::stderr().is_terminal() }
+    }
+
+    /// Prints data.
+    pub fn data(&mut self, text: &str) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the standard output cannot be written")
+    }
+
+    /// Says something to the person at the terminal. What cannot be said is no reason to fail.
+    pub fn say(&mut self, line: &str) {
+        drop(writeln!(io::stderr().lock(), "{line}"));
+    }
+
+    /// Whether a person sees what is said as it is said.
+    pub fn is_watched(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Prints an error, its causes and advice.
+    pub fn error(&mut self, error: &anyhow::Error, hint: Option<&str>) {
+        let (bold, plain) = if self.colour { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+        let message = error.to_string();
+        // A list of problems names its places itself, a line each.
+        let separator = if message.contains('\n') { "\n" } else { " " };
+        self.say(&format!("{bold}error:{plain}{separator}{message}"));
+        let mut last = message;
+        for cause in error.chain().skip(1) {
+            let text = cause.to_string();
+            if text != last {
+                self.say(&format!("  caused by: {text}"));
+            }
+            last = text;
+        }
+        if let Some(hint) = hint {
+            self.say(&format!("hint: {hint}"));
+        }
+    }
+}
+
+/// Whether an error only says that nobody reads the output any more.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The variable that says what is logged, in the usual form (`debug`, `sluice=debug,info`).
+pub const LOG_FILTER: &str = "SLUICE_LOG";
+
+/// Starts the log, on the standard error output. What is logged: what [`LOG_FILTER`] says; warnings, if it is not set;
+/// beside a progress display, errors alone.
+pub fn start_log(beside_progress: bool) {
+    let default = if beside_progress { "error" } else { "warn" };
+    let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new(default));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .finish();
+    // A second start (the demo runs a pipeline twice) keeps the first log.
+    drop(tracing::subscriber::set_global_default(subscriber));
+}
+
+/// Lines of cells, aligned in columns: text to the left, numbers to the right.
+#[derive(Debug)]
+pub struct Grid {
+    right: Vec<bool>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Grid {
+    /// A grid whose columns have these headings; those that end in `>` are aligned to the right.
+    pub fn new(headings: &[&str]) -> Self {
+        Self {
+            right: headings.iter().map(|heading| heading.ends_with('>')).collect(),
+            rows: vec![headings.iter().map(|heading| heading.trim_end_matches('>').to_owned()).collect()],
+        }
+    }
+
+    /// Adds a line.
+    pub fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// The text, each line indented by this many blanks.
+    pub fn render(&self, indent: usize) -> String {
+        let widths: Vec<usize> = (0..self.right.len())
+            .map(|column| {
+                self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            })
+            .collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = " ".repeat(indent);
+            for ((cell, &width), &right) in row.iter().zip(&widths).zip(&self.right) {
+                let cell = if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+                line.push_str(&cell);
+                line.push_str("  ");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A number with its thousands apart: `1 234 567`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of bytes, for people.
+pub fn bytes(number: u64) -> String {
+    bytesize::ByteSize(number).display().iec().to_string()
+}

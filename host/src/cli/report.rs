@@ -1,0 +1,185 @@
+//! The report of a run: as text for people, as JSON for programs. The JSON is a wire form of its own: names here stay.
+
+use serde_json::{Value, json};
+
+use super::{
+    judge,
+    output::{Grid, bytes, thousands},
+};
+use crate::pipeline::{Report, StreamReport, TransformReport};
+
+/// The form of the JSON. Raised when a name changes its meaning or goes.
+const FORMAT: u32 = 1;
+
+/// The report for people.
+pub(super) fn text(report: &Report) -> String {
+    let mut grid = Grid::new(&["table", "read>", "written>", "dropped>", "rejected>", "files>", "size>"]);
+    for stream in &report.streams {
+        grid.row(vec![
+            stream.table.clone(),
+            thousands(stream.rows_in),
+            thousands(stream.rows_out),
+            thousands(dropped(stream)),
+            thousands(rejected(stream)),
+            stream.files.to_string(),
+            bytes(stream.bytes),
+        ]);
+    }
+    let mut text = grid.render(0);
+    for stream in &report.streams {
+        for transform in &stream.transforms {
+            if let Some(line) = let_go(stream, transform) {
+                text.push_str(&line);
+            }
+        }
+        if !stream.withheld.is_empty() {
+            text.push_str(&format!(
+                "{}: {} sensitive columns never requested: {}\n",
+                stream.stream,
+                stream.withheld.len(),
+                some(&stream.withheld)
+            ));
+        }
+    }
+    if !report.unreadable.is_empty() {
+        let names: Vec<String> = report.unreadable.iter().map(|(stream, _)| stream.clone()).collect();
+        text.push_str(&format!(
+            "not readable with this token, and left out: {} (`sluice plan` says why)\n",
+            some(&names)
+        ));
+    }
+    let usage = &report.usage;
+    text.push_str(&format!(
+        "{} requests ({} retried, {} over the limit), waited {:.1} s for the limit and {:.1} s for retries\n",
+        thousands(usage.requests),
+        usage.retries,
+        usage.rate_limited,
+        usage.limit_wait_seconds,
+        usage.retry_wait_seconds,
+    ));
+    text.push_str(&format!(
+        "commit {} in {}, {} rows in {:.1} s, run {}",
+        report.commit,
+        report.bucket,
+        thousands(report.rows_out()),
+        report.elapsed.as_secs_f64(),
+        report.run
+    ));
+    text
+}
+
+fn dropped(stream: &StreamReport) -> u64 {
+    stream.transforms.iter().map(|transform| transform.dropped).sum()
+}
+
+fn rejected(stream: &StreamReport) -> u64 {
+    stream.transforms.iter().flat_map(|transform| transform.rejected.values()).sum()
+}
+
+fn let_go(stream: &StreamReport, transform: &TransformReport) -> Option<String> {
+    let mut parts = Vec::new();
+    if !transform.columns_dropped.is_empty() {
+        parts.push(format!("dropped the columns {}", some(&transform.columns_dropped)));
+    }
+    if !transform.columns_computed.is_empty() {
+        parts.push(format!("computed {}", some(&transform.columns_computed)));
+    }
+    if transform.dropped > 0 {
+        parts.push(format!("filtered out {} rows", thousands(transform.dropped)));
+    }
+    for (code, rows) in &transform.rejected {
+        parts.push(format!("rejected {} rows as `{code}`", thousands(*rows)));
+    }
+    let (name, stream) = (&transform.transform, &stream.stream);
+    (!parts.is_empty()).then(|| format!("{stream}: `{name}` {}\n", parts.join(", ")))
+}
+
+/// Some names, and how many more there are.
+pub(super) fn some(names: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
+/// The report for programs.
+pub(super) fn json(report: &Report) -> Value {
+    let streams: Vec<Value> = report.streams.iter().map(stream_json).collect();
+    let plugins: Vec<Value> = report
+        .plugins
+        .iter()
+        .map(|(transform, digest)| json!({ "transform": transform, "digest": digest }))
+        .collect();
+    let unreadable: Vec<Value> = report
+        .unreadable
+        .iter()
+        .map(|(stream, reason)| json!({ "stream": stream, "reason": reason }))
+        .collect();
+    json!({
+        "format": FORMAT,
+        "outcome": "complete",
+        "exit_code": 0,
+        "run": report.run,
+        "pipeline": report.pipeline,
+        "bucket": report.bucket,
+        "commit": report.commit,
+        "began": report.began.to_string(),
+        "elapsed_seconds": report.elapsed.as_secs_f64(),
+        "rows_read": report.rows_in(),
+        "rows_written": report.rows_out(),
+        "streams": streams,
+        "unreadable": unreadable,
+        "plugins": plugins,
+        "api": {
+            "requests": report.usage.requests,
+            "retries": report.usage.retries,
+            "rate_limited": report.usage.rate_limited,
+            "bytes": report.usage.bytes,
+            "limit_wait_seconds": report.usage.limit_wait_seconds,
+            "retry_wait_seconds": report.usage.retry_wait_seconds,
+            "budget_share": report.usage.budget_share,
+        },
+    })
+}
+
+fn stream_json(stream: &StreamReport) -> Value {
+    let transforms: Vec<Value> = stream
+        .transforms
+        .iter()
+        .map(|transform| {
+            json!({
+                "transform": transform.transform,
+                "rows_dropped": transform.dropped,
+                "rows_rejected": transform.rejected,
+                "columns_dropped": transform.columns_dropped,
+                "columns_computed": transform.columns_computed,
+            })
+        })
+        .collect();
+    json!({
+        "stream": stream.stream,
+        "table": stream.table,
+        "rows_read": stream.rows_in,
+        "rows_written": stream.rows_out,
+        "rows_dropped": dropped(stream),
+        "rows_rejected": rejected(stream),
+        "files": stream.files,
+        "bytes": stream.bytes,
+        "withheld": stream.withheld,
+        "transforms": transforms,
+    })
+}
+
+/// The report of a run that failed.
+pub(super) fn json_of_failure(error: &anyhow::Error) -> Value {
+    let (hint, exit_code) = judge(error);
+    json!({
+        "format": FORMAT,
+        "outcome": if exit_code == 130 { "interrupted" } else { "failed" },
+        "exit_code": exit_code,
+        "error": error.chain().map(ToString::to_string).collect::<Vec<_>>(),
+        "hint": hint,
+    })
+}

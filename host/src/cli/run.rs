@@ -1,0 +1,113 @@
+//! `sluice run`: a pipeline from beginning to end.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{Usage, output, output::Output, progress, report};
+use crate::{
+    bucket::Bucket,
+    pipeline::{self, LoadedTransforms, Run, Shutdown},
+    source::Source,
+    spec::Spec,
+};
+
+/// What can be typed behind `sluice run`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The pipeline file.
+    pub(super) file: PathBuf,
+    /// Read only this stream of the pipeline. May be given several times; the other tables stay as they are.
+    #[arg(long = "only", value_name = "STREAM")]
+    pub(super) only: Vec<String>,
+    /// Write the report as JSON to this file, whether the run succeeds or not.
+    #[arg(long, value_name = "FILE.json")]
+    pub(super) report: Option<PathBuf>,
+    /// Print nothing but errors.
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
+    let watched = output.is_watched() && !arguments.quiet;
+    output::start_log(watched);
+    let shutdown = Shutdown::new();
+    listen_for_signals(shutdown.clone())?;
+    let outcome = run_once(arguments, watched, &shutdown).await;
+    if let Some(file) = &arguments.report {
+        let json = match &outcome {
+            Ok(report) => report::json(report),
+            Err(error) => report::json_of_failure(error),
+        };
+        let text = serde_json::to_string_pretty(&json)? + "\n";
+        std::fs::write(file, text).with_context(|| format!("the report `{}` cannot be written", file.display()))?;
+    }
+    let report = outcome?;
+    if !arguments.quiet {
+        output.say(&report::text(&report));
+    }
+    Ok(())
+}
+
+pub(super) async fn run_once(
+    arguments: &Arguments,
+    watched: bool,
+    shutdown: &Shutdown,
+) -> anyhow::Result<pipeline::Report> {
+    let spec = Arc::new(read_spec(&arguments.file)?);
+    let engine = pipeline::engine(&spec)?;
+    let plugins = load(&spec, &engine)?;
+    let source: Arc<dyn Source> = Arc::new(pipeline::open_source(&spec)?);
+    let bucket = Bucket::open(&pipeline::bucket_settings(&spec)?).await.map_err(pipeline::Error::from)?;
+    let progress = Arc::default();
+    let display = watched.then(|| progress::Display::start(&progress, &source));
+    let report = pipeline::run(Run {
+        spec: &spec,
+        source: Arc::clone(&source),
+        plugins: &plugins,
+        only: &arguments.only,
+        bucket: &bucket,
+        progress: &progress,
+        shutdown,
+    })
+    .await;
+    if let Some(display) = display {
+        display.finish().await;
+    }
+    Ok(report?)
+}
+
+/// Reads and checks a pipeline file.
+pub(super) fn read_spec(file: &std::path::Path) -> anyhow::Result<Spec> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Usage(format!("the pipeline file `{}` cannot be read: {error}", file.display())))?;
+    Ok(Spec::read(file, &text)?)
+}
+
+/// Loads the plugins of a pipeline.
+pub(super) fn load(spec: &Spec, engine: &crate::wasm::Engine) -> Result<LoadedTransforms, pipeline::Error> {
+    LoadedTransforms::load(spec, engine).map_err(|problems| pipeline::refused(spec, problems))
+}
+
+/// The first interrupt lets the run end cleanly; the second ends the process at once.
+pub(super) fn listen_for_signals(shutdown: Shutdown) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be listened for")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be listened for")?;
+    tokio::spawn(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        Output::new().say("interrupted: finishing cleanly; once more to stop at once");
+        shutdown.stop();
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        abort();
+    });
+    Ok(())
+}
+
+/// Ends the process without tidying up. What is left behind is listed nowhere, and swept by a later run.
+#[expect(clippy::exit, reason = "a second interrupt must not wait for anything, least of all for a return to main")]
+fn abort() -> ! {
+    const INTERRUPTED: i32 = 130;
+    std::process::exit(INTERRUPTED)
+}

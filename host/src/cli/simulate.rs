@@ -1,0 +1,114 @@
+//! `sluice simulate`: a HubSpot, an S3 and an STS on this machine, for pipelines to be tried on.
+//!
+//! A pipeline needs no code path of its own to use them: addresses and keys are settings like any other.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context;
+use clap::Args;
+use sluice_simulator::{aws, data, hubspot, truth};
+
+use super::{Usage, output::Output};
+use crate::spec::Span;
+
+/// Where HubSpot is simulated, unless told otherwise: what `pipelines/demo.toml` says.
+pub(super) const HUBSPOT_PORT: u16 = 8701;
+
+/// Where S3 and STS are simulated, unless told otherwise: what `pipelines/demo.toml` says.
+pub(super) const AWS_PORT: u16 = 8702;
+
+/// What can be typed behind `sluice simulate`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The port of HubSpot; 0 for a free one.
+    #[arg(long, value_name = "P", default_value_t = HUBSPOT_PORT)]
+    hubspot_port: u16,
+    /// The port of S3 and STS; 0 for a free one.
+    #[arg(long, value_name = "P", default_value_t = AWS_PORT)]
+    aws_port: u16,
+    /// How many live contacts there are; everything else scales with them.
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    contacts: u64,
+    /// Chooses all values.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Time that every request to HubSpot takes on top of the work, such as `300ms`.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    latency: Option<Duration>,
+    /// How many requests HubSpot allows in ten seconds.
+    #[arg(long, value_name = "N", default_value_t = 190)]
+    requests_per_10s: u32,
+    /// The folder that holds the bucket, as a folder named `bucket`.
+    #[arg(long, value_name = "DIR", default_value = "sluice-simulator")]
+    bucket_dir: PathBuf,
+    /// Write the data set as NDJSON into this folder, so that any program can compare.
+    #[arg(long, value_name = "DIR")]
+    truth: Option<PathBuf>,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    text.parse::<Span>().map(|span| span.0)
+}
+
+pub(super) async fn simulate(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
+    super::output::start_log(false);
+    let data = data::Options { seed: arguments.seed, contacts: arguments.contacts, ..data::Options::default() };
+    if let Some(folder) = &arguments.truth {
+        truth::write(folder, &data)
+            .with_context(|| format!("the data set cannot be written to `{}`", folder.display()))?;
+    }
+    let hubspot = hubspot::start(
+        hubspot::Options {
+            data,
+            requests_per_10s: arguments.requests_per_10s,
+            latency: arguments.latency.unwrap_or_default(),
+            ..hubspot::Options::default()
+        },
+        port(arguments.hubspot_port),
+    )
+    .await
+    .map_err(|error| taken("HubSpot", arguments.hubspot_port, "--hubspot-port", &error))?;
+    let account = aws::Options { root: arguments.bucket_dir.clone(), ..aws::Options::default() };
+    let aws = aws::start(account.clone(), port(arguments.aws_port))
+        .await
+        .map_err(|error| taken("AWS", arguments.aws_port, "--aws-port", &error))?;
+    output.data(&format!(
+        "READY\n\
+         # HubSpot at {}, S3 and STS at {}, until interrupted. Nothing here is a secret.\n\
+         export HUBSPOT_TOKEN={}\n\
+         export AWS_ACCESS_KEY_ID={}\n\
+         export AWS_SECRET_ACCESS_KEY={}\n\
+         # The role: {} with external id {}; the bucket: s3://{}, as a folder in {}\n\
+         # A token that may read sensitive properties too: {}\n",
+        hubspot.base_url(),
+        aws.endpoint(),
+        hubspot::TOKEN,
+        account.access_key_id,
+        account.secret_access_key,
+        account.role_arn,
+        account.external_id,
+        account.bucket,
+        arguments.bucket_dir.display(),
+        hubspot::SENSITIVE_TOKEN,
+    ))?;
+    interrupted().await?;
+    hubspot.shutdown().await;
+    aws.shutdown().await;
+    Ok(())
+}
+
+fn port(port: u16) -> Option<u16> {
+    (port != 0).then_some(port)
+}
+
+fn taken(what: &str, port: u16, option: &str, error: &std::io::Error) -> Usage {
+    Usage(format!("{what} cannot be simulated on port {port}: {error}; choose another with `{option}`, or 0 for a free one"))
+}
+
+async fn interrupted() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be listened for")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be listened for")?;
+    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    Ok(())
+}

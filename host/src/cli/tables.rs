@@ -1,0 +1,142 @@
+//! `sluice tables`: what the newest commit holds, and how to read it with other programs.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{
+    TablesFormat, Usage,
+    output::{Grid, Output, bytes, thousands},
+    run::read_spec,
+};
+use crate::{
+    bucket::{Bucket, Credentials, S3Settings, Settings},
+    pipeline,
+    schema::Mark,
+    table::{Commit, CommitLog, Table},
+};
+
+pub(super) async fn tables(place: &str, format: TablesFormat, output: &mut Output) -> anyhow::Result<()> {
+    super::output::start_log(false);
+    let settings = match place.split_once("://") {
+        Some(_) => settings_of_url(place)?,
+        None => pipeline::bucket_settings(&read_spec(Path::new(place))?)?,
+    };
+    let root = root(&settings);
+    let bucket = Bucket::open(&settings).await.map_err(pipeline::Error::from)?;
+    let Some(commit) = CommitLog::of(&bucket).latest().await.map_err(pipeline::Error::from)? else {
+        anyhow::bail!("there is no commit in `{}` yet", bucket.describe());
+    };
+    match format {
+        TablesFormat::Table => output.data(&text(&commit, bucket.describe())),
+        TablesFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&commit, &root))? + "\n")),
+        TablesFormat::Duckdb => output.data(&duckdb(&commit, &root)),
+    }
+}
+
+/// A bucket given by its URL alone is opened with what the AWS environment says.
+fn settings_of_url(text: &str) -> Result<Settings, Usage> {
+    let wrong = |why: &str| Usage(format!("`{text}` is no sink's URL: {why}"));
+    let url = url::Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+    match url.scheme() {
+        "file" => {
+            let path = url.to_file_path().map_err(|()| wrong("a folder takes three slashes, `file:///folder`"))?;
+            Ok(Settings::File { path })
+        }
+        "s3" => Ok(Settings::S3(S3Settings {
+            bucket: url.host_str().ok_or_else(|| wrong("it names no bucket"))?.to_owned(),
+            prefix: url.path().trim_matches('/').to_owned(),
+            region: None,
+            endpoint: None,
+            path_style: false,
+            credentials: Credentials::Chain,
+            role: None,
+        })),
+        _ => Err(wrong("use `s3://…` or `file:///…`")),
+    }
+}
+
+/// What stands before a file's key, for other programs: a folder, or `s3://bucket/prefix`.
+fn root(settings: &Settings) -> String {
+    match settings {
+        Settings::File { path } => path.display().to_string(),
+        Settings::S3(s3) if s3.prefix.is_empty() => format!("s3://{}", s3.bucket),
+        Settings::S3(s3) => format!("s3://{}/{}", s3.bucket, s3.prefix),
+    }
+}
+
+fn text(commit: &Commit, place: &str) -> String {
+    let mut grid = Grid::new(&["table", "columns>", "rows>", "files>", "size>", "written"]);
+    for (name, table) in &commit.tables {
+        grid.row(vec![
+            name.clone(),
+            table.columns.len().to_string(),
+            thousands(table.rows()),
+            table.files.len().to_string(),
+            bytes(table.bytes()),
+            format!("{:.0}", table.written),
+        ]);
+    }
+    format!("commit {} in {place}, {:.0}\n{}", commit.number, commit.committed, grid.render(0))
+}
+
+fn json(commit: &Commit, root: &str) -> Value {
+    let tables: Vec<Value> = commit
+        .tables
+        .iter()
+        .map(|(name, table)| {
+            let columns: Vec<Value> = table
+                .columns
+                .iter()
+                .map(|field| {
+                    json!({
+                        "name": field.name,
+                        "type": field.column_type.name(),
+                        "marks": field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(),
+                    })
+                })
+                .collect();
+            let files: Vec<Value> = table
+                .files
+                .iter()
+                .map(|file| json!({ "url": format!("{root}/{}", file.key), "rows": file.rows, "bytes": file.bytes }))
+                .collect();
+            json!({
+                "name": name,
+                "run": table.run.as_str(),
+                "rows": table.rows(),
+                "columns": columns,
+                "files": files,
+            })
+        })
+        .collect();
+    json!({
+        "commit": commit.number,
+        "committed": commit.committed.to_string(),
+        "run": commit.author.run.as_str(),
+        "pipeline": commit.author.pipeline,
+        "audit": commit.author.audit,
+        "tables": tables,
+    })
+}
+
+fn duckdb(commit: &Commit, root: &str) -> String {
+    let mut sql = format!("-- commit {} of pipeline {}, {:.0}\n", commit.number, commit.author.pipeline, commit.committed);
+    for (name, table) in &commit.tables {
+        sql.push_str(&view(name, table, root));
+    }
+    sql
+}
+
+fn view(name: &str, table: &Table, root: &str) -> String {
+    let files: Vec<String> = table
+        .files
+        .iter()
+        .map(|file| format!("    '{}'", format!("{root}/{}", file.key).replace('\'', "''")))
+        .collect();
+    // Our folders look like partitions (`run=…`); the run is no column of the table.
+    format!(
+        "CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([\n{}\n], hive_partitioning = false);\n",
+        files.join(",\n")
+    )
+}

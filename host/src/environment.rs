@@ -1,0 +1,68 @@
+//! The environment: the only place that reads variables and files named in a pipeline file.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{secret::Secret, spec::SecretRef};
+
+/// The folder for compiled plugins, if `[run] cache_dir` does not say.
+pub const CACHE_DIR: &str = "SLUICE_CACHE_DIR";
+
+/// Why something that the pipeline file refers to is not there. The values of secrets never stand in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Missing {
+    /// A variable that is not set, or empty.
+    #[error("the environment variable `{0}` is not set, or empty")]
+    Variable(String),
+    /// A file that cannot be read.
+    #[error("`{file}` cannot be read: {reason}", file = .file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// A file with nothing in it.
+    #[error("`{file}` is empty", file = .0.display())]
+    Empty(PathBuf),
+}
+
+/// The value of a secret. Relative paths start from `folder`.
+pub fn secret(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
+    match reference {
+        SecretRef::Env(name) => {
+            let secret = Secret::new(&env::var(name).unwrap_or_default());
+            if secret.is_empty() { Err(Missing::Variable(name.clone())) } else { Ok(secret) }
+        }
+        SecretRef::File(path) => {
+            let file = folder.join(path);
+            let text = fs::read_to_string(&file)
+                .map_err(|reason| Missing::File { file: file.clone(), reason })?;
+            let secret = Secret::new(&text);
+            if secret.is_empty() { Err(Missing::Empty(file)) } else { Ok(secret) }
+        }
+    }
+}
+
+/// The content of a file. Relative paths start from `folder`.
+pub fn file(path: &Path, folder: &Path) -> Result<Vec<u8>, Missing> {
+    let file = folder.join(path);
+    fs::read(&file).map_err(|reason| Missing::File { file, reason })
+}
+
+/// Where compiled plugins are kept unless the pipeline file says otherwise: `sluice` in the user's cache folder. `None`
+/// where the user has none; plugins are then compiled anew each time.
+pub fn cache_folder() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set(CACHE_DIR)
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("sluice")))
+        .or_else(|| env::home_dir().map(|home| home.join(".cache").join("sluice")))
+}
+
+/// The name of this machine, for the lease.
+pub fn host_name() -> String {
+    let from_kernel = fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+    from_kernel.or_else(|| env::var("HOSTNAME").ok()).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+}

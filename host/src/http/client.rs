@@ -1,0 +1,351 @@
+//! The client: a request's way through budget, wire, verdict and decoder, and round again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use url::Url;
+
+use super::SetupError;
+use super::decode::Undecodable;
+use super::error::{Failure, HttpError, Said};
+use super::request::{Request, encode};
+use super::retry::{Fault, Jitter, RetryBudget, RetryPolicy};
+use super::stats::{Counters, HttpStats};
+use super::transport::{Reply, Timeouts, Transport};
+use super::verdict::{Answer, BODY_START, StopReason, Vendor, Verdict, retry_after};
+use crate::secret::Secret;
+
+/// The largest body that is read. A page of a hundred records with a thousand properties each has some five megabytes;
+/// this is against answers that do not end.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;
+
+/// Query values of at least this many characters are removed from a server's words, should it repeat them. Shorter ones
+/// (`100`, `true`) say nothing of anybody.
+const SHORTEST_PRIVATE_VALUE: usize = 8;
+
+/// How a client behaves. The default suits a run; tests make everything shorter.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long an attempt may take.
+    pub timeouts: Timeouts,
+    /// How often a request is tried.
+    pub retry: RetryPolicy,
+    /// The random numbers of the waits.
+    pub jitter: Jitter,
+    /// The most bytes of a body, decompressed.
+    pub largest_body: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timeouts: Timeouts::default(),
+            retry: RetryPolicy::default(),
+            jitter: Jitter::default(),
+            largest_body: LARGEST_BODY,
+        }
+    }
+}
+
+/// Asks one server, with one token, one policy and one retry budget. Cheap to clone; clones share all of it.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    transport: Transport,
+    token: Secret,
+    vendor: Arc<dyn Vendor>,
+    policy: RetryPolicy,
+    jitter: Jitter,
+    retries: RetryBudget,
+    counters: Counters,
+    /// Whether the server has answered anything yet.
+    reached: AtomicBool,
+    /// Set once, when an answer has said that no other request will be answered.
+    stop: watch::Sender<Option<Stop>>,
+}
+
+#[derive(Debug, Clone)]
+struct Stop {
+    reason: StopReason,
+    back_at: Option<Timestamp>,
+    said: Said,
+}
+
+/// How far a request has come.
+struct Progress {
+    started: Instant,
+    attempts: u32,
+    overloads: u32,
+}
+
+/// An attempt that brought nothing, and what follows from it.
+struct Setback {
+    failure: Failure,
+    verdict: Verdict,
+}
+
+impl Setback {
+    fn passing(failure: Failure) -> Self {
+        let verdict = match failure.fault() {
+            Some(_) => Verdict::Retry { at_least: Duration::ZERO },
+            None => Verdict::Fail,
+        };
+        Self { failure, verdict }
+    }
+}
+
+impl Client {
+    /// A client for the server at `base`, to whose path those of the requests are added. Nothing is sent yet.
+    ///
+    /// A client without TLS (`http://`) sends the token in the clear; whether that is allowed is the caller's decision.
+    pub fn new(base: &Url, token: &Secret, vendor: Arc<dyn Vendor>, options: Options) -> Result<Self, SetupError> {
+        let Options { timeouts, retry, jitter, largest_body } = options;
+        Ok(Self(Arc::new(Shared {
+            transport: Transport::new(base, token, timeouts, largest_body)?,
+            token: token.clone(),
+            vendor,
+            policy: retry,
+            jitter,
+            retries: RetryBudget::new(retry.retries),
+            counters: Counters::default(),
+            reached: AtomicBool::new(false),
+            stop: watch::Sender::new(None),
+        })))
+    }
+
+    /// Asks, and decodes the body as JSON.
+    pub async fn json<T: DeserializeOwned + Send>(&self, request: &Request) -> Result<T, HttpError> {
+        self.decoded(request, |body| Ok(serde_json::from_slice(body)?)).await
+    }
+
+    /// Asks, and decodes the body with `decode`, which runs once for each body that came whole and may be asked again
+    /// after [`Undecodable::NotJson`]. It runs on the executor's thread, and should take milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be answered, after all attempts that are worth making. Every wait is over by then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the request; one that is already sent stays counted in its budget.
+    pub async fn decoded<T, F>(&self, request: &Request, decode: F) -> Result<T, HttpError>
+    where
+        T: Send,
+        F: Fn(&Bytes) -> Result<T, Undecodable> + Send + Sync,
+    {
+        let mut stop = self.0.stop.subscribe();
+        let stopped = async {
+            // The sender lives in `self`, so waiting for a stop ends only with one.
+            match stop.wait_for(Option::is_some).await {
+                Ok(stop) => stop.clone(),
+                Err(_) => None,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(stop) = stopped => Err(Progress::start().end(request, stop.into())),
+            result = self.0.attempts(request, &decode) => result,
+        }
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> HttpStats {
+        self.0.counters.snapshot()
+    }
+
+    /// How many characters the URL of a request has, for servers that refuse long ones.
+    pub fn url_length(&self, request: &Request) -> usize {
+        self.0.transport.url_length(request)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("transport", &self.0.transport).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    async fn attempts<T>(
+        &self,
+        request: &Request,
+        decode: &(impl Fn(&Bytes) -> Result<T, Undecodable> + Sync),
+    ) -> Result<T, HttpError> {
+        let mut progress = Progress::start();
+        loop {
+            progress.attempts += 1;
+            let wait = match self.attempt(request, decode).await {
+                Ok(value) => {
+                    self.retries.success();
+                    return Ok(value);
+                }
+                Err(setback) => self.next_wait(request, &mut progress, setback)?,
+            };
+            tokio::time::sleep(wait).await;
+            self.counters.retry_wait_micros.add_time(wait);
+        }
+    }
+
+    /// Waits for the budget, sends the request once, and judges and decodes what comes back.
+    async fn attempt<T>(
+        &self,
+        request: &Request,
+        decode: &(impl Fn(&Bytes) -> Result<T, Undecodable> + Sync),
+    ) -> Result<T, Setback> {
+        let queued = Instant::now();
+        let permit = request.budget.acquire().await;
+        self.counters.budget_wait_micros.add_time(queued.elapsed());
+        self.counters.requests.add(1);
+
+        let sent = Instant::now();
+        let reply = self.transport.send(request, |headers| {
+            permit.answered(self.vendor.budget_news(headers));
+            self.reached.store(true, Ordering::Relaxed);
+        });
+        let Reply { status, headers, body } = reply.await.map_err(Setback::passing)?;
+        self.counters.bytes.add(body.len() as u64);
+        tracing::debug!(
+            method = %request.method,
+            path = request.path,
+            status = status.as_u16(),
+            elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes = body.len(),
+            "answered"
+        );
+
+        let body_start = body.get(..BODY_START).unwrap_or(&body);
+        let answer = Answer { status, headers: &headers, body_start };
+        let verdict = self.vendor.judge(answer);
+        if verdict == Verdict::Accept {
+            return decode(&body)
+                .map_err(|source| Setback::passing(Failure::BrokenBody { bytes: body.len(), source }));
+        }
+        let verdict = self.with_the_servers_wait(verdict, &headers);
+        let source = Said::new(
+            self.vendor.name(),
+            body_start,
+            self.vendor.explain(answer),
+            &private_values(&self.token, request),
+        );
+        let failure = match verdict {
+            Verdict::Stop { reason, back_at } => Failure::Stopped { reason, back_at, source },
+            _ => Failure::Status { status, transient: matches!(verdict, Verdict::Retry { .. }), source },
+        };
+        Err(Setback { failure, verdict })
+    }
+
+    /// Completes a verdict with what the server itself says of waiting.
+    fn with_the_servers_wait(&self, verdict: Verdict, headers: &::http::HeaderMap) -> Verdict {
+        let now = Timestamp::now();
+        let asked = retry_after(headers, now);
+        let back_at = asked.and_then(|wait| now.checked_add(wait).ok());
+        match verdict {
+            Verdict::Retry { .. } | Verdict::Throttled { .. } if asked > Some(self.policy.longest_wait) => {
+                Verdict::Stop { reason: StopReason::LongWait, back_at }
+            }
+            Verdict::Retry { at_least } => Verdict::Retry { at_least: at_least.max(asked.unwrap_or_default()) },
+            Verdict::Throttled { wait } => Verdict::Throttled { wait: wait.or(asked) },
+            Verdict::Stop { reason, back_at: known } => Verdict::Stop { reason, back_at: known.or(back_at) },
+            Verdict::Accept | Verdict::Fail => verdict,
+        }
+    }
+
+    /// Decides whether there is another attempt, pays for it, and says after how long. A pause of the whole budget is not
+    /// part of that wait: the budget itself makes the request wait.
+    fn next_wait(&self, request: &Request, progress: &mut Progress, setback: Setback) -> Result<Duration, HttpError> {
+        let Setback { failure, verdict } = setback;
+        let at_least = match verdict {
+            Verdict::Retry { at_least } => at_least,
+            Verdict::Throttled { wait } => {
+                self.counters.throttled.add(1);
+                request.budget.pause(wait.unwrap_or_else(|| request.budget.interval()));
+                Duration::ZERO
+            }
+            Verdict::Stop { .. } | Verdict::Fail | Verdict::Accept => {
+                self.stop_all(&failure);
+                return Err(progress.end(request, failure));
+            }
+        };
+        progress.overloads += u32::from(failure.is_overload());
+        let given_up = request.overload_attempts.is_some_and(|most| failure.is_overload() && progress.overloads >= most);
+        let fault = failure.fault().filter(|fault| !given_up && progress.attempts < self.most_attempts(*fault));
+        let Some(fault) = fault else {
+            return Err(progress.end(request, failure));
+        };
+        if let Err(spent) = self.retries.spend(fault) {
+            let failure = Failure::NoRetriesLeft { spent, source: Box::new(failure) };
+            return Err(progress.end(request, failure));
+        }
+        let wait = at_least.max(self.policy.backoff.wait(progress.attempts, self.jitter.next()));
+        self.counters.retries.add(1);
+        tracing::warn!(
+            method = %request.method,
+            path = request.path,
+            attempt = progress.attempts,
+            fault = %fault,
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "trying again"
+        );
+        Ok(wait)
+    }
+
+    /// The limit of attempts for a fault of this kind.
+    fn most_attempts(&self, fault: Fault) -> u32 {
+        match fault {
+            Fault::Connection if !self.reached.load(Ordering::Relaxed) => self.policy.attempts_to_reach.get(),
+            _ => self.policy.attempts.get(),
+        }
+    }
+
+    /// Tells all requests that none is answered any more, if that is what happened. The first such news stays.
+    fn stop_all(&self, failure: &Failure) {
+        if let Failure::Stopped { reason, back_at, source } = failure {
+            let stop = Stop { reason: *reason, back_at: *back_at, said: source.clone() };
+            self.stop.send_if_modified(|known| {
+                let is_news = known.is_none();
+                known.get_or_insert(stop);
+                is_news
+            });
+        }
+    }
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self { started: Instant::now(), attempts: 0, overloads: 0 }
+    }
+
+    /// The error that ends the request here.
+    fn end(&self, request: &Request, failure: Failure) -> HttpError {
+        HttpError {
+            asked: Box::new(request.asked()),
+            attempts: self.attempts,
+            elapsed: self.started.elapsed(),
+            failure: Box::new(failure),
+        }
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        let Stop { reason, back_at, said } = stop;
+        Self::Stopped { reason, back_at, source: said }
+    }
+}
+
+/// What must not be printed even if the server says it: the token, and values of the query, as they are and as they
+/// stand in the URL.
+fn private_values(token: &Secret, request: &Request) -> Vec<String> {
+    let values = request.query.iter().map(|(_, value)| value);
+    let long = values.filter(|value| value.chars().count() >= SHORTEST_PRIVATE_VALUE);
+    let in_both_forms = long.flat_map(|value| [value.clone(), encode(value)]);
+    std::iter::once(token.expose().to_owned()).chain(in_both_forms).collect()
+}

@@ -1,0 +1,320 @@
+//! Requests that were not answered as asked, in words for a person.
+//!
+//! An [`HttpError`] says what was asked, how often and for how long; its [`Failure`] says what happened; the source of
+//! that is the narrower cause: the system's words, or the vendor's own.
+//! No token, query value, request body or HTML page is in any of it.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use ::http::StatusCode;
+use jiff::Timestamp;
+
+use super::decode::Undecodable;
+use super::request::Asked;
+use super::retry::{Fault, RetriesSpent};
+use super::verdict::StopReason;
+
+/// A request that has no good answer.
+#[derive(Debug)]
+pub struct HttpError {
+    pub(super) asked: Box<Asked>,
+    /// Zero for a request that was given up because of the answer to another one.
+    pub(super) attempts: u32,
+    pub(super) elapsed: Duration,
+    pub(super) failure: Box<Failure>,
+}
+
+/// What happened, at the last attempt where there were several.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The name is unknown, nobody listens, or the network does not lead there.
+    #[error("`{host}` could not be reached")]
+    Unreachable {
+        /// The server, with its port where it is an unusual one.
+        host: String,
+        /// The system's words.
+        source: Cause,
+    },
+    /// The server's certificate is not trusted, or it does not speak TLS. Never tried again.
+    #[error("there is no secure connection to `{host}`")]
+    Untrusted {
+        /// The server, with its port where it is an unusual one.
+        host: String,
+        /// What is wrong with it.
+        source: Cause,
+    },
+    /// The answer did not come, or did not end.
+    #[error("there was no complete answer after {:.1} s", waited.as_secs_f64())]
+    Timeout {
+        /// How long the last attempt took.
+        waited: Duration,
+    },
+    /// The connection broke.
+    #[error("the connection broke before the answer was complete")]
+    CutAnswer {
+        /// The system's words.
+        source: Cause,
+    },
+    /// The answer is complete as far as HTTP goes, but cannot be decoded.
+    #[error("the answer of {bytes} bytes cannot be read")]
+    BrokenBody {
+        /// How long the body is.
+        bytes: usize,
+        /// What is wrong, and where.
+        source: Undecodable,
+    },
+    /// The body is larger than any page should be.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The server's answer is a refusal, or a fault that did not pass.
+    #[error("{}", StatusText(*status))]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// Whether it is a fault that may pass.
+        transient: bool,
+        /// What the answer says of itself.
+        source: Said,
+    },
+    /// No request of this run is answered any more.
+    #[error("{reason}{}", BackAt(*back_at))]
+    Stopped {
+        /// Why.
+        reason: StopReason,
+        /// When requests are answered again, where that is known.
+        back_at: Option<Timestamp>,
+        /// What the answer that stopped the run says of itself.
+        source: Said,
+    },
+    /// Too many requests of the run have failed to try this one again.
+    #[error("no retry is left in this run ({spent})")]
+    NoRetriesLeft {
+        /// What they were spent on.
+        spent: RetriesSpent,
+        /// What happened this time.
+        source: Box<Failure>,
+    },
+}
+
+/// A person's or a program's words on the cause, from the innermost error: the outer ones add nothing, and one of them
+/// holds the URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Cause(String);
+
+impl Cause {
+    pub(super) fn innermost(error: &dyn Error) -> Self {
+        let mut innermost = error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        Self(innermost.to_string())
+    }
+}
+
+/// What an answer says of its own failure, found by the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Explanation {
+    /// In words.
+    pub message: Option<String>,
+    /// In the vendor's own classification.
+    pub category: Option<String>,
+    /// What the vendor's support asks for.
+    pub correlation_id: Option<String>,
+    /// The permissions that are missing.
+    pub required_scopes: Vec<String>,
+}
+
+/// An explanation made fit to print, and who gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    vendor: &'static str,
+    body: BodyForm,
+    explanation: Explanation,
+}
+
+/// What a body looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BodyForm {
+    Empty,
+    Html,
+    Other,
+}
+
+impl HttpError {
+    /// What happened.
+    pub fn failure(&self) -> &Failure {
+        &self.failure
+    }
+
+    /// The status of the last answer, if there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.failure.status()
+    }
+
+    /// Whether the server seems to have been overloaded by this very request, so that asking for less may help: timeouts,
+    /// faults of the server, answers that are too large.
+    pub fn is_overload(&self) -> bool {
+        self.failure.is_overload()
+    }
+
+    /// What the last answer said of its failure, made fit to print.
+    pub fn explanation(&self) -> Option<&Explanation> {
+        self.failure.explanation()
+    }
+
+    /// What would mend it, where that does not depend on the vendor.
+    pub fn hint(&self) -> Option<&'static str> {
+        match &*self.failure {
+            Failure::Unreachable { .. } => Some("check the address, the network, and the proxy if there is one"),
+            Failure::Untrusted { .. } => Some(
+                "if a proxy here opens TLS connections, add its certificate to the system's store; \
+                 do not switch verification off",
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked, attempts, elapsed, failure } = self;
+        match attempts {
+            0 => write!(formatter, "{asked} was given up: {failure}"),
+            1 => write!(formatter, "{asked} failed: {failure}"),
+            _ => {
+                let seconds = elapsed.as_secs_f64();
+                write!(formatter, "{asked} failed after {attempts} attempts in {seconds:.1} s: {failure}")
+            }
+        }
+    }
+}
+
+impl Error for HttpError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.failure.source()
+    }
+}
+
+impl Failure {
+    /// What it counts as when it is tried again.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Unreachable { .. } => Some(Fault::Connection),
+            Self::Timeout { .. } => Some(Fault::Timeout),
+            Self::CutAnswer { .. } => Some(Fault::CutAnswer),
+            Self::BrokenBody { source, .. } => source.is_worth_another_attempt().then_some(Fault::BrokenBody),
+            Self::Status { status, .. } => Some(Fault::Status(status.as_u16())),
+            Self::Untrusted { .. } | Self::TooLarge { .. } | Self::Stopped { .. } | Self::NoRetriesLeft { .. } => None,
+        }
+    }
+
+    pub(super) fn is_overload(&self) -> bool {
+        match self {
+            Self::Timeout { .. } | Self::TooLarge { .. } => true,
+            Self::Status { status, transient, .. } => *transient && status.is_server_error(),
+            Self::NoRetriesLeft { .. }
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::CutAnswer { .. }
+            | Self::BrokenBody { .. }
+            | Self::Stopped { .. } => false,
+        }
+    }
+
+    fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::NoRetriesLeft { source, .. } => source.status(),
+            _ => None,
+        }
+    }
+
+    fn explanation(&self) -> Option<&Explanation> {
+        match self {
+            Self::Status { source, .. } | Self::Stopped { source, .. } => Some(&source.explanation),
+            Self::NoRetriesLeft { source, .. } => source.explanation(),
+            _ => None,
+        }
+    }
+}
+
+impl Said {
+    /// Makes what an answer says fit to print. `secrets` are replaced wherever a server repeats them.
+    pub(super) fn new(vendor: &'static str, body_start: &[u8], explanation: Explanation, secrets: &[String]) -> Self {
+        let body = match body_start.trim_ascii_start().first() {
+            None => BodyForm::Empty,
+            Some(b'<') => BodyForm::Html,
+            Some(_) => BodyForm::Other,
+        };
+        let tidy = |text: String| printable(&text, secrets);
+        let explanation = Explanation {
+            message: explanation.message.filter(|message| !message.trim_start().starts_with('<')).map(tidy),
+            category: explanation.category.map(tidy),
+            correlation_id: explanation.correlation_id.map(tidy),
+            required_scopes: explanation.required_scopes.into_iter().map(tidy).collect(),
+        };
+        Self { vendor, body, explanation }
+    }
+}
+
+/// The most characters of a text from a server that are printed.
+const LONGEST_TEXT: usize = 500;
+
+/// A server's text on one line, without secrets or control characters, cut where it is long.
+fn printable(text: &str, secrets: &[String]) -> String {
+    let text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
+    let words: Vec<&str> = text.split(|character: char| character.is_whitespace() || character.is_control()).collect();
+    let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").replace('`', "'");
+    match line.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { vendor, body, explanation } = self;
+        match (&explanation.message, body) {
+            (Some(message), _) => write!(formatter, "{vendor} says `{message}`")?,
+            (None, BodyForm::Html) => formatter.write_str("the answer is an HTML page")?,
+            (None, BodyForm::Empty) => formatter.write_str("the answer is empty")?,
+            (None, BodyForm::Other) => formatter.write_str("the answer does not say why")?,
+        }
+        let named = |what: &str, text: &String| format!("{what} `{text}`");
+        let category = explanation.category.iter().map(|category| named("category", category));
+        let scopes = explanation.required_scopes.iter().map(|scope| named("required scope", scope));
+        let correlation_id = explanation.correlation_id.iter().map(|id| named("correlation id", id));
+        let details: Vec<String> = category.chain(scopes).chain(correlation_id).collect();
+        if !details.is_empty() {
+            write!(formatter, " ({})", details.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Said {}
+
+/// A status in words where it has any.
+struct StatusText(StatusCode);
+
+impl fmt::Display for StatusText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "status {}", self.0.as_u16())?;
+        self.0.canonical_reason().map_or(Ok(()), |reason| write!(formatter, " {reason}"))
+    }
+}
+
+/// The time from which requests are answered again, to the second.
+struct BackAt(Option<Timestamp>);
+
+impl fmt::Display for BackAt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |back_at| write!(formatter, "; requests are answered again from {back_at:.0}"))
+    }
+}

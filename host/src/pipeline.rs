@@ -1,0 +1,198 @@
+//! The story of a run.
+//!
+//! [`run`] tells it from beginning to end:
+//!
+//! 1. the lease is taken, before anything is asked of the source, and the newest commit read;
+//! 2. [`plan`](planning::plan) discovers what the source offers, asks the plugins for their outlines and resolves it all; the
+//!    guard judges (`sluice plan` does this and stops);
+//! 3. streams are read, a few at once: pages become batches, batches go through the transforms and into the files of their
+//!    table ([`stage`]); bounded channels between them slow whoever is ahead;
+//! 4. when every stream is complete, one conditional write commits all tables;
+//! 5. what crashed runs left is swept, and the lease released.
+//!
+//! The first error stops everything: readers stop, unfinished files are taken back, nothing is committed, and the tables are
+//! what they were. So does an interrupt.
+//! Source and bucket are open before a run begins: this module never asks who they are, nor reads a secret of theirs
+//! ([`connect`] does, apart).
+
+mod connect;
+mod error;
+mod planning;
+mod plugins;
+mod progress;
+mod report;
+mod shutdown;
+mod stage;
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+pub use self::{
+    connect::{bucket_settings, engine, open_source},
+    error::Error,
+    planning::{Planned, plan, refused},
+    plugins::{LoadedTransform, LoadedTransforms},
+    progress::{Progress, StreamProgress, StreamState},
+    report::{Report, StreamReport, TransformReport},
+    shutdown::Shutdown,
+};
+use crate::{
+    bucket::Bucket,
+    clock::Clock,
+    plan::Plan,
+    run_id::RunId,
+    source::Source,
+    spec::Spec,
+    state::lease::{Holder, Lease},
+    table::{Author, Change, Commit, CommitLog, Table, sweep},
+};
+
+/// Streams that are read at once unless the pipeline file says otherwise: enough that pages of a third of a second keep the
+/// account's budget full (19 requests a second), with few enough batches in memory for a small machine.
+const STREAMS_AT_ONCE: usize = 8;
+
+/// What a run works with.
+pub struct Run<'r> {
+    /// The pipeline file.
+    pub spec: &'r Arc<Spec>,
+    /// Where the data comes from.
+    pub source: Arc<dyn Source>,
+    /// The plugins.
+    pub plugins: &'r LoadedTransforms,
+    /// The streams to read; empty for all of the pipeline's. The others' tables stay as they are.
+    pub only: &'r [String],
+    /// Where the tables go.
+    pub bucket: &'r Bucket,
+    /// What is told of the run while it goes on.
+    pub progress: &'r Arc<Progress>,
+    /// How it is told to stop.
+    pub shutdown: &'r Shutdown,
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Run").field("pipeline", &self.spec.pipeline.pipeline).finish_non_exhaustive()
+    }
+}
+
+/// Runs a pipeline.
+pub async fn run(run: Run<'_>) -> Result<Report, Error> {
+    let began = Timestamp::now();
+    let id = RunId::new(began).map_err(Error::RunId)?;
+    let holder = Holder::here(id.clone(), run.spec.pipeline.pipeline.get_ref().as_str());
+    let lease = Lease::take(run.bucket, holder, Clock::system()).await?;
+    let outcome = tokio::select! {
+        biased;
+        lost = lease.lost() => {
+            run.shutdown.stop();
+            Err(Error::Lease(lost))
+        }
+        outcome = under_lease(&run, &lease, &id, began) => outcome,
+    };
+    if let Err(error) = lease.release().await {
+        tracing::warn!(error = crate::error_chain(&error), "the lease was not released; it ends by itself");
+    }
+    outcome
+}
+
+async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
+    let started = Instant::now();
+    let log = CommitLog::of(run.bucket);
+    let base = log.latest().await?;
+    lease.confirm().await?;
+    let planned = tokio::select! {
+        biased;
+        () = run.shutdown.stopping() => return Err(Error::Interrupted),
+        planned = planning::plan(run.spec, run.source.as_ref(), run.plugins) => planned?,
+    };
+    let planned = planned.only(run.spec, run.only)?;
+    let plan = &planned.plan;
+    run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
+    let streams = read_streams(run, plan, id, began).await?;
+    let tables: BTreeMap<String, Table> = plan
+        .streams
+        .iter()
+        .zip(&streams)
+        .map(|(stream, written)| {
+            let columns = stream.table_columns().cloned().collect();
+            let table = Table { run: id.clone(), written: Timestamp::now(), columns, files: written.files.clone() };
+            (stream.table.clone(), table)
+        })
+        .collect();
+    let author = Author {
+        run: id.clone(),
+        pipeline: plan.pipeline.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        plugins: run.plugins.iter().map(|it| (it.name.clone(), it.plugin.digest().to_string())).collect(),
+        audit: report::audit(plan, run.plugins, run.spec),
+    };
+    if run.shutdown.is_stopping() {
+        return Err(Error::Interrupted);
+    }
+    let commit = log.commit(base.as_ref(), Change { author, committed: Timestamp::now(), tables }).await?;
+    tracing::info!(commit = commit.number, run = %id, "committed");
+    sweep_after(run.bucket, &commit, lease).await;
+    Ok(report::of(run, &planned, &commit, streams, began, started.elapsed()))
+}
+
+async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
+    let swept = sweep::sweep(bucket, commit, async || lease.confirm().await.is_ok()).await;
+    if swept.files > 0 {
+        tracing::info!(files = swept.files, bytes = swept.bytes, "swept what earlier runs left");
+    }
+    for failure in &swept.failures {
+        tracing::warn!(error = crate::error_chain(failure), "not everything could be swept; the next run tries again");
+    }
+}
+
+/// Reads all streams, a few at once. On an error the others are stopped, and what they have not finished is taken back.
+async fn read_streams(
+    run: &Run<'_>,
+    plan: &Plan,
+    id: &RunId,
+    began: Timestamp,
+) -> Result<Vec<stage::Written>, Error> {
+    let at_once =
+        run.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize);
+    let settings = connect::parquet_settings(run.spec, plan, run.plugins, id);
+    let one = async |index: usize| {
+        let stage = stage::Stage {
+            plan: &plan.streams[index],
+            spec: run.spec,
+            source: &run.source,
+            plugins: run.plugins,
+            bucket: run.bucket,
+            settings: &settings,
+            run: id,
+            began,
+            progress: run.progress.stream(index),
+            shutdown: run.shutdown,
+            runtime: Handle::current(),
+        };
+        let written = stage.run().await;
+        if written.is_err() {
+            run.shutdown.stop();
+        }
+        written
+    };
+    let outcomes: Vec<Result<stage::Written, Error>> =
+        stream::iter(0..plan.streams.len()).map(one).buffered(at_once).collect().await;
+    first_cause(outcomes)
+}
+
+/// All results, or the error that stopped the others: they were only interrupted.
+fn first_cause(outcomes: Vec<Result<stage::Written, Error>>) -> Result<Vec<stage::Written>, Error> {
+    let mut interrupted = None;
+    let mut written = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        match outcome {
+            Ok(stream) => written.push(stream),
+            Err(Error::Interrupted) => interrupted = Some(Error::Interrupted),
+            Err(cause) => return Err(cause),
+        }
+    }
+    interrupted.map_or(Ok(written), Err)
+}

@@ -1,0 +1,164 @@
+//! From what a pipeline file says to what a run works with: the source, the bucket's settings, the plugin engine.
+
+use std::path::PathBuf;
+
+use super::{Error, plugins::LoadedTransforms};
+use crate::{
+    bucket,
+    environment,
+    plan::Plan,
+    problem::Problem,
+    run_id::RunId,
+    secret::Secret,
+    sink::ParquetSettings,
+    source::hubspot::{self, HubSpot, Paths},
+    spec::{ApiVersion, Compression, RoleSpec, SecretRef, SinkSpec, Spec},
+    wasm::Engine,
+};
+
+/// How long a role's session lasts unless the file says otherwise: what every role allows.
+const SESSION: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// The longest name a session can have.
+const LONGEST_SESSION_NAME: usize = 64;
+
+/// Opens the source. Nothing is sent yet.
+pub fn open_source(spec: &Spec) -> Result<HubSpot, Error> {
+    let source = &spec.pipeline.source;
+    let base_url = match &source.base_url {
+        Some(url) => (**url).clone(),
+        None => url::Url::parse(hubspot::BASE_URL).unwrap_or_else(|_| unreachable!("the default address is a URL")),
+    };
+    if base_url.scheme() != "https" && !is_loopback(&base_url) {
+        return Err(refused(
+            spec,
+            Problem::new("`base_url` would send the access token over the network in the clear")
+                .hint("use `https://`; `http://` is for servers on this machine"),
+        ));
+    }
+    let settings = hubspot::Settings {
+        base_url,
+        token: secret(spec, "source.token", &source.token)?,
+        paths: match source.api_version {
+            ApiVersion::September2026 => Paths::Dated("2026-09"),
+            ApiVersion::March2026 => Paths::Dated("2026-03"),
+            ApiVersion::V3 => Paths::Numbered,
+        },
+        requests_per_10s: source.requests_per_10s,
+    };
+    Ok(HubSpot::new(&settings)?)
+}
+
+/// The settings of the bucket that the tables go to.
+pub fn bucket_settings(spec: &Spec) -> Result<bucket::Settings, Error> {
+    let sink = spec.pipeline.sink.get_ref();
+    let url = sink.url.get_ref();
+    if url.scheme() == "file" {
+        let path = url.to_file_path().map_err(|()| {
+            refused(
+                spec,
+                Problem::new("the sink's `url` names no folder of this machine")
+                    .at(spec.place(&sink.url))
+                    .hint("write `file:///folder`, with three slashes"),
+            )
+        })?;
+        return Ok(bucket::Settings::File { path });
+    }
+    for (key, endpoint) in [("endpoint", &sink.endpoint), ("sts_endpoint", &sink.sts_endpoint)] {
+        if let Some(endpoint) = endpoint
+            && endpoint.scheme() != "https"
+            && !is_loopback(endpoint)
+        {
+            return Err(refused(
+                spec,
+                Problem::new(format!("`{key}` would send data over the network in the clear"))
+                    .hint("use `https://`; `http://` is for servers on this machine"),
+            ));
+        }
+    }
+    Ok(bucket::Settings::S3(bucket::S3Settings {
+        bucket: url.host_str().unwrap_or_default().to_owned(),
+        prefix: url.path().trim_matches('/').to_owned(),
+        region: sink.region.clone(),
+        endpoint: sink.endpoint.as_ref().map(|endpoint| (**endpoint).clone()),
+        path_style: sink.path_style,
+        credentials: credentials(spec, sink)?,
+        role: sink.role.as_ref().map(|role| self::role(spec, sink, role)),
+    }))
+}
+
+fn credentials(spec: &Spec, sink: &SinkSpec) -> Result<bucket::Credentials, Error> {
+    let Some(credentials) = &sink.credentials else { return Ok(bucket::Credentials::Chain) };
+    let session_token = credentials.session_token.as_ref();
+    Ok(bucket::Credentials::Static {
+        access_key_id: secret(spec, "sink.credentials.access_key_id", &credentials.access_key_id)?,
+        secret_access_key: secret(spec, "sink.credentials.secret_access_key", &credentials.secret_access_key)?,
+        session_token: session_token
+            .map(|token| secret(spec, "sink.credentials.session_token", token))
+            .transpose()?,
+    })
+}
+
+fn role(spec: &Spec, sink: &SinkSpec, role: &RoleSpec) -> bucket::Role {
+    let session_name = role.session_name.clone().unwrap_or_else(|| {
+        let name = format!("sluice-{}", spec.pipeline.pipeline.get_ref().as_str());
+        name.chars().take(LONGEST_SESSION_NAME).collect()
+    });
+    let sts_endpoint = sink.sts_endpoint.as_ref().or(sink.endpoint.as_ref());
+    bucket::Role {
+        arn: role.arn.clone(),
+        external_id: role.external_id.clone(),
+        session_name,
+        duration: role.duration.map_or(SESSION, |duration| duration.0),
+        sts_endpoint: sts_endpoint.map(|endpoint| (**endpoint).clone()),
+    }
+}
+
+/// The plugin engine, with its cache of compiled plugins.
+pub fn engine(spec: &Spec) -> Result<Engine, Error> {
+    let configured: Option<PathBuf> = spec.pipeline.run.cache_dir.as_ref().map(|folder| spec.folder.join(folder));
+    let cache = configured.or_else(environment::cache_folder);
+    Ok(Engine::new(cache.as_deref())?)
+}
+
+/// How a run's files are written.
+pub(super) fn parquet_settings(spec: &Spec, plan: &Plan, plugins: &LoadedTransforms, run: &RunId) -> ParquetSettings {
+    let sink = spec.pipeline.sink.get_ref();
+    let level = sink.compression_level.unwrap_or(ParquetSettings::DEFAULT_ZSTD_LEVEL);
+    let mut metadata = vec![
+        ("sluice.run".to_owned(), run.to_string()),
+        ("sluice.pipeline".to_owned(), plan.pipeline.clone()),
+        ("sluice.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    metadata.extend(
+        plugins.iter().map(|it| (format!("sluice.plugin.{}", it.name), it.plugin.digest().to_string())),
+    );
+    ParquetSettings {
+        zstd_level: (sink.compression == Compression::Zstd).then_some(level),
+        row_group_rows: sink
+            .row_group_rows
+            .map_or(ParquetSettings::DEFAULT_ROW_GROUP_ROWS, |rows| rows.get() as usize),
+        file_bytes: sink.file_size.map_or(ParquetSettings::DEFAULT_FILE_BYTES, |size| size.0),
+        metadata,
+    }
+}
+
+fn secret(spec: &Spec, key: &str, reference: &SecretRef) -> Result<Secret, Error> {
+    environment::secret(reference, &spec.folder).map_err(|missing| {
+        refused(spec, Problem::new(format!("`{key}`: {missing}")).hint("the pipeline file only says where the secret is; put it there"))
+    })
+}
+
+/// Whether an address is one of this machine's own.
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn refused(spec: &Spec, problem: Problem) -> Error {
+    super::planning::refused(spec, vec![problem])
+}

@@ -1,0 +1,91 @@
+//! What can end a run, and who must act.
+
+use crate::{
+    bucket::BucketError,
+    http::SetupError,
+    problem::Problems,
+    run_id::NoRandomness,
+    sink::SinkError,
+    source::SourceError,
+    state::lease::LeaseError,
+    table::LogError,
+    transform::TransformError,
+    wasm::EngineError,
+};
+
+/// What ended a run, or kept it from beginning.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The pipeline file, what it refers to, or the guard. The owner of the pipeline must act.
+    #[error("{0}")]
+    Refused(Problems),
+    /// The source could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The HTTP client could not be set up.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The plugin engine could not be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A transform failed.
+    #[error("stream `{stream}` could not be transformed")]
+    Transform {
+        /// The stream.
+        stream: String,
+        /// What happened.
+        #[source]
+        cause: TransformError,
+    },
+    /// A table could not be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The bucket could not be opened.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The lease is another run's, or was lost.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The commit log could not be read, or the commit not made.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// No run id could be made.
+    #[error(transparent)]
+    RunId(NoRandomness),
+    /// Somebody asked the run to stop.
+    #[error("interrupted; nothing was committed, and the tables are what they were")]
+    Interrupted,
+}
+
+impl Error {
+    /// The exit code: who must act.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 2,
+            Self::Interrupted => 130,
+            _ => 1,
+        }
+    }
+
+    /// What would mend it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Source(SourceError::NotReadable { hint, .. }) => hint.clone(),
+            Self::Source(SourceError::Http { cause, .. }) => source_hint(cause),
+            Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) => cause.hint(),
+            Self::Lease(error) => error.hint(),
+            Self::Log(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// What mends a refusal of the source.
+fn source_hint(error: &crate::http::HttpError) -> Option<String> {
+    match error.status().map(|status| status.as_u16()) {
+        Some(401) => Some("the access token is not valid: check `[source] token`, or make a new one in HubSpot".to_owned()),
+        Some(530) => Some("the access token is cut or altered: copy it again, whole".to_owned()),
+        Some(403) => Some("grant the token the scopes that are named, in the settings of the private app or service key".to_owned()),
+        _ => error.hint().map(str::to_owned),
+    }
+}

@@ -1,0 +1,144 @@
+//! From a pipeline file and a live source to a plan.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::{Error, plugins::LoadedTransforms};
+use crate::{
+    plan::{Plan, StreamDraft, select, transforms},
+    problem::{Problem, Problems, nearest},
+    schema::Schema,
+    source::{Source, SourceError},
+    spec::Spec,
+};
+
+/// Streams whose schemas are asked for at once. Each takes a few requests, and the limit of the account holds for these too.
+const SCHEMAS_AT_ONCE: usize = 8;
+
+/// A plan, and what was found on the way to it.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Streams that a glob takes in and that cannot be read: their names, and why.
+    pub unreadable: Vec<(String, String)>,
+}
+
+impl Planned {
+    /// The same plan for these streams alone; for all, if none is named. What is left out has been planned and judged all
+    /// the same.
+    pub(super) fn only(mut self, spec: &Spec, only: &[String]) -> Result<Self, Error> {
+        let streams = &mut self.plan.streams;
+        for name in only {
+            let mut known = streams.iter().flat_map(|stream| stream.stream.names());
+            if !known.any(|stream| stream == name) {
+                let problem = Problem::new(format!("`--only {name}`: the pipeline reads no such stream"));
+                let near = nearest(name, streams.iter().flat_map(|stream| stream.stream.names()));
+                let hint = near.map_or("name a stream that `sluice plan` shows".to_owned(), |near| format!("did you mean `{near}`?"));
+                return Err(refused(spec, vec![problem.hint(hint)]));
+            }
+        }
+        if !only.is_empty() {
+            streams.retain(|stream| stream.stream.names().any(|name| only.iter().any(|only| only == name)));
+        }
+        Ok(self)
+    }
+}
+
+/// Discovers what the source offers, asks the plugins for their outlines, and resolves it all.
+pub async fn plan(spec: &Arc<Spec>, source: &dyn Source, plugins: &LoadedTransforms) -> Result<Planned, Error> {
+    let (drafts, unreadable, problems) = discover(spec, source).await?;
+    let (spec, plugins) = (Arc::clone(spec), plugins.clone());
+    // Outlines are made by plugins: work for a thread that may be busy.
+    let resolved = tokio::task::spawn_blocking(move || resolve(&spec, drafts, &plugins, problems)).await;
+    match resolved {
+        Ok(plan) => Ok(Planned { plan: plan?, unreadable }),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+type Discovered = (Vec<StreamDraft>, Vec<(String, String)>, Vec<Problem>);
+
+/// Chooses the streams and fetches their schemas.
+async fn discover(spec: &Arc<Spec>, source: &dyn Source) -> Result<Discovered, Error> {
+    let offered = source.streams().await?;
+    let (selected, mut problems) = select::streams(spec, &offered);
+    if !problems.is_empty() {
+        return Err(refused(spec, problems));
+    }
+    let found: Vec<(select::Selected, Result<Schema, SourceError>)> = stream::iter(selected)
+        .map(|selected| async {
+            match source.schema(&selected.stream).await {
+                Err(error @ SourceError::NotReadable { .. }) => Ok((selected, Err(error))),
+                Err(error) => Err(error),
+                Ok(schema) => Ok((selected, Ok(schema))),
+            }
+        })
+        .buffered(SCHEMAS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut drafts = Vec::new();
+    let mut unreadable = Vec::new();
+    for (selected, schema) in found {
+        match schema {
+            Ok(schema) => drafts.push(StreamDraft::begin(spec, selected.stream, schema)),
+            Err(error) if selected.named => problems.push(not_readable(&error)),
+            Err(error) => unreadable.push((selected.stream.name, error.to_string())),
+        }
+    }
+    Ok((drafts, unreadable, problems))
+}
+
+fn not_readable(error: &SourceError) -> Problem {
+    let problem = Problem::new(error.to_string());
+    match error {
+        SourceError::NotReadable { hint: Some(hint), .. } => problem.hint(hint.clone()),
+        _ => problem,
+    }
+}
+
+fn resolve(
+    spec: &Spec,
+    mut drafts: Vec<StreamDraft>,
+    plugins: &LoadedTransforms,
+    mut problems: Vec<Problem>,
+) -> Result<Plan, Error> {
+    for draft in &mut drafts {
+        for (index, transform) in transforms(spec).enumerate().filter(|(_, transform)| !transform.streams.is_empty()) {
+            if !draft.takes(transform) {
+                continue;
+            }
+            let loaded = plugins.get(index);
+            let log = loaded.log(!loaded.attachment_marks.is_empty());
+            let outline = loaded.instance(log).and_then(|mut instance| instance.outline_of(&draft.visible()));
+            match outline {
+                Ok(outline) => draft.apply(index, transform, outline, loaded.attachment_marks.clone()),
+                Err(error) => {
+                    problems.push(
+                        Problem::new(format!(
+                            "transform `{}`, stream `{}`: {}",
+                            loaded.name,
+                            draft.stream().name,
+                            crate::error_chain(&error)
+                        ))
+                        .at(spec.place(&transform.name)),
+                    );
+                    break;
+                }
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(refused(spec, problems));
+    }
+    Plan::resolve(spec, drafts).map_err(|problems| refused(spec, problems))
+}
+
+/// An error that holds these problems.
+pub fn refused(spec: &Spec, problems: Vec<Problem>) -> Error {
+    match Problems::of(&spec.file, problems) {
+        Some(problems) => Error::Refused(problems),
+        None => unreachable!("a refusal has a reason"),
+    }
+}

@@ -1,0 +1,207 @@
+//! One stream, from its pages to its files.
+//!
+//! Two parties work at once: the reader asks for pages and decodes them, on the runtime; the worker transforms batches and
+//! encodes them, on a thread that may be busy. Between them is a channel of [`BATCHES_AHEAD`] batches, so that each waits
+//! for the other and neither fills the memory.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow_array::RecordBatch;
+use jiff::Timestamp;
+use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+
+use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, shutdown::Shutdown};
+use crate::{
+    bucket::Bucket,
+    plan::{StreamPlan, transforms},
+    run_id::RunId,
+    sink::{ParquetSettings, ParquetWriter},
+    source::{ReadRequest, Source, SourceError},
+    spec::{OnReject, Spec},
+    table::DataFile,
+    transform::{self, Transform},
+};
+
+/// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
+const BATCHES_AHEAD: usize = 2;
+
+/// What one stream needs.
+pub(super) struct Stage<'s> {
+    pub(super) plan: &'s StreamPlan,
+    pub(super) spec: &'s Spec,
+    pub(super) source: &'s Arc<dyn Source>,
+    pub(super) plugins: &'s LoadedTransforms,
+    pub(super) bucket: &'s Bucket,
+    pub(super) settings: &'s ParquetSettings,
+    pub(super) run: &'s RunId,
+    pub(super) began: Timestamp,
+    pub(super) progress: Arc<StreamProgress>,
+    pub(super) shutdown: &'s Shutdown,
+    pub(super) runtime: Handle,
+}
+
+/// What became of one stream.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Written {
+    pub(super) files: Vec<DataFile>,
+    pub(super) rows_in: u64,
+    pub(super) rows_out: u64,
+    /// By transform, in the order of the stream's steps.
+    pub(super) steps: Vec<StepCount>,
+}
+
+/// The rows that one step let go.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StepCount {
+    pub(super) transform: String,
+    pub(super) dropped: u64,
+    pub(super) rejected: BTreeMap<String, u64>,
+}
+
+impl Stage<'_> {
+    /// Reads, transforms and writes the stream. Its files are complete or taken back when this returns.
+    pub(super) async fn run(self) -> Result<Written, Error> {
+        if self.shutdown.is_stopping() {
+            return Err(Error::Interrupted);
+        }
+        let total = self.source.count(&self.plan.stream).await?;
+        self.progress.begin(total);
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        let worker = self.start_worker(receiver)?;
+        let request = ReadRequest {
+            stream: self.plan.stream.clone(),
+            columns: self.plan.requested().cloned().collect(),
+            ingested_at: self.began,
+        };
+        let read = tokio::select! {
+            biased;
+            () = self.shutdown.stopping() => Err(Error::Interrupted),
+            read = self.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
+        };
+        // The channel is closed now: the worker comes to its end.
+        let worker = joined(worker).await;
+        let (writer, mut written) = match (worker, read) {
+            // Of two failures the worker's comes first: the reader's may only follow from it.
+            (Err(error), _) => return Err(error),
+            (Ok(worker), Err(error)) => {
+                joined(tokio::task::spawn_blocking(move || worker.writer.abort())).await;
+                return Err(error);
+            }
+            (Ok(worker), Ok(())) => (worker.writer, worker.written),
+        };
+        written.files = joined(tokio::task::spawn_blocking(move || writer.finish())).await?;
+        self.progress.done();
+        Ok(written)
+    }
+
+    fn start_worker(&self, batches: mpsc::Receiver<RecordBatch>) -> Result<JoinHandle<Result<Worker, Error>>, Error> {
+        let columns: Vec<_> = self.plan.table_columns().cloned().collect();
+        let writer = ParquetWriter::new(
+            &self.plan.table,
+            &columns,
+            self.settings,
+            self.bucket.clone(),
+            self.run.clone(),
+            self.runtime.clone(),
+        )?;
+        let steps: Vec<_> = (0..self.plan.steps.len()).map(|index| self.step(index)).collect();
+        let (stream, progress) = (self.plan.stream.name.clone(), Arc::clone(&self.progress));
+        let plugins = self.plugins.clone();
+        Ok(tokio::task::spawn_blocking(move || {
+            let failed = |cause| Error::Transform { stream: stream.clone(), cause };
+            let mut transforms = Vec::new();
+            for step in steps {
+                let counts = StepCount { transform: step.step.name.clone(), ..StepCount::default() };
+                let instances = plugins.get(step.transform).instances(step.withhold);
+                transforms.push((Transform::new(step.step, &instances).map_err(failed)?, counts));
+            }
+            Worker { writer, written: Written::default() }.work(batches, transforms, &progress, &stream)
+        }))
+    }
+
+    fn step(&self, index: usize) -> PreparedStep {
+        let step = &self.plan.steps[index];
+        let loaded = self.plugins.get(step.transform);
+        let on_reject = transforms(self.spec).nth(step.transform).map(|transform| transform.on_reject);
+        PreparedStep {
+            transform: step.transform,
+            withhold: self.plan.reads_marked(index),
+            step: transform::Step {
+                name: loaded.name.clone(),
+                input: self.plan.input_of(index),
+                outline: step.outline.clone(),
+                program: self.plan.program(index),
+                fail_on_reject: on_reject == Some(OnReject::Fail),
+            },
+        }
+    }
+}
+
+/// A step, ready to be made on the worker's thread.
+struct PreparedStep {
+    transform: usize,
+    withhold: bool,
+    step: transform::Step,
+}
+
+/// What happens on the worker's thread.
+struct Worker {
+    writer: ParquetWriter,
+    written: Written,
+}
+
+impl Worker {
+    /// Works until the channel is closed. On an error the unfinished file is taken back.
+    fn work(
+        mut self,
+        mut batches: mpsc::Receiver<RecordBatch>,
+        mut transforms: Vec<(Transform, StepCount)>,
+        progress: &StreamProgress,
+        stream: &str,
+    ) -> Result<Self, Error> {
+        while let Some(batch) = batches.blocking_recv() {
+            if let Err(error) = self.batch(batch, &mut transforms, progress, stream) {
+                self.writer.abort();
+                return Err(error);
+            }
+        }
+        self.written.steps = transforms.into_iter().map(|(_, counts)| counts).collect();
+        Ok(self)
+    }
+
+    fn batch(
+        &mut self,
+        batch: RecordBatch,
+        transforms: &mut [(Transform, StepCount)],
+        progress: &StreamProgress,
+        stream: &str,
+    ) -> Result<(), Error> {
+        let rows_in = batch.num_rows() as u64;
+        let mut batch = batch;
+        for (transform, counts) in transforms {
+            let transformed =
+                transform.apply(&batch).map_err(|cause| Error::Transform { stream: stream.to_owned(), cause })?;
+            counts.dropped += transformed.dropped;
+            for (code, rows) in transformed.rejected {
+                *counts.rejected.entry(code).or_default() += rows;
+            }
+            batch = transformed.batch;
+        }
+        let rows_out = batch.num_rows() as u64;
+        if rows_out > 0 {
+            self.writer.write(&batch)?;
+        }
+        self.written.rows_in += rows_in;
+        self.written.rows_out += rows_out;
+        progress.add(rows_in, rows_out);
+        Ok(())
+    }
+}
+
+/// What a task gives; its panic, if it had one, goes on here.
+async fn joined<T>(task: JoinHandle<T>) -> T {
+    match task.await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,56 @@
+//! Which of the offered streams a pipeline reads.
+
+use super::rules::names_stream;
+use crate::{
+    problem::{Problem, nearest},
+    spec::Spec,
+    stream::StreamInfo,
+};
+
+/// A stream that the pipeline reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The stream.
+    pub stream: StreamInfo,
+    /// Whether the file names it outright. One that only a glob takes in may turn out not to be readable; a named one
+    /// must be.
+    pub named: bool,
+}
+
+/// Chooses the streams; reports globs that match none.
+pub fn streams(spec: &Spec, offered: &[StreamInfo]) -> (Vec<Selected>, Vec<Problem>) {
+    let source = &spec.pipeline.source;
+    let mut problems = Vec::new();
+    for glob in source.streams.iter().chain(&source.exclude) {
+        if !offered.iter().any(|stream| names_stream(glob.get_ref(), stream)) {
+            let typed = glob.get_ref().as_str();
+            let hint = match nearest(typed, offered.iter().flat_map(StreamInfo::names)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`sluice plan` with `streams = [\"*\"]` lists what the account offers".to_owned(),
+            };
+            problems.push(
+                Problem::new(format!("no stream of the source is called `{typed}`")).at(spec.place(glob)).hint(hint),
+            );
+        }
+    }
+    for (index, glob) in source.streams.iter().enumerate() {
+        let earlier = source.streams.iter().take(index);
+        if earlier.into_iter().any(|other| other.get_ref().as_str() == glob.get_ref().as_str()) {
+            problems.push(
+                Problem::new(format!("stream `{}` is listed twice", glob.get_ref().as_str()))
+                    .at(spec.place(glob))
+                    .hint("remove one of the two"),
+            );
+        }
+    }
+    let selected = offered
+        .iter()
+        .filter(|stream| !source.exclude.iter().any(|glob| names_stream(glob.get_ref(), stream)))
+        .filter_map(|stream| {
+            let mut takes = source.streams.iter().filter(|glob| names_stream(glob.get_ref(), stream)).peekable();
+            takes.peek()?;
+            Some(Selected { stream: stream.clone(), named: takes.any(|glob| glob.get_ref().is_plain()) })
+        })
+        .collect();
+    (selected, problems)
+}

@@ -1,0 +1,110 @@
+//! Sources: where streams come from.
+//!
+//! A source offers streams, knows the schema of each, and reads one at a time from beginning to end, as Arrow batches into a
+//! bounded channel: when the channel is full the source waits, so memory does not grow with the portal.
+//! It reads the columns it is asked for and no others; what a plan does not need is never requested.
+//!
+//! What a full read promises: every record that exists from the first page to the last is delivered at least once. A record
+//! made, changed or deleted meanwhile may or may not be seen; the next run sees it.
+//! A source knows nothing of transforms, tables or buckets.
+
+pub mod hubspot;
+pub mod memory;
+
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::{
+    schema::{Field, Schema},
+    stream::StreamInfo,
+};
+
+/// Where a source puts its batches. Bounded; closed when nobody wants more.
+pub type BatchSender = mpsc::Sender<RecordBatch>;
+
+/// Something that offers streams.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// The streams it offers, in a stable order. One that is offered may still turn out not to be readable.
+    async fn streams(&self) -> Result<Vec<StreamInfo>, SourceError>;
+
+    /// The schema of a stream. Fields carry the marks that the source knows of.
+    ///
+    /// # Errors
+    /// [`SourceError::NotReadable`] where this identity may not read the stream, or the account has no such thing.
+    async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError>;
+
+    /// How many records a stream holds now, where that can be known cheaply; for the progress display.
+    async fn count(&self, stream: &StreamInfo) -> Result<Option<u64>, SourceError>;
+
+    /// Reads a whole stream. Returns early, without an error, when the channel is closed.
+    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<(), SourceError>;
+
+    /// What reading has cost so far.
+    fn usage(&self) -> Usage;
+}
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub struct ReadRequest {
+    /// The stream.
+    pub stream: StreamInfo,
+    /// The columns of its schema that are wanted, in the order in which the batches are to have them.
+    pub columns: Vec<Field>,
+    /// When the run began: the value of `ingestedAt`.
+    pub ingested_at: Timestamp,
+}
+
+/// What reading has cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Usage {
+    /// Requests sent, retries included.
+    pub requests: u64,
+    /// Requests that were sent again.
+    pub retries: u64,
+    /// Answers that said the limit was passed.
+    pub rate_limited: u64,
+    /// Bytes of answers, after decompression.
+    pub bytes: u64,
+    /// Seconds that requests waited for the limit, summed over all of them.
+    pub limit_wait_seconds: f64,
+    /// Seconds that requests waited before they were sent again, summed over all of them.
+    pub retry_wait_seconds: f64,
+    /// The share (0 to 1) of the requests that the service would have allowed so far.
+    pub budget_share: f64,
+}
+
+/// Why a source cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The account has no such stream, or this identity may not read it.
+    #[error("stream `{stream}` cannot be read: {reason}")]
+    NotReadable {
+        /// The stream.
+        stream: String,
+        /// What the service says, in one line.
+        reason: String,
+        /// What would mend it.
+        hint: Option<String>,
+    },
+    /// The service did not answer as it should.
+    #[error("the {what} could not be read")]
+    Http {
+        /// What was being read.
+        what: String,
+        /// What happened.
+        #[source]
+        cause: crate::http::HttpError,
+    },
+    /// A batch could not be built; a mistake in sluice.
+    #[error("a batch of stream `{stream}` could not be built")]
+    Batch {
+        /// The stream.
+        stream: String,
+        /// What Arrow says.
+        #[source]
+        cause: arrow_schema::ArrowError,
+    },
+}

@@ -1,0 +1,294 @@
+//! HubSpot's public API as a source.
+//!
+//! The only module that knows HubSpot's paths, limits and manners. How it reads:
+//!
+//! - **Streams** are HubSpot's own object types, the account's custom ones, and the definitions around them. Whether an
+//!   account has a type, and the token may read it, is seen when its properties are asked for.
+//! - **Schemas** come from the property definitions of all sensitivity levels: HubSpot lists one level a request, so what is
+//!   sensitive is known, and marked, before any value is asked for.
+//! - **Records** are listed by id, a hundred a page, with the wanted properties in the URL; where the URL would be too long,
+//!   ids are listed and the values fetched by batch read. The search index is never used to read records: it is late, it
+//!   forgets, and it ends at ten thousand.
+//! - **Limits**: all streams share one budget of requests, learned from HubSpot's own headers ([`vendor`]).
+//!
+//! What a full read misses: records that are archived while it runs, which the next run leaves out of the table.
+
+mod api;
+mod columns;
+mod decode;
+mod definitions;
+mod read;
+mod schema;
+mod types;
+mod value;
+mod vendor;
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::{BatchSender, ReadRequest, Source, SourceError, Usage};
+use crate::{
+    http::{Budget, BudgetRules, Client, HttpError, Options, Rate, SetupError},
+    schema::{Attributes, Schema, attribute},
+    secret::Secret,
+    stream::{StreamInfo, StreamKind},
+};
+
+pub use self::api::Paths;
+
+/// Where HubSpot answers.
+pub const BASE_URL: &str = "https://api.hubapi.com";
+
+/// Requests in ten seconds until HubSpot's headers say what the account really allows: the lowest tier's.
+const ASSUMED_REQUESTS: NonZeroU32 = NonZeroU32::new(100).unwrap();
+
+/// The interval that HubSpot's limit counts in.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Searches a second and account; HubSpot says nothing of it in headers.
+const SEARCHES_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
+
+/// How to reach an account.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where HubSpot answers.
+    pub base_url: Url,
+    /// The access token.
+    pub token: Secret,
+    /// The version of the API.
+    pub paths: Paths,
+    /// Never send more requests than this in ten seconds, whatever the account allows.
+    pub requests_per_10s: Option<NonZeroU32>,
+}
+
+/// One HubSpot account.
+#[derive(Debug)]
+pub struct HubSpot {
+    client: Client,
+    paths: Paths,
+    general: Budget,
+    search: Budget,
+    custom: OnceCell<Vec<api::ObjectSchema>>,
+}
+
+impl HubSpot {
+    /// Prepares to reach an account. Nothing is sent yet.
+    pub fn new(settings: &Settings) -> Result<Self, SetupError> {
+        let rate = |requests| Rate { requests, interval: INTERVAL };
+        let general = BudgetRules {
+            name: "general",
+            assumed: rate(settings.requests_per_10s.unwrap_or(ASSUMED_REQUESTS)),
+            ceiling: settings.requests_per_10s.map(rate),
+        };
+        let search = Rate { requests: SEARCHES_PER_SECOND, interval: Duration::from_secs(1) };
+        let search = BudgetRules { name: "search", assumed: search, ceiling: None };
+        Ok(Self {
+            client: Client::new(
+                &settings.base_url,
+                &settings.token,
+                Arc::new(vendor::HubSpotRules),
+                Options::default(),
+            )?,
+            paths: settings.paths,
+            general: Budget::new(general),
+            search: Budget::new(search),
+            custom: OnceCell::new(),
+        })
+    }
+
+    /// The account's custom object types, asked for once. An account without them refuses the question.
+    async fn custom_types(&self) -> Result<&[api::ObjectSchema], SourceError> {
+        let ask = async || {
+            let request = self.get(self.paths.schemas());
+            match self.client.json::<api::Results<api::ObjectSchema>>(&request).await {
+                Ok(answer) => Ok(answer.results),
+                Err(error) if is_refusal(&error) => {
+                    tracing::info!("no custom object types: the account has none, or the token may not see them");
+                    Ok(Vec::new())
+                }
+                Err(cause) => Err(failed("custom object types", cause)),
+            }
+        };
+        self.custom.get_or_try_init(ask).await.map(Vec::as_slice)
+    }
+
+    /// The properties of a type, over all levels of sensitivity. `None` where the type may not be read, or is not there.
+    async fn properties(&self, type_id: &str) -> Result<Result<Vec<api::Property>, HttpError>, SourceError> {
+        const LEVELS: [&str; 3] = ["non_sensitive", "sensitive", "highly_sensitive"];
+        let mut all = Vec::new();
+        for level in LEVELS {
+            let request = self.get(self.paths.properties(type_id)).parameter("dataSensitivity", level);
+            match self.client.json::<api::Results<api::Property>>(&request).await {
+                Ok(answer) => all.extend(answer.results.into_iter().map(|property| property.at_level(level))),
+                // An account without sensitive data refuses to speak of it; what it lists without is complete.
+                Err(error) if is_refusal(&error) && level != LEVELS[0] => {}
+                Err(error) if is_refusal(&error) => return Ok(Err(error)),
+                Err(cause) => return Err(failed(&format!("properties of `{type_id}`"), cause)),
+            }
+        }
+        all.sort_by(|left, right| left.name.cmp(&right.name));
+        all.dedup_by(|left, right| left.name == right.name);
+        Ok(Ok(all))
+    }
+
+    /// All object types that can be read: id and name.
+    async fn object_types(&self) -> Result<Vec<StreamInfo>, SourceError> {
+        let custom = self.custom_types().await?;
+        let own = types::STANDARD.iter().map(|standard| StreamInfo {
+            name: standard.name.to_owned(),
+            kind: StreamKind::Objects,
+            object_type_id: Some(standard.id.to_owned()),
+            fully_qualified_name: None,
+        });
+        let mut streams: Vec<StreamInfo> = own.collect();
+        streams.extend(custom_streams(custom));
+        Ok(streams)
+    }
+
+    fn get(&self, path: String) -> crate::http::Request {
+        crate::http::Request::get(&self.general, path)
+    }
+}
+
+/// The streams of custom types. A name that folds to one of HubSpot's own, or to another custom type's, gets the type's id
+/// behind it, whichever of them was made first: so a name never changes its meaning when another type appears.
+fn custom_streams(custom: &[api::ObjectSchema]) -> Vec<StreamInfo> {
+    let folded = |schema: &api::ObjectSchema| schema::legal(&schema.name).to_ascii_lowercase();
+    custom
+        .iter()
+        .map(|schema| {
+            let name = folded(schema);
+            let reserved = types::STANDARD.iter().any(|standard| standard.name == name || standard.singular == name)
+                || definitions::KINDS.iter().any(|kind| kind.as_str() == name)
+                || name.starts_with('_');
+            let shared = custom.iter().filter(|other| folded(other) == name).count() > 1;
+            let name = if reserved || shared {
+                format!("custom_{}_{}", name.trim_start_matches('_'), schema::legal(&schema.object_type_id))
+            } else {
+                name
+            };
+            StreamInfo {
+                name,
+                kind: StreamKind::Objects,
+                object_type_id: Some(schema.object_type_id.clone()),
+                fully_qualified_name: schema.fully_qualified_name.clone(),
+            }
+        })
+        .collect()
+}
+
+/// What the contract's attributes say of a stream.
+fn attributes_of(stream: &StreamInfo) -> Attributes {
+    let mut attributes = Attributes::from([(attribute::KIND.to_owned(), stream.kind.to_string())]);
+    if let Some(id) = &stream.object_type_id {
+        attributes.insert(attribute::OBJECT_TYPE_ID.to_owned(), id.clone());
+    }
+    if let Some(name) = &stream.fully_qualified_name {
+        attributes.insert(attribute::FULLY_QUALIFIED_NAME.to_owned(), name.clone());
+    }
+    attributes
+}
+
+/// Whether HubSpot says that there is no such thing here, or not for this token.
+fn is_refusal(error: &HttpError) -> bool {
+    error.status().is_some_and(|status| matches!(status.as_u16(), 400 | 403 | 404))
+}
+
+fn failed(what: &str, cause: HttpError) -> SourceError {
+    SourceError::Http { what: what.to_owned(), cause }
+}
+
+fn not_readable(stream: &StreamInfo, error: &HttpError) -> SourceError {
+    let scopes = error.explanation().map(|explanation| explanation.required_scopes.as_slice()).unwrap_or_default();
+    let hint = if scopes.is_empty() {
+        None
+    } else {
+        Some(format!("grant the token the scope `{}`", scopes.join("` and `")))
+    };
+    SourceError::NotReadable { stream: stream.name.clone(), reason: crate::error_chain(error), hint }
+}
+
+#[async_trait]
+impl Source for HubSpot {
+    async fn streams(&self) -> Result<Vec<StreamInfo>, SourceError> {
+        let mut streams = self.object_types().await?;
+        streams.extend(definitions::streams());
+        Ok(streams)
+    }
+
+    async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError> {
+        let Some(type_id) = &stream.object_type_id else { return Ok(schema::of_definitions(stream)) };
+        match self.properties(type_id).await? {
+            Ok(properties) => Ok(schema::of_records(stream, type_id, &properties)),
+            Err(refusal) => Err(not_readable(stream, &refusal)),
+        }
+    }
+
+    async fn count(&self, stream: &StreamInfo) -> Result<Option<u64>, SourceError> {
+        let Some(type_id) = &stream.object_type_id else { return Ok(None) };
+        let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": [] });
+        let request = crate::http::Request::post(&self.search, self.paths.search(type_id), &body);
+        match self.client.json::<api::Total>(&request).await {
+            Ok(answer) => Ok(Some(answer.total)),
+            // Not every type can be searched, and a display is no reason to fail.
+            Err(error) => {
+                tracing::debug!(stream = stream.name, error = crate::error_chain(&error), "records not counted");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<(), SourceError> {
+        match &request.stream.object_type_id {
+            Some(type_id) => read::records(self, type_id, &request, &batches).await,
+            None => definitions::read(self, &request, &batches).await,
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        let stats = self.client.stats();
+        Usage {
+            requests: stats.requests,
+            retries: stats.retries,
+            rate_limited: stats.throttled,
+            bytes: stats.bytes,
+            limit_wait_seconds: stats.waited_for_budget.as_secs_f64(),
+            retry_wait_seconds: stats.waited_for_retry.as_secs_f64(),
+            budget_share: self.general.usage().share,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn custom(name: &str, id: &str) -> api::ObjectSchema {
+        api::ObjectSchema {
+            object_type_id: id.to_owned(),
+            name: name.to_owned(),
+            fully_qualified_name: Some(format!("p1_{name}")),
+            ..api::ObjectSchema::default()
+        }
+    }
+
+    #[test]
+    fn custom_types_never_take_a_name_that_is_anothers() {
+        let schemas = [
+            custom("vehicle", "2-1"),
+            custom("Contacts", "2-2"),
+            custom("my car", "2-3"),
+            custom("my_car", "2-4"),
+            custom("owners", "2-5"),
+            custom("company", "2-6"),
+        ];
+        let names: Vec<String> = custom_streams(&schemas).into_iter().map(|stream| stream.name).collect();
+        assert_eq!(
+            names,
+            ["vehicle", "custom_contacts_2_2", "custom_my_car_2_3", "custom_my_car_2_4", "custom_owners_2_5", "custom_company_2_6"]
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! The streams that are not records: owners, pipelines, stages, properties, object types.
+//!
+//! They are small (thousands of rows at most), so each is read into rows of named texts and put into columns from there.
+
+use serde_json::Value;
+
+use super::{HubSpot, api, columns::ColumnBuilder, decode::record, failed, is_refusal, not_readable, types};
+use crate::{
+    http::HttpError,
+    schema::arrow_schema,
+    source::{BatchSender, ReadRequest, SourceError},
+    stream::{StreamInfo, StreamKind},
+};
+
+/// The kinds of stream that are not records.
+pub(super) const KINDS: [StreamKind; 5] = [
+    StreamKind::Owners,
+    StreamKind::Pipelines,
+    StreamKind::PipelineStages,
+    StreamKind::PropertyDefinitions,
+    StreamKind::TypeDefinitions,
+];
+
+/// Owners a page: the most that the API allows.
+const MOST_OWNERS: &str = "500";
+
+/// The streams that are not records.
+pub(super) fn streams() -> impl Iterator<Item = StreamInfo> {
+    KINDS.into_iter().map(|kind| StreamInfo {
+        name: kind.as_str().to_owned(),
+        kind,
+        object_type_id: None,
+        fully_qualified_name: None,
+    })
+}
+
+/// A row: the names of columns and their values as text.
+type Row = Vec<(&'static str, Option<String>)>;
+
+/// Reads such a stream, and puts its rows into the channel as one batch.
+pub(super) async fn read(hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<(), SourceError> {
+    let rows = match request.stream.kind {
+        StreamKind::Owners => owners(hubspot, &request.stream).await?,
+        StreamKind::Pipelines => pipelines(hubspot, pipeline_row).await?,
+        StreamKind::PipelineStages => pipelines(hubspot, stage_rows).await?,
+        StreamKind::PropertyDefinitions => property_definitions(hubspot).await?,
+        StreamKind::TypeDefinitions => type_definitions(hubspot).await?,
+        StreamKind::Objects => unreachable!("records are read by `read`"),
+    };
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let batch = batch_of(request, &rows)
+        .map_err(|cause| SourceError::Batch { stream: request.stream.name.clone(), cause })?;
+    // A closed channel means that nobody wants the rows.
+    drop(batches.send(batch).await);
+    Ok(())
+}
+
+fn batch_of(request: &ReadRequest, rows: &[Row]) -> Result<arrow_array::RecordBatch, arrow_schema::ArrowError> {
+    let columns = request.columns.iter().map(|field| {
+        let mut column = ColumnBuilder::new(field.column_type);
+        for row in rows {
+            if field.name == record::INGESTED_AT {
+                column.append_micros(request.ingested_at.as_microsecond());
+                continue;
+            }
+            let value = row.iter().find(|(name, _)| *name == field.name).and_then(|(_, value)| value.as_deref());
+            match value {
+                Some(text) if !text.is_empty() => {
+                    column.append(text);
+                }
+                _ => column.append_null(),
+            }
+        }
+        column.finish()
+    });
+    let columns = columns.collect::<Result<_, _>>()?;
+    arrow_array::RecordBatch::try_new(arrow_schema(&request.columns), columns)
+}
+
+async fn owners(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Vec<Row>, SourceError> {
+    let mut rows = Vec::new();
+    // Archived owners are listed apart; records still name them.
+    for archived in ["false", "true"] {
+        let mut after: Option<String> = None;
+        loop {
+            let mut request =
+                hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
+            if let Some(after) = &after {
+                request = request.parameter("after", after);
+            }
+            let page: api::Results<api::Owner> = match hubspot.client.json(&request).await {
+                Ok(page) => page,
+                Err(error) if is_refusal(&error) => return Err(not_readable(stream, &error)),
+                Err(cause) => return Err(failed("owners", cause)),
+            };
+            rows.extend(page.results.into_iter().map(owner_row));
+            after = page.paging.and_then(|paging| paging.next).map(|next| next.after);
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn owner_row(owner: api::Owner) -> Row {
+    let user_id = owner.user_id.or(owner.user_id_including_inactive);
+    vec![
+        ("ownerId", Some(owner.id)),
+        ("userId", user_id.map(|id| id.to_string())),
+        ("email", owner.email),
+        ("firstName", owner.first_name),
+        ("lastName", owner.last_name),
+        ("type", owner.owner_type),
+        ("archived", owner.archived.map(|archived| archived.to_string())),
+        ("createdAt", owner.created_at),
+        (record::UPDATED_AT, owner.updated_at),
+    ]
+}
+
+/// The pipelines of all types that have them, made into rows.
+async fn pipelines(
+    hubspot: &HubSpot,
+    rows_of: fn(&str, &api::Pipeline) -> Vec<Row>,
+) -> Result<Vec<Row>, SourceError> {
+    let mut rows = Vec::new();
+    for stream in hubspot.object_types().await? {
+        let Some(type_id) = &stream.object_type_id else { continue };
+        let custom = stream.fully_qualified_name.is_some();
+        if !custom && !types::WITH_PIPELINES.contains(&type_id.as_str()) {
+            continue;
+        }
+        let request = hubspot.get(hubspot.paths.pipelines(type_id));
+        let answer: Result<api::Results<api::Pipeline>, HttpError> = hubspot.client.json(&request).await;
+        match answer {
+            Ok(answer) => rows.extend(answer.results.iter().flat_map(|pipeline| rows_of(type_id, pipeline))),
+            Err(error) if is_refusal(&error) => {
+                tracing::debug!(object_type = type_id, "no pipelines: the type has none, or the token may not see them");
+            }
+            Err(cause) => return Err(failed(&format!("pipelines of `{type_id}`"), cause)),
+        }
+    }
+    Ok(rows)
+}
+
+fn pipeline_row(type_id: &str, pipeline: &api::Pipeline) -> Vec<Row> {
+    vec![vec![
+        (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
+        ("pipelineId", Some(pipeline.id.clone())),
+        ("label", pipeline.label.clone()),
+        ("displayOrder", pipeline.display_order.map(|order| order.to_string())),
+        ("archived", pipeline.archived.map(|archived| archived.to_string())),
+        ("createdAt", pipeline.created_at.clone()),
+        (record::UPDATED_AT, pipeline.updated_at.clone()),
+    ]]
+}
+
+fn stage_rows(type_id: &str, pipeline: &api::Pipeline) -> Vec<Row> {
+    let row = |stage: &api::Stage| {
+        vec![
+            (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
+            ("pipelineId", Some(pipeline.id.clone())),
+            ("stageId", Some(stage.id.clone())),
+            ("label", stage.label.clone()),
+            ("displayOrder", stage.display_order.map(|order| order.to_string())),
+            ("archived", stage.archived.map(|archived| archived.to_string())),
+            ("metadata", Some(Value::Object(stage.metadata.clone()).to_string())),
+            ("createdAt", stage.created_at.clone()),
+            (record::UPDATED_AT, stage.updated_at.clone()),
+        ]
+    };
+    pipeline.stages.iter().map(row).collect()
+}
+
+async fn property_definitions(hubspot: &HubSpot) -> Result<Vec<Row>, SourceError> {
+    let mut rows = Vec::new();
+    for stream in hubspot.object_types().await? {
+        let Some(type_id) = &stream.object_type_id else { continue };
+        if let Ok(properties) = hubspot.properties(type_id).await? {
+            rows.extend(properties.into_iter().map(|property| property_row(type_id, property)));
+        }
+    }
+    Ok(rows)
+}
+
+fn property_row(type_id: &str, property: api::Property) -> Row {
+    let flag = |value: Option<bool>| value.map(|value| value.to_string());
+    let list = |values: &[Value]| (!values.is_empty()).then(|| Value::Array(values.to_vec()).to_string());
+    let categories: Vec<Value> = property.sensitive_data_categories.into_iter().map(Value::String).collect();
+    vec![
+        (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
+        ("name", Some(property.name)),
+        ("label", property.label),
+        ("description", property.description),
+        ("type", Some(property.property_type)),
+        ("fieldType", Some(property.field_type)),
+        ("groupName", property.group_name),
+        ("options", list(&property.options)),
+        ("referencedObjectType", property.referenced_object_type),
+        ("dataSensitivity", property.data_sensitivity),
+        ("sensitiveDataCategories", list(&categories)),
+        ("calculated", flag(property.calculated)),
+        ("hasUniqueValue", flag(property.has_unique_value)),
+        ("hubspotDefined", flag(property.hubspot_defined)),
+        ("archived", flag(property.archived)),
+        ("createdAt", property.created_at),
+        (record::UPDATED_AT, property.updated_at),
+    ]
+}
+
+async fn type_definitions(hubspot: &HubSpot) -> Result<Vec<Row>, SourceError> {
+    let custom = hubspot.custom_types().await?.iter().map(|schema| {
+        vec![
+            (record::OBJECT_TYPE_ID, Some(schema.object_type_id.clone())),
+            ("fullyQualifiedName", schema.fully_qualified_name.clone()),
+            ("name", Some(schema.name.clone())),
+            ("singularLabel", schema.labels.singular.clone()),
+            ("pluralLabel", schema.labels.plural.clone()),
+            ("description", schema.description.clone()),
+            ("primaryDisplayProperty", schema.primary_display_property.clone()),
+            ("custom", Some("true".to_owned())),
+            ("archived", schema.archived.map(|archived| archived.to_string())),
+            ("createdAt", schema.created_at.clone()),
+            (record::UPDATED_AT, schema.updated_at.clone()),
+        ]
+    });
+    let own = types::STANDARD.iter().map(|standard| {
+        vec![
+            (record::OBJECT_TYPE_ID, Some(standard.id.to_owned())),
+            ("name", Some(standard.name.to_owned())),
+            ("custom", Some("false".to_owned())),
+        ]
+    });
+    Ok(own.chain(custom).collect())
+}

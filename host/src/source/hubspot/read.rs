@@ -1,0 +1,169 @@
+//! Reading the records of one type, page by page.
+
+use std::sync::Mutex;
+
+use bytes::Bytes;
+
+use super::{
+    HubSpot, api,
+    decode::{Page, RecordDecoder},
+    failed, is_refusal, not_readable,
+};
+use crate::{
+    http::{PageSize, Request, Undecodable},
+    schema::attribute,
+    source::{BatchSender, ReadRequest, SourceError},
+};
+
+/// Records a page: the most that listing and batch reads allow.
+const MOST_RECORDS: u32 = 100;
+
+/// The longest URL that is sent. HubSpot has answered `414` from about 16,200 characters on; others settle at half of that.
+const LONGEST_URL: usize = 8000;
+
+/// Attempts at a page that is too much for the server before a smaller one is asked for.
+const ATTEMPTS_BEFORE_HALVING: u32 = 3;
+
+/// The property that every record has: what is asked for where no other is wanted, since asking for none brings a default
+/// set.
+const ID_PROPERTY: &str = "hs_object_id";
+
+/// Reads all records, and puts their batches into the channel.
+pub(super) async fn records(
+    hubspot: &HubSpot,
+    type_id: &str,
+    request: &ReadRequest,
+    batches: &BatchSender,
+) -> Result<(), SourceError> {
+    let properties = wanted_properties(request);
+    let reader = Reader {
+        hubspot,
+        type_id,
+        request,
+        decoder: Mutex::new(RecordDecoder::new(type_id, &request.columns, request.ingested_at)),
+        by_batch: is_too_long(hubspot, type_id, &properties),
+        properties,
+    };
+    let mut size = PageSize::new(MOST_RECORDS);
+    let mut after = None;
+    loop {
+        match reader.page(after.as_deref(), size.get()).await {
+            Ok(page) => {
+                size.good();
+                let last = page.after.is_none();
+                if (last || reader.is_full()) && !reader.send(batches).await? {
+                    return Ok(());
+                }
+                if last {
+                    return Ok(());
+                }
+                after = page.after;
+            }
+            Err(error) if error.is_overload() && size.halve() => {
+                tracing::warn!(stream = request.stream.name, records = size.get(), "pages are too large, asking for less");
+            }
+            Err(error) if is_refusal(&error) => return Err(not_readable(&request.stream, &error)),
+            Err(cause) => return Err(failed(&format!("records of stream `{}`", request.stream.name), cause)),
+        }
+    }
+}
+
+/// The properties that the columns need, each once, in their order.
+fn wanted_properties(request: &ReadRequest) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for column in &request.columns {
+        if let Some(name) = column.attributes.get(attribute::PROPERTY)
+            && names.last() != Some(name)
+            && !names.contains(name)
+        {
+            names.push(name.clone());
+        }
+    }
+    if names.is_empty() {
+        names.push(ID_PROPERTY.to_owned());
+    }
+    names
+}
+
+/// Whether listing with these properties would need a URL that is too long.
+fn is_too_long(hubspot: &HubSpot, type_id: &str, properties: &[String]) -> bool {
+    // Room for the position behind the first page's URL.
+    const POSITION: usize = 64;
+    let request = list(hubspot, type_id, properties, None, MOST_RECORDS);
+    hubspot.client.url_length(&request) + POSITION > LONGEST_URL
+}
+
+fn list(hubspot: &HubSpot, type_id: &str, properties: &[String], after: Option<&str>, records: u32) -> Request {
+    let request = hubspot
+        .get(hubspot.paths.records(type_id))
+        .parameter("limit", records.to_string())
+        .parameter("properties", properties.join(","))
+        .parameter("archived", "false")
+        .overload_attempts(ATTEMPTS_BEFORE_HALVING);
+    match after {
+        Some(after) => request.parameter("after", after),
+        None => request,
+    }
+}
+
+/// One stream being read.
+struct Reader<'r> {
+    hubspot: &'r HubSpot,
+    type_id: &'r str,
+    request: &'r ReadRequest,
+    /// Locked for the time it takes to decode a page or finish a batch; never contended.
+    decoder: Mutex<RecordDecoder>,
+    by_batch: bool,
+    properties: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// Asks for a page, and decodes its records.
+    async fn page(&self, after: Option<&str>, records: u32) -> Result<Page, crate::http::HttpError> {
+        if !self.by_batch {
+            let request = list(self.hubspot, self.type_id, &self.properties, after, records);
+            return self.hubspot.client.decoded(&request, |body| self.decode(body)).await;
+        }
+        let ids = list(self.hubspot, self.type_id, &[ID_PROPERTY.to_owned()], after, records);
+        let ids: api::Results<api::RecordId> = self.hubspot.client.json(&ids).await?;
+        let after = ids.paging.and_then(|paging| paging.next).map(|next| next.after);
+        if ids.results.is_empty() {
+            return Ok(Page { records: 0, after });
+        }
+        let inputs: Vec<_> = ids.results.iter().map(|record| serde_json::json!({ "id": record.id })).collect();
+        let body = serde_json::json!({ "inputs": inputs, "properties": self.properties });
+        let request = Request::post(&self.hubspot.general, self.hubspot.paths.batch_read(self.type_id), &body)
+            .overload_attempts(ATTEMPTS_BEFORE_HALVING);
+        let values = self.hubspot.client.decoded(&request, |body| self.decode(body)).await;
+        match values {
+            Ok(page) => Ok(Page { after, ..page }),
+            // Every record of the page has been archived since its id was listed.
+            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => Ok(Page { records: 0, after }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn decode(&self, body: &Bytes) -> Result<Page, Undecodable> {
+        Ok(self.locked().page(body)?)
+    }
+
+    fn is_full(&self) -> bool {
+        self.locked().is_full()
+    }
+
+    /// Sends what has been decoded; `false` if nobody wants it any more.
+    async fn send(&self, batches: &BatchSender) -> Result<bool, SourceError> {
+        let batch = self.locked().take();
+        let batch =
+            batch.map_err(|cause| SourceError::Batch { stream: self.request.stream.name.clone(), cause })?;
+        match batch {
+            Some(batch) => Ok(batches.send(batch).await.is_ok()),
+            None => Ok(true),
+        }
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, RecordDecoder> {
+        // A poisoned lock means that decoding panicked; the panic has been reported, and this stream is over.
+        self.decoder.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,237 @@
+//! From HubSpot's property definitions to the schema of a stream.
+
+use std::collections::BTreeSet;
+
+use super::{api, decode::record};
+use crate::{
+    schema::{ColumnType, Field, Mark, Schema, attribute, unparsed_name},
+    stream::{StreamInfo, StreamKind},
+};
+
+/// The text between the values of a property that holds several.
+const SEPARATOR: &str = ";";
+
+/// What a column refers to when it holds the id of an owner.
+const OWNER: &str = "owner";
+
+/// The property that repeats a record's id.
+const ID_PROPERTY: &str = "hs_object_id";
+
+/// The property that lists the ids of records merged into this one.
+const MERGED_PROPERTY: &str = "hs_merged_object_ids";
+
+/// The schema of a stream of records: what every record has, then a column a property.
+pub(super) fn of_records(stream: &StreamInfo, type_id: &str, properties: &[api::Property]) -> Schema {
+    let mut fields = vec![
+        Field::new(record::OBJECT_TYPE_ID, ColumnType::Text)
+            .required()
+            .with(attribute::KEY, "true")
+            .with(attribute::OBJECT_TYPE, "true"),
+        Field::new(record::OBJECT_ID, ColumnType::Text)
+            .required()
+            .with(attribute::KEY, "true")
+            .with(attribute::REFERENCES, type_id),
+        Field::new(record::UPDATED_AT, ColumnType::Timestamp),
+        Field::new(record::INGESTED_AT, ColumnType::Timestamp).required(),
+    ];
+    let mut taken: BTreeSet<String> = fields.iter().map(|field| field.name.to_ascii_lowercase()).collect();
+    for property in properties {
+        let column = free_name(format!("property_{}", legal(&property.name)), &mut taken);
+        let field = property_field(property, &column, type_id);
+        let companion = (field.column_type != ColumnType::Text).then(|| companion_of(&field));
+        fields.push(field);
+        if let Some(companion) = companion {
+            let name = free_name(companion.name.clone(), &mut taken);
+            fields.push(Field { name, ..companion });
+        }
+    }
+    Schema { name: stream.name.clone(), fields, attributes: super::attributes_of(stream) }
+}
+
+/// A name that no column has yet. HubSpot's names are unique as they are; two that fold to one column name are told apart
+/// by a number, in the order of the properties.
+fn free_name(name: String, taken: &mut BTreeSet<String>) -> String {
+    let mut candidate = name.clone();
+    let mut number = 2;
+    while !taken.insert(candidate.to_ascii_lowercase()) {
+        candidate = format!("{name}_{number}");
+        number += 1;
+    }
+    candidate
+}
+
+/// A name with every character that a column cannot have replaced by `_`.
+pub(super) fn legal(name: &str) -> String {
+    name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
+}
+
+fn property_field(property: &api::Property, column: &str, own_type: &str) -> Field {
+    let references = references(property, own_type);
+    let column_type = if references.is_some() || holds_ids(property) {
+        ColumnType::Text
+    } else {
+        column_type(&property.property_type)
+    };
+    let mut field = Field::new(column, column_type)
+        .with(attribute::PROPERTY, &property.name)
+        .with(attribute::HUBSPOT_TYPE, &property.property_type)
+        .with(attribute::HUBSPOT_FIELD_TYPE, &property.field_type);
+    if let Some(label) = &property.label {
+        field = field.with(attribute::LABEL, label);
+    }
+    if let Some(references) = references {
+        field = field.with(attribute::REFERENCES, references);
+    }
+    if property.field_type == "checkbox" || property.name == MERGED_PROPERTY {
+        field = field.with(attribute::SEPARATOR, SEPARATOR);
+    }
+    field.marks = marks(property);
+    field
+}
+
+/// The column that keeps what does not fit a property's type.
+fn companion_of(field: &Field) -> Field {
+    Field {
+        name: unparsed_name(&field.name),
+        column_type: ColumnType::Text,
+        nullable: true,
+        marks: field.marks.clone(),
+        attributes: field.attributes.clone(),
+    }
+    .with(attribute::UNPARSED_OF, &field.name)
+}
+
+/// The type that a property's values ought to fit, given either of its columns.
+pub(super) fn column_type_of(field: &Field) -> ColumnType {
+    match field.attributes.get(attribute::HUBSPOT_TYPE) {
+        Some(hubspot) if field.attributes.contains_key(attribute::UNPARSED_OF) => column_type(hubspot),
+        _ => field.column_type,
+    }
+}
+
+fn column_type(hubspot: &str) -> ColumnType {
+    match hubspot {
+        "number" => ColumnType::Float,
+        "bool" => ColumnType::Boolean,
+        "date" => ColumnType::Date,
+        "datetime" => ColumnType::Timestamp,
+        // `string`, `enumeration`, `phone_number`, `object_coordinates`, `json`, and whatever comes next.
+        _ => ColumnType::Text,
+    }
+}
+
+/// Whether a number property holds ids: those are names, not quantities, and stay text.
+fn holds_ids(property: &api::Property) -> bool {
+    const ID_SUFFIXES: [&str; 5] = ["_id", "_ids", "_vid", "_vids", "_userid"];
+    property.property_type == "number" && ID_SUFFIXES.iter().any(|suffix| property.name.ends_with(suffix))
+}
+
+/// What the ids in a property point to.
+fn references(property: &api::Property, own_type: &str) -> Option<String> {
+    if property.name == ID_PROPERTY || property.name == MERGED_PROPERTY {
+        return Some(own_type.to_owned());
+    }
+    let referenced = property.referenced_object_type.as_deref()?;
+    if referenced.eq_ignore_ascii_case(OWNER) {
+        return Some(OWNER.to_owned());
+    }
+    super::types::id_of_singular(referenced).map(str::to_owned).or_else(|| {
+        let is_type_id = referenced.starts_with(|first: char| first.is_ascii_digit());
+        is_type_id.then(|| referenced.to_owned())
+    })
+}
+
+/// HubSpot's sensitivity level, and its categories, as marks.
+fn marks(property: &api::Property) -> BTreeSet<Mark> {
+    let level = property.data_sensitivity.as_deref().filter(|level| *level != "non_sensitive");
+    let categories = property.sensitive_data_categories.iter().map(String::as_str);
+    level
+        .into_iter()
+        .chain(categories)
+        .filter_map(|text| {
+            let folded: String = text
+                .chars()
+                .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '_' })
+                .collect();
+            folded.parse().ok()
+        })
+        .collect()
+}
+
+/// The schema of a stream of definitions: its columns are sluice's own, not a portal's.
+pub(super) fn of_definitions(stream: &StreamInfo) -> Schema {
+    let key = |name: &str| Field::new(name, ColumnType::Text).required().with(attribute::KEY, "true");
+    let text = |name: &str| Field::new(name, ColumnType::Text);
+    let flag = |name: &str| Field::new(name, ColumnType::Boolean);
+    let count = |name: &str| Field::new(name, ColumnType::Integer);
+    let time = |name: &str| Field::new(name, ColumnType::Timestamp);
+    let type_key = |name: &str| key(name).with(attribute::OBJECT_TYPE, "true");
+    let mut fields = match stream.kind {
+        StreamKind::Owners => vec![
+            key("ownerId").with(attribute::REFERENCES, OWNER),
+            text("userId"),
+            text("email"),
+            text("firstName"),
+            text("lastName"),
+            text("type"),
+            flag("archived"),
+            time("createdAt"),
+            time(record::UPDATED_AT),
+        ],
+        StreamKind::Pipelines => vec![
+            type_key(record::OBJECT_TYPE_ID),
+            key("pipelineId"),
+            text("label"),
+            count("displayOrder"),
+            flag("archived"),
+            time("createdAt"),
+            time(record::UPDATED_AT),
+        ],
+        StreamKind::PipelineStages => vec![
+            type_key(record::OBJECT_TYPE_ID),
+            key("pipelineId"),
+            key("stageId"),
+            text("label"),
+            count("displayOrder"),
+            flag("archived"),
+            text("metadata"),
+            time("createdAt"),
+            time(record::UPDATED_AT),
+        ],
+        StreamKind::PropertyDefinitions => vec![
+            type_key(record::OBJECT_TYPE_ID),
+            key("name"),
+            text("label"),
+            text("description"),
+            text("type"),
+            text("fieldType"),
+            text("groupName"),
+            text("options"),
+            text("referencedObjectType"),
+            text("dataSensitivity"),
+            text("sensitiveDataCategories"),
+            flag("calculated"),
+            flag("hasUniqueValue"),
+            flag("hubspotDefined"),
+            flag("archived"),
+            time("createdAt"),
+            time(record::UPDATED_AT),
+        ],
+        StreamKind::TypeDefinitions => vec![
+            type_key(record::OBJECT_TYPE_ID),
+            text("fullyQualifiedName"),
+            text("name"),
+            text("singularLabel"),
+            text("pluralLabel"),
+            text("description"),
+            text("primaryDisplayProperty"),
+            flag("custom"),
+            flag("archived"),
+            time("createdAt"),
+            time(record::UPDATED_AT),
+        ],
+        StreamKind::Objects => unreachable!("records have the schema of their properties"),
+    };
+    fields.push(time(record::INGESTED_AT).required());
+    Schema { name: stream.name.clone(), fields, attributes: super::attributes_of(stream) }
+}

@@ -1,0 +1,118 @@
+//! HubSpot's values: all of them text on the wire, whatever the property's type says.
+//!
+//! A value that fits its type becomes one; a value that does not is kept as text beside it, in the column
+//! `property_unparsed_<name>`, so that nothing is lost and nothing fails.
+//! An empty text means the same as `null`: the value was cleared.
+
+use jiff::{Timestamp, civil};
+
+/// Values before this many digits fit a 64-bit float exactly.
+const DIGITS_ALWAYS_EXACT: usize = 15;
+
+/// The day that dates count from.
+const EPOCH: civil::Date = civil::date(1970, 1, 1);
+
+const MILLISECONDS_A_DAY: i64 = 86_400_000;
+
+/// `true` or `false`.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// A whole number.
+pub(super) fn integer(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
+
+/// A finite number that a 64-bit float holds without losing digits of an integer.
+pub(super) fn float(text: &str) -> Option<f64> {
+    let value: f64 = text.parse().ok()?;
+    // `inf`, `nan` and `infinity` parse, but no number property means them.
+    if !value.is_finite() || !text.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
+        return None;
+    }
+    if text.len() > DIGITS_ALWAYS_EXACT
+        && let Ok(whole) = text.parse::<i128>()
+        && value as i128 != whole
+    {
+        return None;
+    }
+    Some(value)
+}
+
+/// Days since 1970-01-01, from `2026-01-31`, or from milliseconds that fall on midnight.
+pub(super) fn date(text: &str) -> Option<i32> {
+    let day = match text.parse::<i64>() {
+        Ok(milliseconds) if milliseconds % MILLISECONDS_A_DAY == 0 => milliseconds / MILLISECONDS_A_DAY,
+        Ok(_) => return None,
+        Err(_) => {
+            let date = civil_date(text)?;
+            i64::from((date - EPOCH).get_days())
+        }
+    };
+    day.try_into().ok()
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z, from ISO 8601 with an offset, from a date (midnight UTC), or from
+/// milliseconds.
+pub(super) fn timestamp(text: &str) -> Option<i64> {
+    if text.contains('T') {
+        return text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond);
+    }
+    match text.parse::<i64>() {
+        Ok(milliseconds) => milliseconds.checked_mul(1000).filter(|&micros| Timestamp::from_microsecond(micros).is_ok()),
+        Err(_) => date(text).map(|day| i64::from(day) * MILLISECONDS_A_DAY * 1000),
+    }
+}
+
+/// `YYYY-MM-DD` and nothing else: jiff alone would take a time behind it, and lose it.
+fn civil_date(text: &str) -> Option<civil::Date> {
+    let shaped = text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
+    if shaped { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_lose_digits_are_not_numbers() {
+        assert_eq!(float("12.50"), Some(12.5));
+        assert_eq!(float("-0.1"), Some(-0.1));
+        assert_eq!(float("9007199254740992"), Some(9_007_199_254_740_992.0));
+        assert_eq!(float("9007199254740993"), None);
+        assert_eq!(float("1e400"), None);
+        for text in ["", "n/a", "123;456", "NaN", "inf", "infinity", "1 000", "0x10", "١٢"] {
+            assert_eq!(float(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_days_whatever_their_form() {
+        assert_eq!(date("1970-01-01"), Some(0));
+        assert_eq!(date("2026-01-31"), Some(20_484));
+        assert_eq!(date("1769817600000"), Some(20_484));
+        assert_eq!(date("1601-01-01"), Some(-134_774));
+        assert_eq!(date("9999-12-31"), Some(2_932_896));
+        for text in ["", "2026-02-30", "2026-01-31T10:00:00Z", "1769817600001", "31.01.2026", "2026-1-31"] {
+            assert_eq!(date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn timestamps_are_microseconds_whatever_their_form() {
+        assert_eq!(timestamp("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(timestamp("2026-01-02T03:04:05.678Z"), Some(1_767_323_045_678_000));
+        assert_eq!(timestamp("2026-01-02T03:04:05.678901Z"), Some(1_767_323_045_678_901));
+        assert_eq!(timestamp("2026-01-02T04:04:05.678+01:00"), Some(1_767_323_045_678_000));
+        assert_eq!(timestamp("1767323045678"), Some(1_767_323_045_678_000));
+        assert_eq!(timestamp("2026-01-31"), Some(20_484 * 86_400_000_000));
+        for text in ["", "yesterday", "2026-01-02T03:04", "2026-01-02 03:04:05", "99999999999999999"] {
+            assert_eq!(timestamp(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The pipeline file as typed.
+//!
+//! [`Spec::read`] turns the text of a pipeline file into a [`Spec`], or into a list of everything that is wrong with it,
+//! each with its line and column.
+//! Names, globs, sizes and durations validate while they are deserialized, so their mistakes have a place like any other.
+//! What depends on more than the file (does a glob match a stream? may a column pass?) is the planner's business.
+//! Secrets stand in the file only by reference; resolving them reads the environment and files, and so happens elsewhere.
+
+mod recover;
+mod types;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+pub use self::{
+    types::{
+        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, LimitsSpec, MarkSpec, OnReject, PipelineFile,
+        RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec, SourceType, TransformSpec,
+    },
+    values::{ByteSize, Glob, MarkName, Name, SecretRef, Span, Url},
+};
+use crate::{
+    problem::{Place, Problem, Problems, nearest},
+    standard::STANDARD_PLUGINS,
+};
+
+/// A pipeline file that has been read: its content, and what is needed to point back into it.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// What the file says.
+    pub pipeline: PipelineFile,
+    /// The file's name, as it was given; for messages.
+    pub file: String,
+    /// The folder that relative paths in the file start from.
+    pub folder: PathBuf,
+    text: String,
+}
+
+impl Spec {
+    /// Reads the text of a pipeline file. `file` is its path as the user named it.
+    pub fn read(file: &Path, text: &str) -> Result<Self, Problems> {
+        let name = file.display().to_string();
+        let (pipeline, mut problems) = recover::deserialize(text);
+        if let Some(pipeline) = &pipeline {
+            check_transforms(pipeline, text, &mut problems);
+            check_sink(pipeline, text, &mut problems);
+        }
+        if let Some(problems) = Problems::of(&name, problems) {
+            return Err(problems);
+        }
+        let Some(pipeline) = pipeline else {
+            unreachable!("a file without problems has been read");
+        };
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { pipeline, file: name, folder, text: text.to_owned() })
+    }
+
+    /// Where a value stands in the file.
+    pub fn place<T>(&self, value: &Spanned<T>) -> Option<Place> {
+        Some(Place::of(&self.text, value.span().start))
+    }
+}
+
+/// Each transform names its plugin one way, and has a name of its own.
+fn check_transforms(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) {
+    let mut names: Vec<&str> = Vec::new();
+    for transform in &pipeline.transform {
+        let spec = transform.get_ref();
+        let here = Some(Place::of(text, transform.span().start));
+        let name = spec.name.get_ref().as_str();
+        if names.contains(&name) {
+            problems.push(
+                Problem::new(format!("two transforms are called `{name}`"))
+                    .at(Some(Place::of(text, spec.name.span().start)))
+                    .hint("give each transform a name of its own: errors and the audit record tell them apart by it"),
+            );
+        }
+        names.push(name);
+        match (&spec.plugin, &spec.path) {
+            (None, None) => problems.push(
+                Problem::new(format!("transform `{name}` names no plugin"))
+                    .at(here)
+                    .hint("add `plugin = \"redact\"` for a standard plugin, or `path = \"my_plugin.wasm\"` for your own"),
+            ),
+            (Some(plugin), Some(_)) => problems.push(
+                Problem::new(format!("transform `{name}` names a standard plugin and a path"))
+                    .at(Some(Place::of(text, plugin.span().start)))
+                    .hint("keep one of `plugin` and `path`"),
+            ),
+            (Some(plugin), None) => check_standard_plugin(plugin, spec, text, problems),
+            (None, Some(_)) => {}
+        }
+        for attachment in &spec.attachments {
+            let here = Some(Place::of(text, attachment.span().start));
+            let attachment = attachment.get_ref();
+            if attachment.file.is_some() == attachment.secret.is_some() {
+                problems.push(
+                    Problem::new(format!("attachment `{}` needs either `file` or `secret`", attachment.name)).at(here),
+                );
+            }
+        }
+    }
+}
+
+fn check_standard_plugin(plugin: &Spanned<String>, spec: &TransformSpec, text: &str, problems: &mut Vec<Problem>) {
+    let name = plugin.get_ref().as_str();
+    let known = STANDARD_PLUGINS.map(|plugin| plugin.name);
+    if !known.contains(&name) {
+        let hint = match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the standard plugins are `{}`; for your own, use `path`", known.join("`, `")),
+        };
+        problems.push(
+            Problem::new(format!("there is no standard plugin `{name}`"))
+                .at(Some(Place::of(text, plugin.span().start)))
+                .hint(hint),
+        );
+    }
+    if let Some(digest) = &spec.digest {
+        problems.push(
+            Problem::new("a standard plugin takes no `digest`")
+                .at(Some(Place::of(text, digest.span().start)))
+                .hint("it is part of the sluice binary, whose version pins it; remove the line"),
+        );
+    }
+}
+
+/// Settings that only make sense for one kind of bucket.
+fn check_sink(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) {
+    let sink = pipeline.sink.get_ref();
+    let url = sink.url.get_ref();
+    match url.scheme() {
+        "s3" => {
+            if url.host_str().is_none_or(str::is_empty) {
+                problems.push(
+                    Problem::new("the sink's `url` names no bucket")
+                        .at(Some(Place::of(text, sink.url.span().start)))
+                        .hint("write `s3://bucket/prefix`"),
+                );
+            }
+        }
+        "file" => {
+            for (key, set) in [
+                ("role", sink.role.is_some()),
+                ("credentials", sink.credentials.is_some()),
+                ("endpoint", sink.endpoint.is_some()),
+                ("region", sink.region.is_some()),
+            ] {
+                if set {
+                    problems.push(
+                        Problem::new(format!("`{key}` means nothing for a `file://` sink"))
+                            .at(Some(Place::of(text, pipeline.sink.span().start)))
+                            .hint(format!("remove `{key}`, or write to `s3://…`")),
+                    );
+                }
+            }
+        }
+        scheme => problems.push(
+            Problem::new(format!("the sink cannot write to `{scheme}://`"))
+                .at(Some(Place::of(text, sink.url.span().start)))
+                .hint("use `s3://bucket/prefix` or `file:///folder`"),
+        ),
+    }
+}
+
+/// The JSON Schema of the pipeline file, as checked in at `pipelines/schema.json`.
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(PipelineFile).to_value()
+}

@@ -1,0 +1,132 @@
+//! Finding every mistake of a file, not only the first.
+//!
+//! Deserializing stops at its first error. To go on, the entry that the error points to is taken out of the document and the
+//! rest is read again, until nothing is wrong or nothing can be taken out. Whatever is left over is never used: a file with
+//! any mistake is refused whole.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::{
+    Spanned,
+    de::{DeArray, DeTable, DeValue, ValueDeserializer},
+};
+
+use super::PipelineFile;
+use crate::problem::{Place, Problem, nearest};
+
+/// More mistakes than this in one file are not listed: the reader has enough to do.
+const MOST_PROBLEMS: usize = 50;
+
+/// Reads a document; gives what it says if nothing is wrong, and what is wrong otherwise.
+pub(super) fn deserialize(text: &str) -> (Option<PipelineFile>, Vec<Problem>) {
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    if !syntax.is_empty() {
+        return (None, syntax.iter().take(MOST_PROBLEMS).map(|error| problem(text, error)).collect());
+    }
+    let span = document.span();
+    let mut root = DeValue::Table(document.into_inner());
+    let mut problems = Vec::new();
+    let mut removed: Vec<String> = Vec::new();
+    while problems.len() < MOST_PROBLEMS {
+        let deserializer = ValueDeserializer::from(Spanned::new(span.clone(), root.clone()));
+        let error = match PipelineFile::deserialize(deserializer) {
+            Ok(pipeline) if problems.is_empty() => return (Some(pipeline), problems),
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        let follows_from_removal =
+            quoted(error.message()).first().is_some_and(|name| is_missing(&error) && removed.iter().any(|key| key == name));
+        if !follows_from_removal {
+            problems.push(problem(text, &error));
+        }
+        match error.span().and_then(|span| remove(&mut root, &span)) {
+            Some(key) => removed.push(key),
+            None => break,
+        }
+    }
+    (None, problems)
+}
+
+fn is_missing(error: &toml::de::Error) -> bool {
+    error.message().starts_with("missing field")
+}
+
+/// Takes the innermost entry that holds `span` out of the document; gives its key.
+fn remove(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<String> {
+    match value {
+        DeValue::Table(table) => {
+            let key = table
+                .iter()
+                .find(|(key, value)| covers(&key.span(), span) || covers(&value.span(), span))
+                .map(|(key, _)| key.get_ref().to_string())?;
+            let entry = table.get_mut(key.as_str())?;
+            let inside = if entry.span() == *span { None } else { remove(entry.get_mut(), span) };
+            inside.or_else(|| table.remove(key.as_str()).map(|_| key))
+        }
+        DeValue::Array(array) => {
+            let index = array.iter().position(|element| covers(&element.span(), span))?;
+            let element = array.get_mut(index)?;
+            let inside = if element.span() == *span { None } else { remove(element.get_mut(), span) };
+            inside.or_else(|| {
+                let mut rest = DeArray::new();
+                for (position, element) in array.iter().enumerate() {
+                    if position != index {
+                        rest.push(element.clone());
+                    }
+                }
+                *array = rest;
+                Some(String::new())
+            })
+        }
+        _ => None,
+    }
+}
+
+fn covers(outer: &Range<usize>, inner: &Range<usize>) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
+}
+
+/// The error in our own words, where serde's are not meant for people.
+fn problem(text: &str, error: &toml::de::Error) -> Problem {
+    let place = error.span().map(|span| Place::of(text, span.start));
+    let message = error.message().trim_end_matches(['\n', '.']).replace('\n', ", ");
+    let names = quoted(&message);
+    let described = match names.split_first() {
+        Some((typed, known)) if message.starts_with("unknown field") => {
+            let hint = match nearest(typed, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "nothing can be set here".to_owned(),
+                None => format!("known here: `{}`", known.join("`, `")),
+            };
+            Problem::new(format!("unknown key `{typed}`")).hint(hint)
+        }
+        Some((typed, known)) if message.starts_with("unknown variant") => {
+            let hint = match nearest(typed, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("use one of `{}`", known.join("`, `")),
+            };
+            Problem::new(format!("`{typed}` is not known here")).hint(hint)
+        }
+        Some((missing, _)) if is_missing(error) => Problem::new(format!("`{missing}` is missing")),
+        _ => Problem::new(lower_first(&message)),
+    };
+    described.at(place)
+}
+
+/// The parts of a message that stand in backticks.
+fn quoted(message: &str) -> Vec<&str> {
+    message.split('`').skip(1).step_by(2).collect()
+}
+
+fn lower_first(message: &str) -> String {
+    // `TOML` and other words in capitals stay as they are.
+    let mut characters = message.chars();
+    match (characters.next(), characters.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
+            let rest = message.get(first.len_utf8()..).unwrap_or_default();
+            format!("{}{rest}", first.to_lowercase())
+        }
+        _ => message.to_owned(),
+    }
+}

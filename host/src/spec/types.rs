@@ -1,0 +1,323 @@
+//! The shape of the pipeline file. These are wire types: they say what can be typed, and nothing else in the program is built
+//! from them but the plan and the connections it needs.
+//!
+//! Every field's documentation is also its description in the JSON Schema, and so what an editor shows.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::values::{ByteSize, Glob, MarkName, Name, SecretRef, Span, Url};
+
+/// A sluice pipeline: one source, its streams, ordered transforms, one sink.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineFile {
+    /// The JSON Schema of this file, for editors. Not read.
+    #[serde(rename = "$schema")]
+    #[expect(dead_code, reason = "editors read it, sluice does not")]
+    schema: Option<String>,
+    /// The pipeline's name. It stands in the audit record, in Parquet metadata and in the names of sessions.
+    #[schemars(with = "Name")]
+    pub pipeline: Spanned<Name>,
+    /// Where the data comes from.
+    pub source: SourceSpec,
+    /// Sensitivity markings of this pipeline's own, beside those the source knows.
+    #[serde(default)]
+    #[schemars(with = "Vec<MarkSpec>")]
+    pub mark: Vec<Spanned<MarkSpec>>,
+    /// What happens to the records, in this order.
+    #[serde(default)]
+    #[schemars(with = "Vec<TransformSpec>")]
+    pub transform: Vec<Spanned<TransformSpec>>,
+    /// Where the tables go.
+    #[schemars(with = "SinkSpec")]
+    pub sink: Spanned<SinkSpec>,
+    /// How a run uses the machine.
+    #[serde(default)]
+    pub run: RunSpec,
+}
+
+/// Where the data comes from.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// The kind of source.
+    #[serde(rename = "type")]
+    pub source_type: SourceType,
+    /// The access token: of a private app or a service key.
+    pub token: SecretRef,
+    /// The streams to read: names (`contacts`, `owners`), object type ids (`0-1`, `2-3465404`) or globs. Default: all.
+    #[serde(default = "all_streams")]
+    #[schemars(with = "Vec<Glob>")]
+    pub streams: Vec<Spanned<Glob>>,
+    /// Streams to leave out of those.
+    #[serde(default)]
+    #[schemars(with = "Vec<Glob>")]
+    pub exclude: Vec<Spanned<Glob>>,
+    /// Which columns to read, by stream. A column that no rule speaks of is read.
+    #[serde(default)]
+    pub columns: Vec<ColumnsSpec>,
+    /// Whether properties that HubSpot marks sensitive are requested at all.
+    #[serde(default)]
+    pub sensitive: Sensitive,
+    /// The version of HubSpot's API.
+    #[serde(default)]
+    pub api_version: ApiVersion,
+    /// The address of the API. Default: `https://api.hubapi.com`.
+    pub base_url: Option<Url>,
+    /// The account's limit, if it is lower than what the API announces or than what this pipeline may use. Default: what
+    /// the API's answers say, and 100 until the first one.
+    pub requests_per_10s: Option<std::num::NonZeroU32>,
+}
+
+fn all_streams() -> Vec<Spanned<Glob>> {
+    "*".parse().map(|all| vec![Spanned::new(0..0, all)]).unwrap_or_default()
+}
+
+/// The kinds of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceType {
+    /// HubSpot's public API.
+    Hubspot,
+}
+
+/// What happens with properties that HubSpot marks `sensitive` or `highly_sensitive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sensitive {
+    /// They are never requested.
+    #[default]
+    Exclude,
+    /// They are requested, and their columns carry the mark.
+    Include,
+}
+
+/// The versions of HubSpot's API that sluice speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// The dated version of September 2026.
+    #[default]
+    #[serde(rename = "2026-09")]
+    September2026,
+    /// The dated version of March 2026.
+    #[serde(rename = "2026-03")]
+    March2026,
+    /// The numbered paths `/crm/v3` and `/crm/v4`, unsupported by HubSpot from 2027.
+    #[serde(rename = "v3")]
+    V3,
+}
+
+/// Which columns of some streams are read.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnsSpec {
+    /// The streams this is about. Default: all.
+    #[serde(default = "all_streams")]
+    #[schemars(with = "Vec<Glob>")]
+    pub streams: Vec<Spanned<Glob>>,
+    /// Only columns whose name fits one of these are read (`property_email`). Key columns are always read. Default: all.
+    #[serde(default = "all_streams")]
+    #[schemars(with = "Vec<Glob>")]
+    pub include: Vec<Spanned<Glob>>,
+    /// Columns to leave out of those.
+    #[serde(default)]
+    #[schemars(with = "Vec<Glob>")]
+    pub exclude: Vec<Spanned<Glob>>,
+}
+
+/// Marks for some columns of some streams.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MarkSpec {
+    /// The streams this is about. Default: all.
+    #[serde(default = "all_streams")]
+    #[schemars(with = "Vec<Glob>")]
+    pub streams: Vec<Spanned<Glob>>,
+    /// The columns, by name (`property_diagnosis_*`).
+    #[schemars(with = "Vec<Glob>")]
+    pub columns: Vec<Spanned<Glob>>,
+    /// The marks they get (`phi`).
+    pub marks: Vec<MarkName>,
+}
+
+/// One step that records go through.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TransformSpec {
+    /// The step's name, for errors and the audit record.
+    #[schemars(with = "Name")]
+    pub name: Spanned<Name>,
+    /// A standard plugin: `redact` or `remap-ids`.
+    #[schemars(with = "Option<String>")]
+    pub plugin: Option<Spanned<String>>,
+    /// A plugin of your own: a WebAssembly file, relative to the pipeline file.
+    #[schemars(with = "Option<PathBuf>")]
+    pub path: Option<Spanned<PathBuf>>,
+    /// The SHA-256 digest that the file must have (`sha256:…`), as `sluice plugin inspect` prints it.
+    #[schemars(with = "Option<String>")]
+    pub digest: Option<Spanned<String>>,
+    /// The streams that go through this step, by the names the source gives them. Default: all.
+    #[serde(default = "all_streams")]
+    #[schemars(with = "Vec<Glob>")]
+    pub streams: Vec<Spanned<Glob>>,
+    /// The plugin's settings, as its own documentation describes them.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub settings: toml::Table,
+    /// Files that are handed to the plugin.
+    #[serde(default)]
+    #[schemars(with = "Vec<AttachmentSpec>")]
+    pub attachments: Vec<Spanned<AttachmentSpec>>,
+    /// Marks that this step is trusted to remove, and from which of its output columns: `{ phi = ["property_token"] }`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
+    pub clears: BTreeMap<MarkName, Vec<Spanned<String>>>,
+    /// Marks of columns by whose values this step may choose rows.
+    #[serde(default)]
+    pub clears_rows: Vec<MarkName>,
+    /// What happens when the plugin rejects a row.
+    #[serde(default)]
+    pub on_reject: OnReject,
+    /// What the plugin may use.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+}
+
+/// A file that is handed to a plugin.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttachmentSpec {
+    /// The name the plugin knows it by.
+    pub name: String,
+    /// The file, relative to the pipeline file.
+    pub file: Option<PathBuf>,
+    /// A secret instead of a file. What is computed with it carries the mark `secret`.
+    pub secret: Option<SecretRef>,
+    /// Marks that everything computed with this file carries.
+    #[serde(default)]
+    pub marks: Vec<MarkName>,
+}
+
+/// What happens when a plugin rejects a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnReject {
+    /// The row does not pass; the report counts it under the plugin's code.
+    #[default]
+    Drop,
+    /// The run ends.
+    Fail,
+}
+
+/// What a plugin may use. Each has a default that suits plugins which do a bounded amount of work a value.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsSpec {
+    /// Memory of one instance (a stream has one). Default: `256MiB`.
+    pub memory: Option<ByteSize>,
+    /// Instructions a call may use, whatever it is given.
+    pub fuel_base: Option<u64>,
+    /// Further instructions for each row.
+    pub fuel_per_row: Option<u64>,
+    /// Further instructions for each byte of the columns it is given.
+    pub fuel_per_byte: Option<u64>,
+    /// The longest a call may take by the clock, should instructions alone not stop it.
+    pub timeout: Option<Span>,
+}
+
+/// Where the tables go.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSpec {
+    /// The kind of table.
+    #[serde(rename = "type")]
+    #[expect(dead_code, reason = "there is one kind so far; the key keeps files readable when there are more")]
+    sink_type: SinkType,
+    /// The folder of the tables: `s3://bucket/prefix` or `file:///folder`.
+    #[schemars(with = "Url")]
+    pub url: Spanned<Url>,
+    /// The bucket's region. Default: what the AWS environment says.
+    pub region: Option<String>,
+    /// The address of an S3 that is not AWS's. `http://` is taken for loopback addresses only.
+    pub endpoint: Option<Url>,
+    /// The address of STS, where it is not AWS's. Default: `endpoint`, if that is set.
+    pub sts_endpoint: Option<Url>,
+    /// Whether the bucket's name stands in the path rather than in the host name.
+    #[serde(default)]
+    pub path_style: bool,
+    /// The role that is assumed to write to the bucket.
+    pub role: Option<RoleSpec>,
+    /// The identity that assumes the role. Default: the AWS credential chain (environment, profile, SSO, container, ...).
+    pub credentials: Option<CredentialsSpec>,
+    /// How files are compressed.
+    #[serde(default)]
+    pub compression: Compression,
+    /// The compression level of zstd, 1 to 22. Default: 3.
+    pub compression_level: Option<i32>,
+    /// Rows in a row group, at most. Default: 1000000; memory is bounded in any case.
+    pub row_group_rows: Option<std::num::NonZeroU32>,
+    /// The size at which a file is closed and the next begun. Default: `256MiB`.
+    pub file_size: Option<ByteSize>,
+    /// Marks that may reach the tables. Printed and audited.
+    #[serde(default)]
+    pub accepts: Vec<MarkName>,
+}
+
+/// The kinds of table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SinkType {
+    /// Parquet files, listed by a commit.
+    Parquet,
+}
+
+/// How Parquet files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Zstandard.
+    #[default]
+    Zstd,
+    /// Not at all.
+    None,
+}
+
+/// A role to assume.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSpec {
+    /// The role's ARN.
+    pub arn: String,
+    /// The external id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// The name of the session, as CloudTrail shows it. Default: `sluice-` and the pipeline's name.
+    pub session_name: Option<String>,
+    /// How long a session lasts before it is renewed. Default: `1h`.
+    pub duration: Option<Span>,
+}
+
+/// Access keys, by reference.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialsSpec {
+    /// The access key id.
+    pub access_key_id: SecretRef,
+    /// The secret access key.
+    pub secret_access_key: SecretRef,
+    /// The session token, for temporary credentials.
+    pub session_token: Option<SecretRef>,
+}
+
+/// How a run uses the machine.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// How many streams are read at once. Default: 8. More fill the account's budget better, and take more memory.
+    pub streams_at_once: Option<std::num::NonZeroU32>,
+    /// Where compiled plugins are kept. Default: `sluice` in the user's cache folder.
+    pub cache_dir: Option<PathBuf>,
+}

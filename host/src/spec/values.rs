@@ -1,0 +1,266 @@
+//! The values of a pipeline file that are more than text: each checks itself while it is deserialized.
+
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use globset::GlobMatcher;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+
+use crate::schema::Mark;
+
+/// Deserializes by parsing a text; the parser's error becomes the deserializer's, and so gets its place.
+macro_rules! deserialize_from_text {
+    ($type:ty, $expects:literal, $pattern:expr) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct FromText;
+                impl Visitor<'_> for FromText {
+                    type Value = $type;
+
+                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        formatter.write_str($expects)
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(FromText)
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                let pattern: Option<&str> = $pattern;
+                match pattern {
+                    Some(pattern) => json_schema!({ "type": "string", "description": $expects, "pattern": pattern }),
+                    None => json_schema!({ "type": "string", "description": $expects }),
+                }
+            }
+        }
+    };
+}
+
+/// The name of a pipeline or a transform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+deserialize_from_text!(
+    Name,
+    "a name of 1 to 64 of the characters a-z, 0-9, - and _, beginning with a letter",
+    Some("^[a-z][a-z0-9_-]{0,63}$")
+);
+
+impl Name {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let legal = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+        if legal && text.len() <= 64 && text.starts_with(|first: char| first.is_ascii_lowercase()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "`{text}` is no name: use 1 to 64 of the characters `a-z`, `0-9`, `-` and `_`, beginning with a letter"
+            ))
+        }
+    }
+}
+
+/// A pattern over names: `*` stands for any characters, `?` for one, `{a,b}` for either, `[ab]` for one of the set.
+#[derive(Debug, Clone)]
+pub struct Glob {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+deserialize_from_text!(Glob, "a glob: `*`, `?`, `{a,b}` and `[ab]` have their usual meaning", None);
+
+impl Glob {
+    /// Whether a name fits the pattern. Case counts.
+    pub fn matches(&self, name: &str) -> bool {
+        self.matcher.is_match(name)
+    }
+
+    /// Whether the pattern can only match one name: itself.
+    pub fn is_plain(&self) -> bool {
+        !self.text.contains(['*', '?', '{', '[', '\\'])
+    }
+
+    /// The pattern as it was typed.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for Glob {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("an empty text matches nothing".to_owned());
+        }
+        let glob = globset::Glob::new(text).map_err(|error| format!("`{text}` is no glob: {}", error.kind()))?;
+        Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })
+    }
+}
+
+/// A sensitivity marking, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MarkName(pub Mark);
+
+deserialize_from_text!(MarkName, "a mark: 1 to 64 of the characters a-z, 0-9 and _", Some("^[a-z0-9_]{1,64}$"));
+
+impl FromStr for MarkName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: crate::schema::NotAMark| error.to_string())
+    }
+}
+
+/// A number of bytes, with its unit: `64MiB`, `500kB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteSize(pub u64);
+
+deserialize_from_text!(ByteSize, "a size with its unit, such as \"64MiB\"", Some("^[0-9.]+ *[kKMGT]i?B$"));
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let has_unit = text.ends_with(|last: char| last.is_ascii_alphabetic());
+        match bytesize::ByteSize::from_str(text) {
+            Ok(size) if has_unit && size.as_u64() > 0 => Ok(Self(size.as_u64())),
+            _ => Err(format!("`{text}` is no size: write a number with its unit, such as `64MiB`")),
+        }
+    }
+}
+
+/// A span of time, with its unit: `90s`, `1h 30m`, `300ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+deserialize_from_text!(Span, "a span of time with its unit, such as \"90s\" or \"1h 30m\"", None);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|duration| Duration::try_from(duration).ok())
+            .filter(|duration| !duration.is_zero())
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is no span of time: write a number with its unit, such as `90s` or `1h 30m`"))
+    }
+}
+
+/// An absolute URL without user, password or query: those would be secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url(url::Url);
+
+deserialize_from_text!(Url, "an absolute URL, such as \"s3://bucket/prefix\"", None);
+
+impl std::ops::Deref for Url {
+    type Target = url::Url;
+
+    fn deref(&self) -> &url::Url {
+        &self.0
+    }
+}
+
+impl FromStr for Url {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text itself is left out of every message: a URL is where passwords hide.
+        let url = url::Url::parse(text).map_err(|error| format!("this is no absolute URL: {error}"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("a URL here takes no user and no password".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("a URL here takes no `?` and no `#`".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+/// Where a secret is to be found: `{ env = "NAME" }` or `{ file = "path" }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// In an environment variable.
+    Env(String),
+    /// In a file; white space around it does not count. Relative to the pipeline file.
+    File(PathBuf),
+}
+
+const SECRET_IN_THE_OPEN: &str =
+    "a secret does not stand in the file itself: write `{ env = \"NAME\" }` or `{ file = \"path\" }`";
+
+impl<'de> Deserialize<'de> for SecretRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reference;
+        impl<'de> Visitor<'de> for Reference {
+            type Value = SecretRef;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("`{ env = \"NAME\" }` or `{ file = \"path\" }`")
+            }
+
+            // What was typed may be the secret: it is not repeated.
+            fn visit_str<E: Error>(self, _: &str) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_IN_THE_OPEN))
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_IN_THE_OPEN))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretRef, A::Error> {
+                let reference = match map.next_key::<String>()?.as_deref() {
+                    Some("env") => SecretRef::Env(map.next_value()?),
+                    Some("file") => SecretRef::File(map.next_value()?),
+                    Some(other) => return Err(A::Error::unknown_field(other, &["env", "file"])),
+                    None => return Err(A::Error::custom(SECRET_IN_THE_OPEN)),
+                };
+                if map.next_key::<String>()?.is_some() {
+                    return Err(A::Error::custom("a secret has one source: `env` or `file`"));
+                }
+                Ok(reference)
+            }
+        }
+        deserializer.deserialize_any(Reference)
+    }
+}
+
+impl JsonSchema for SecretRef {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretRef".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Where a secret is to be found: an environment variable, or a file (relative to the pipeline file).",
+            "oneOf": [
+                { "type": "object", "required": ["env"], "additionalProperties": false,
+                  "properties": { "env": { "type": "string" } } },
+                { "type": "object", "required": ["file"], "additionalProperties": false,
+                  "properties": { "file": { "type": "string" } } }
+            ]
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! Tables: what a commit is, and how a reader finds the files that count.
+//!
+//! A table is a set of Parquet files. Files are written under names of the run that writes them, where no reader looks:
+//!
+//! ```text
+//! objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00000.parquet
+//! objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00001.parquet
+//! _sluice/commits/00000000000000000042.json
+//! ```
+//!
+//! They become the table by one write: the entry of the next number in the commit log, created only if it is absent. An
+//! entry lists the files of *all* tables, those that the run did not write carried over from the entry before, so tables
+//! move together and a reader needs the newest entry and nothing else. A recursive listing of a table's folder is wrong: it
+//! finds the files of earlier runs, and of runs that failed.
+//!
+//! - `commit`: what a commit says, and how the next follows from the last (pure);
+//! - `log`: the entries in a bucket: the newest, and the race for the next;
+//! - `sweep`: removing what runs that failed have left;
+//! - `key`: the names of data files; `wire`: the entries as stored.
+//!
+//! Nothing here encodes Parquet (`sink` does) or knows of plugins beyond their names and digests.
+
+mod commit;
+pub mod key;
+mod log;
+pub mod sweep;
+mod wire;
+
+pub use self::{
+    commit::{Author, Change, Commit, DataFile, Table, next},
+    log::{CommitLog, LogError},
+};

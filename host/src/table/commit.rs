@@ -1,0 +1,156 @@
+//! What a commit says, and how the next one follows from the last.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{run_id::RunId, schema::Field};
+
+/// One entry of the commit log: all tables as of one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// Its number; the first is 1.
+    pub number: u64,
+    /// When it was made.
+    pub committed: Timestamp,
+    /// Which run made it, and with what.
+    pub author: Author,
+    /// Every table that a reader sees, by name.
+    pub tables: BTreeMap<String, Table>,
+}
+
+/// Which run made a commit, and with what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Author {
+    /// The run.
+    pub run: RunId,
+    /// Its pipeline.
+    pub pipeline: String,
+    /// The version of sluice.
+    pub version: String,
+    /// The digests of the plugins, by the names of their transforms.
+    pub plugins: BTreeMap<String, String>,
+    /// What let which columns pass: the run's audit record, as its maker has it.
+    pub audit: serde_json::Value,
+}
+
+/// A table as a commit lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// The run that wrote it. Older than the commit's own where the table was carried over.
+    pub run: RunId,
+    /// When it was written.
+    pub written: Timestamp,
+    /// Its columns, in order.
+    pub columns: Vec<Field>,
+    /// Its files, in order. None for a table without rows.
+    pub files: Vec<DataFile>,
+}
+
+impl Table {
+    /// The rows in all its files.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+
+    /// The bytes of all its files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// One file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFile {
+    /// Its key in the bucket, without the bucket's prefix.
+    pub key: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// What one run changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Who makes it.
+    pub author: Author,
+    /// When it is made.
+    pub committed: Timestamp,
+    /// The tables it has written, whole. They replace those of the same name; all others stay as they are.
+    pub tables: BTreeMap<String, Table>,
+}
+
+/// The commit that a change makes of the one it is based on; of nothing, for the first.
+pub fn next(base: Option<&Commit>, change: Change) -> Commit {
+    let mut tables = base.map(|base| base.tables.clone()).unwrap_or_default();
+    tables.extend(change.tables);
+    Commit {
+        number: base.map_or(1, |base| base.number + 1),
+        committed: change.committed,
+        author: change.author,
+        tables,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::{
+        schema::{ColumnType, attribute},
+        table::key::DataKey,
+    };
+
+    pub(in crate::table) fn run(number: u32) -> RunId {
+        format!("20261123T201500Z-{number:08x}").parse().unwrap()
+    }
+
+    /// A table of one file that a run wrote.
+    pub(in crate::table) fn table(name: &str, run: &RunId) -> Table {
+        let mut email = Field::new("property_email", ColumnType::Text).with(attribute::LABEL, "E-mail");
+        email.marks.insert("phi".parse().unwrap());
+        Table {
+            run: run.clone(),
+            written: "2026-11-23T20:15:00Z".parse().unwrap(),
+            columns: vec![Field::new("objectId", ColumnType::Integer).required(), email],
+            files: vec![DataFile {
+                key: DataKey { table: name.to_owned(), run: run.clone(), part: 0 }.format(),
+                rows: 10,
+                bytes: 1000,
+            }],
+        }
+    }
+
+    /// A change by a run that wrote these tables.
+    pub(in crate::table) fn change(run: &RunId, tables: &[&str]) -> Change {
+        Change {
+            author: Author {
+                run: run.clone(),
+                pipeline: "crm".to_owned(),
+                version: "0.1.0".to_owned(),
+                plugins: BTreeMap::from([("strip".to_owned(), "sha256:ab".to_owned())]),
+                audit: serde_json::json!({ "cleared": ["phi"] }),
+            },
+            committed: "2026-11-23T20:20:00Z".parse().unwrap(),
+            tables: tables.iter().map(|name| ((*name).to_owned(), table(name, run))).collect(),
+        }
+    }
+
+    #[test]
+    fn the_first_commit_is_number_one_and_holds_what_was_written() {
+        let first = next(None, change(&run(1), &["contacts", "deals"]));
+        assert_eq!(first.number, 1);
+        assert_eq!(first.tables.keys().collect::<Vec<_>>(), ["contacts", "deals"]);
+    }
+
+    #[test]
+    fn tables_that_a_run_did_not_write_are_carried_over_as_they_were() {
+        let first = next(None, change(&run(1), &["contacts", "deals"]));
+        let second = next(Some(&first), change(&run(2), &["deals", "owners"]));
+        assert_eq!(second.number, 2);
+        assert_eq!(second.author.run, run(2));
+        let writers: Vec<_> = second.tables.iter().map(|(name, table)| (name.as_str(), table.run.clone())).collect();
+        assert_eq!(writers, [("contacts", run(1)), ("deals", run(2)), ("owners", run(2))]);
+        assert_eq!(second.tables["contacts"], first.tables["contacts"]);
+    }
+}

@@ -1,0 +1,213 @@
+//! The sweep: removing what runs that failed have left.
+//!
+//! A run that crashes leaves files that no commit lists. They harm nobody and cost money, so the run that has just
+//! committed removes them, and only them:
+//!
+//! - a key must be one that we would have made, to the letter ([`DataKey`]); whatever else lies in the bucket stays;
+//! - its run must be in no commit of the log, whose older entries readers may still hold on to;
+//! - its run must not be one that still works. It is not ours, and a run takes the lease before it writes its first file:
+//!   so if the lease is still ours *after* the files were found, no file of theirs is another live run's. Hence
+//!   `still_ours` is asked in between, and nothing is decided by clocks.
+//!
+//! A run whose lease was taken over without its knowledge may find its files gone. It cannot commit any more either: the
+//! run that removed them has made the commit of its number.
+//!
+//! **What it costs.** A bucket that is years old holds many files and commits, nearly all of them accounted for by earlier
+//! sweeps. A sweep that succeeds therefore notes its time, and the next lists only the files of runs that began later; it
+//! reads older commits, newest first, only until every run it found is accounted for. In the usual case that is one list
+//! for each table and a commit or two. The whole log is read only to prove that a crashed run is in none of it.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    commit::Commit,
+    key::{self, DataKey},
+    log::{CommitLog, LogError},
+};
+use crate::{
+    bucket::{Bucket, BucketError, Unfinished},
+    run_id::RunId,
+};
+
+/// How far before the noted time of the last sweep the next one begins: by so much may the clocks of two machines differ
+/// that take turns, without a file being overlooked.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
+/// How many older commits are read at once.
+const READS_AT_ONCE: usize = 8;
+/// How many files are removed at once.
+const REMOVALS_AT_ONCE: usize = 16;
+
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// The files that were removed.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What did not work. The tables are none the worse for it, and the next sweep tries again.
+    pub failures: Vec<SweepError>,
+}
+
+/// Something that a sweep could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The lease is no longer ours, so that files may be those of another run.
+    #[error("nothing was swept, since the lease is not certain to be this run's any more")]
+    NotOurs,
+    /// The bucket failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// A commit could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// Removes what failed runs have left. `newest` is the commit that this run has just made; `still_ours` looks whether this
+/// run still holds the lease.
+pub async fn sweep(bucket: &Bucket, newest: &Commit, still_ours: impl AsyncFnOnce() -> bool) -> Swept {
+    let mut swept = Swept::default();
+    let doomed = match find(bucket, newest).await {
+        Ok(doomed) => doomed,
+        Err(error) => {
+            swept.failures.push(error);
+            return swept;
+        }
+    };
+    if !doomed.is_empty() && !still_ours().await {
+        swept.failures.push(SweepError::NotOurs);
+        return swept;
+    }
+    let mut removals = futures::stream::iter(doomed)
+        .map(async |found| found.remove(bucket).await.map(|()| found.bytes()))
+        .buffer_unordered(REMOVALS_AT_ONCE);
+    while let Some(removal) = removals.next().await {
+        match removal {
+            Ok(bytes) => {
+                swept.files += 1;
+                swept.bytes += bytes;
+            }
+            Err(error) => swept.failures.push(error.into()),
+        }
+    }
+    if swept.failures.is_empty()
+        && let Err(error) = Note::after(newest).write(bucket).await
+    {
+        swept.failures.push(error.into());
+    }
+    swept
+}
+
+/// A file under a key of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    run: RunId,
+    what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    File { key: String, bytes: u64 },
+    Unfinished(Unfinished),
+}
+
+impl Found {
+    fn bytes(&self) -> u64 {
+        match &self.what {
+            What::File { bytes, .. } => *bytes,
+            What::Unfinished(unfinished) => unfinished.bytes,
+        }
+    }
+
+    async fn remove(&self, bucket: &Bucket) -> Result<(), BucketError> {
+        match &self.what {
+            What::File { key, .. } => bucket.delete(key).await,
+            What::Unfinished(unfinished) => bucket.delete_unfinished(unfinished).await,
+        }
+    }
+}
+
+/// The files that no commit accounts for.
+async fn find(bucket: &Bucket, newest: &Commit) -> Result<Vec<Found>, SweepError> {
+    let note = Note::read(bucket).await?;
+    let found = list(bucket, note.as_ref()).await?;
+    let mut listed = runs_of(newest);
+    let log = CommitLog::of(bucket);
+    let mut older = futures::stream::iter((1..newest.number).rev())
+        .map(|number| log.read(number))
+        .buffered(READS_AT_ONCE);
+    while !unlisted(&found, &listed).is_empty()
+        && let Some(commit) = older.try_next().await?
+    {
+        listed.extend(commit.iter().flat_map(runs_of));
+    }
+    Ok(unlisted(&found, &listed))
+}
+
+/// All files of ours, of runs from the note on.
+async fn list(bucket: &Bucket, note: Option<&Note>) -> Result<Vec<Found>, BucketError> {
+    let mut found = Vec::new();
+    for table in bucket.folders().await? {
+        if !key::is_table_name(&table) {
+            continue;
+        }
+        let from = key::runs_from(&table, note.map_or("", |note| note.runs_from.as_str()));
+        for entry in bucket.list_after(&table, &from, usize::MAX).await? {
+            if let Some(key) = DataKey::parse(&entry.key) {
+                found.push(Found { run: key.run, what: What::File { key: entry.key, bytes: entry.bytes } });
+            }
+        }
+        for unfinished in bucket.list_unfinished(&table).await? {
+            if let Some(key) = DataKey::parse(&unfinished.key) {
+                found.push(Found { run: key.run, what: What::Unfinished(unfinished) });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The runs that a commit accounts for: its own, and all whose files it lists.
+fn runs_of(commit: &Commit) -> BTreeSet<RunId> {
+    let files = commit.tables.values().flat_map(|table| &table.files);
+    let of_files = files.filter_map(|file| DataKey::parse(&file.key)).map(|key| key.run);
+    let of_tables = commit.tables.values().map(|table| table.run.clone());
+    of_files.chain(of_tables).chain([commit.author.run.clone()]).collect()
+}
+
+/// What was found of runs that no commit lists.
+fn unlisted(found: &[Found], listed: &BTreeSet<RunId>) -> Vec<Found> {
+    found.iter().filter(|found| !listed.contains(&found.run)).cloned().collect()
+}
+
+/// How far the last sweep came. Only a saving: without it, everything is looked at.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    /// The files of runs that began before this are accounted for: [`RunId::time_part`].
+    runs_from: String,
+}
+
+impl Note {
+    /// Runs that begin from now on, by clocks that differ no more than they may.
+    fn after(newest: &Commit) -> Self {
+        let from = newest.committed.checked_sub(OVERLAP).unwrap_or(newest.committed);
+        Self { runs_from: RunId::time_part(from) }
+    }
+
+    async fn read(bucket: &Bucket) -> Result<Option<Self>, BucketError> {
+        let content = bucket.get(&key::swept()).await?;
+        // A note that cannot be read is none.
+        Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
+    }
+
+    async fn write(&self, bucket: &Bucket) -> Result<(), BucketError> {
+        let content = serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("a text is always JSON"));
+        bucket.put(&key::swept(), Bytes::from(content)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Commits as they are stored: JSON that people and other programs may read, too.
+//!
+//! Within a format number, later versions only add members, and readers ignore those they do not know. What would be read
+//! wrongly gets the next number, and is refused by versions that do not know it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::commit::{Author, Commit, DataFile, Table};
+use crate::schema::{ColumnType, Field, Mark};
+
+/// The format that this version writes, and the newest it reads.
+pub(super) const FORMAT: u32 = 1;
+
+/// Why a stored commit cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("its format is {0}, and this version reads {FORMAT}")]
+    Newer(u32),
+    #[error(transparent)]
+    Malformed(#[from] serde_json::Error),
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    format: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredCommit {
+    format: u32,
+    number: u64,
+    committed: String,
+    run: String,
+    pipeline: String,
+    sluice: String,
+    plugins: BTreeMap<String, String>,
+    tables: BTreeMap<String, StoredTable>,
+    audit: serde_json::Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTable {
+    run: String,
+    written: String,
+    rows: u64,
+    bytes: u64,
+    files: Vec<StoredFile>,
+    columns: Vec<StoredColumn>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFile {
+    path: String,
+    rows: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredColumn {
+    name: String,
+    #[serde(rename = "type")]
+    column_type: String,
+    nullable: bool,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    marks: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<String, String>,
+}
+
+pub(super) fn write(commit: &Commit) -> String {
+    let stored = StoredCommit {
+        format: FORMAT,
+        number: commit.number,
+        committed: commit.committed.to_string(),
+        run: commit.author.run.to_string(),
+        pipeline: commit.author.pipeline.clone(),
+        sluice: commit.author.version.clone(),
+        plugins: commit.author.plugins.clone(),
+        tables: commit.tables.iter().map(|(name, table)| (name.clone(), store_table(table))).collect(),
+        audit: commit.author.audit.clone(),
+    };
+    serde_json::to_string_pretty(&stored).unwrap_or_else(|_| unreachable!("maps with text keys are always JSON"))
+}
+
+pub(super) fn read(content: &[u8]) -> Result<Commit, Unreadable> {
+    let Versioned { format } = serde_json::from_slice(content)?;
+    if format > FORMAT {
+        return Err(Unreadable::Newer(format));
+    }
+    let stored: StoredCommit = serde_json::from_slice(content)?;
+    let tables = stored.tables.into_iter().map(|(name, table)| Ok((name, load_table(table)?)));
+    Ok(Commit {
+        number: stored.number,
+        committed: parse(&stored.committed)?,
+        tables: tables.collect::<Result<_, serde_json::Error>>()?,
+        author: Author {
+            run: parse(&stored.run)?,
+            pipeline: stored.pipeline,
+            version: stored.sluice,
+            plugins: stored.plugins,
+            audit: stored.audit,
+        },
+    })
+}
+
+fn store_table(table: &Table) -> StoredTable {
+    let columns = table.columns.iter().map(|field| StoredColumn {
+        name: field.name.clone(),
+        column_type: field.column_type.name().to_owned(),
+        nullable: field.nullable,
+        marks: field.marks.iter().map(|mark| mark.as_str().to_owned()).collect(),
+        attributes: field.attributes.clone(),
+    });
+    let files =
+        table.files.iter().map(|file| StoredFile { path: file.key.clone(), rows: file.rows, bytes: file.bytes });
+    StoredTable {
+        run: table.run.to_string(),
+        written: table.written.to_string(),
+        rows: table.rows(),
+        bytes: table.bytes(),
+        files: files.collect(),
+        columns: columns.collect(),
+    }
+}
+
+fn load_table(stored: StoredTable) -> Result<Table, serde_json::Error> {
+    let columns = stored.columns.into_iter().map(|column| {
+        let known = ColumnType::ALL.into_iter().find(|known| known.name() == column.column_type);
+        let unknown = || custom(format!("column `{}` has the unknown type `{}`", column.name, column.column_type));
+        Ok(Field {
+            column_type: known.ok_or_else(unknown)?,
+            name: column.name,
+            nullable: column.nullable,
+            marks: column.marks.iter().map(|mark| parse::<Mark>(mark)).collect::<Result<_, _>>()?,
+            attributes: column.attributes,
+        })
+    });
+    let files = stored.files.into_iter().map(|file| DataFile { key: file.path, rows: file.rows, bytes: file.bytes });
+    Ok(Table {
+        run: parse(&stored.run)?,
+        written: parse::<Timestamp>(&stored.written)?,
+        columns: columns.collect::<Result<_, serde_json::Error>>()?,
+        files: files.collect(),
+    })
+}
+
+fn parse<T>(text: &str) -> Result<T, serde_json::Error>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(custom)
+}
+
+fn custom(message: impl std::fmt::Display) -> serde_json::Error {
+    serde::de::Error::custom(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::commit::{
+        next,
+        tests::{change, run},
+    };
+
+    #[test]
+    fn a_commit_reads_back() {
+        let commit = next(None, change(&run(1), &["contacts", "deals"]));
+        assert_eq!(read(write(&commit).as_bytes()).unwrap(), commit);
+    }
+
+    #[test]
+    fn the_stored_form_stays() {
+        insta::assert_snapshot!(write(&next(None, change(&run(1), &["contacts"]))));
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_further_members_are_not() {
+        let newer = read(br#"{"format": 2, "tables": "elsewhere"}"#).unwrap_err();
+        assert_eq!(newer.to_string(), "its format is 2, and this version reads 1");
+        let mut stored: serde_json::Value =
+            serde_json::from_str(&write(&next(None, change(&run(1), &["contacts"])))).unwrap();
+        stored["since"] = "a later version".into();
+        stored["tables"]["contacts"]["sorted_by"] = "objectId".into();
+        assert!(read(stored.to_string().as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let good = write(&next(None, change(&run(1), &["contacts"])));
+        for (from, to) in [("\"integer\"", "\"money\""), ("2026-11-23T20:20:00Z", "today"), ("-00000001\"", "\"")] {
+            assert!(read(good.replace(from, to).as_bytes()).is_err(), "{to}");
+        }
+        assert!(read(b"{").is_err());
+    }
+}

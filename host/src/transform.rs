@@ -1,0 +1,199 @@
+//! Transforms: what batches go through on their way to the table.
+//!
+//! A transform is one step of the plan made real for one stream and one worker: the plugin's instances, and the program that
+//! says which group of which instance gets which columns.
+//! A batch goes in with the columns of one stage and comes out with those of the next; rows may be dropped or rejected, never
+//! added. The host moves kept columns past the plugin, and drops rows itself, so a plugin cannot touch what it was not given.
+
+mod select;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, SchemaRef};
+
+use crate::{
+    plan::{GroupCall, Program, ProgramOutput},
+    schema::{Schema, arrow_schema},
+    outline::Outline,
+    wasm::{Instance, PluginError},
+};
+
+/// Makes fresh instances of a transform's plugin, opened with its settings.
+pub trait Instances: Send {
+    /// A new instance that has seen nothing.
+    fn fresh(&self) -> Result<Instance, PluginError>;
+}
+
+/// One step of one stream, for one worker.
+pub struct Transform {
+    name: String,
+    program: Program,
+    schema: SchemaRef,
+    instances: Vec<Instance>,
+    rejection_codes: Vec<String>,
+    fail_on_reject: bool,
+}
+
+impl std::fmt::Debug for Transform {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Transform").field("name", &self.name).field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+/// A batch after a step.
+#[derive(Debug)]
+pub struct Transformed {
+    /// What passed.
+    pub batch: RecordBatch,
+    /// Rows that the plugin filtered out.
+    pub dropped: u64,
+    /// Rows that the plugin rejected, by its code.
+    pub rejected: BTreeMap<String, u64>,
+}
+
+/// Why a batch could not be transformed.
+#[derive(Debug, thiserror::Error)]
+pub enum TransformError {
+    /// The plugin failed, or broke the contract.
+    #[error("transform `{transform}` failed")]
+    Plugin {
+        /// The transform.
+        transform: String,
+        /// What happened.
+        #[source]
+        cause: PluginError,
+    },
+    /// The plugin's outline is not the one the plan was made with.
+    #[error(
+        "transform `{transform}`: plugin `{plugin}` ({digest}) gives another outline of stream `{stream}` than when the plan was made"
+    )]
+    OutlineChanged {
+        /// The transform.
+        transform: String,
+        /// The plugin.
+        plugin: String,
+        /// Its digest.
+        digest: String,
+        /// The stream.
+        stream: String,
+    },
+    /// A row was rejected where that ends the run.
+    #[error("transform `{transform}` rejected {rows} rows with the code `{code}`, and `on_reject` is `fail`")]
+    Rejected {
+        /// The transform.
+        transform: String,
+        /// The plugin's code.
+        code: String,
+        /// How many rows of the batch.
+        rows: u64,
+    },
+    /// A batch could not be put together; a mistake in sluice.
+    #[error("transform `{transform}`: a batch could not be put together")]
+    Batch {
+        /// The transform.
+        transform: String,
+        /// What Arrow says.
+        #[source]
+        cause: ArrowError,
+    },
+}
+
+/// What a transform is made of, beside its instances.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The transform's name.
+    pub name: String,
+    /// The schema that the plugin is shown.
+    pub input: Schema,
+    /// The outline that the plan was made with.
+    pub outline: Outline,
+    /// What is done with a batch.
+    pub program: Program,
+    /// Whether a rejected row ends the run.
+    pub fail_on_reject: bool,
+}
+
+impl Transform {
+    /// Makes the instances that the program asks for, and holds each to the outline of the plan.
+    pub fn new(step: Step, plugin: &dyn Instances) -> Result<Self, TransformError> {
+        let failed = |cause| TransformError::Plugin { transform: step.name.clone(), cause };
+        let mut instances = Vec::with_capacity(step.program.instances);
+        for _ in 0..step.program.instances {
+            let mut instance = plugin.fresh().map_err(failed)?;
+            let outline = instance.outline_of(&step.input).map_err(failed)?;
+            if outline != step.outline {
+                return Err(TransformError::OutlineChanged {
+                    transform: step.name,
+                    plugin: instance.plugin().to_owned(),
+                    digest: instance.digest().to_string(),
+                    stream: step.input.name,
+                });
+            }
+            instances.push(instance);
+        }
+        Ok(Self {
+            schema: arrow_schema(&step.program.fields),
+            rejection_codes: step.outline.rejection_codes,
+            name: step.name,
+            program: step.program,
+            instances,
+            fail_on_reject: step.fail_on_reject,
+        })
+    }
+
+    /// Transforms a batch.
+    pub fn apply(&mut self, batch: &RecordBatch) -> Result<Transformed, TransformError> {
+        if batch.num_rows() == 0 {
+            return Ok(self.nothing());
+        }
+        let mut computed: Vec<Vec<ArrayRef>> = Vec::with_capacity(self.program.calls.len());
+        let mut selection = select::Selection::all(batch.num_rows());
+        for call in &self.program.calls {
+            let outcome = call_group(&mut self.instances[call.instance], call, batch)
+                .map_err(|cause| TransformError::Plugin { transform: self.name.clone(), cause })?;
+            if call.selects {
+                selection.take(outcome.keep.as_ref(), &outcome.rejections);
+            }
+            computed.push(outcome.computed);
+        }
+        let rejected = selection.rejected(&self.rejection_codes);
+        if self.fail_on_reject
+            && let Some((code, &rows)) = rejected.iter().next()
+        {
+            return Err(TransformError::Rejected { transform: self.name.clone(), code: code.clone(), rows });
+        }
+        let columns: Vec<ArrayRef> = self
+            .program
+            .outputs
+            .iter()
+            .map(|output| match *output {
+                ProgramOutput::Kept(position) => Arc::clone(batch.column(position)),
+                ProgramOutput::Computed { call, position } => Arc::clone(&computed[call][position]),
+            })
+            .collect();
+        let batch = self.batch(columns, batch.num_rows()).and_then(|batch| selection.filter(&batch));
+        let batch = batch.map_err(|cause| TransformError::Batch { transform: self.name.clone(), cause })?;
+        Ok(Transformed { dropped: selection.dropped(), rejected, batch })
+    }
+
+    fn nothing(&self) -> Transformed {
+        let batch = RecordBatch::new_empty(Arc::clone(&self.schema));
+        Transformed { batch, dropped: 0, rejected: BTreeMap::new() }
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
+        // The number of rows is given apart, for a step that nothing but its selection is needed of.
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+    }
+}
+
+fn call_group(
+    instance: &mut Instance,
+    call: &GroupCall,
+    batch: &RecordBatch,
+) -> Result<crate::wasm::GroupOutcome, PluginError> {
+    let columns: Vec<ArrayRef> = call.reads.iter().map(|&position| Arc::clone(batch.column(position))).collect();
+    instance.apply(call.group, batch.num_rows(), &columns)
+}

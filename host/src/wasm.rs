@@ -1,0 +1,63 @@
+//! The sandbox: plugins are loaded, checked, run and held to the contract here, and nowhere else.
+//!
+//! This is the only module that names wasmtime. To the rest of the program a plugin is a pure function over Arrow arrays
+//! that may fail, in a number of ways that are all told apart.
+//!
+//! ## What a plugin is granted
+//!
+//! Computation over what it is handed: its settings, its attachments, a schema, and of each batch the columns that its
+//! outline says it reads. And one import, `log`.
+//!
+//! ## What it is refused, and by what
+//!
+//! - *Everything outside.* There is nothing to call: no clock, file, socket, environment, randomness. An import that is not
+//!   the contract's own is refused by name when the plugin is loaded ([`LoadError::ForeignImports`]).
+//! - *Columns it did not declare.* They are not written into its memory. That is all there is to it.
+//! - *Going on for ever, or growing for ever.* A call has a budget of instructions, then of time; an instance has a bound
+//!   on its memory; an answer has a bound on its size ([`Limits`]).
+//! - *Lying.* Every answer is checked against every rule of the contract before anything is made of it
+//!   ([`PluginErrorKind::Broken`], [`PluginErrorKind::Outline`]).
+//! - *Talking.* Log lines and messages are cut, counted and made printable, and withheld where the plugin reads marked data
+//!   ([`LogSink`]).
+//! - *Being somebody else.* A plugin is known by the digest of its file, which a pipeline can pin and every error names.
+//! - *Remembering.* An instance's memory is its own, made new and never handed on; and after a failure it is not used again.
+//!
+//! ## What this does not do
+//!
+//! A plugin that is given a column can write it, in any form, into any column it computes from it, and can tell something of
+//! it by which rows it drops. What may come of that is for the plan and its guard to say; here it is only made true that
+//! nothing else can happen. Time is not hidden from whoever watches the host, and who may already write as the user is not
+//! kept out.
+//!
+//! ## The story
+//!
+//! An [`Engine`] is made once. [`Plugin::load`] takes a file; [`Plugin::instantiate`] makes instances of it, each opened with
+//! settings; an [`Instance`] says its outline of a schema once, and is then given batches, group by group. Calls are
+//! synchronous and busy: they belong on a thread for computation, never inside an asynchronous task.
+
+mod cache;
+mod contract;
+mod convert;
+mod digest;
+mod engine;
+mod error;
+mod inspect;
+mod instance;
+mod limits;
+mod log;
+mod plugin;
+mod state;
+
+pub use self::{
+    cache::CacheError,
+    contract::{CONTRACT_VERSION, ContractVersion},
+    convert::{GroupOutcome, Rejection},
+    digest::{Digest, NotADigest},
+    engine::{Engine, EngineError},
+    error::{Breach, Call, ColumnRule, FailureCode, PluginError, PluginErrorKind},
+    inspect::PluginKind,
+    instance::{Attachment, Instance, MOST_ROWS},
+    limits::Limits,
+    log::{LogCounts, LogLevel, LogSink, Words},
+    plugin::{LARGEST_FILE, LoadError, Plugin},
+};

@@ -1,0 +1,190 @@
+//! What a plugin's file is, read without running or compiling any of it.
+//!
+//! A file is a component, or a core module in which the build left the contract's types; the latter is what
+//! `cargo build --target wasm32-unknown-unknown` makes, and is turned into a component here.
+//! What the author got wrong is said before what a compiler would say of it: no WebAssembly, damaged, no plugin, another
+//! version of the contract, imports that the host does not offer.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use serde::{Deserialize, Serialize};
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wit_component::{ComponentEncoder, metadata};
+
+use super::{
+    contract::{self, ContractVersion},
+    plugin::LoadError,
+};
+use crate::printable::printable;
+
+/// Characters of an import's name that are shown.
+const LONGEST_NAME: usize = 200;
+
+/// Characters of a library's complaint about a file that are shown; it may quote the file.
+const LONGEST_REASON: usize = 400;
+
+/// The first bytes of every WebAssembly file.
+const MAGIC: &[u8] = b"\0asm";
+
+/// What kind of file a plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginKind {
+    /// A WebAssembly component.
+    Component,
+    /// A core module with the contract's types embedded.
+    CoreModule,
+}
+
+impl fmt::Display for PluginKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Component => "component",
+            Self::CoreModule => "core module",
+        })
+    }
+}
+
+/// What there is to know of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) kind: PluginKind,
+    pub(super) contract: ContractVersion,
+    /// The interfaces that it imports, all of them the contract's own.
+    pub(super) imports: Vec<String>,
+}
+
+/// A file that is a plugin, and the component to compile.
+#[derive(Debug)]
+pub(super) struct Inspected {
+    pub(super) facts: Facts,
+    pub(super) component: Vec<u8>,
+}
+
+/// Reads a file that came from anywhere.
+pub(super) fn inspect(bytes: &[u8], features: WasmFeatures) -> Result<Inspected, LoadError> {
+    if !bytes.starts_with(MAGIC) {
+        return Err(LoadError::NotWasm);
+    }
+    validate(bytes, features)?;
+    let kind = if Parser::is_component(bytes) { PluginKind::Component } else { PluginKind::CoreModule };
+    let names = match kind {
+        PluginKind::Component => component_names(bytes),
+        PluginKind::CoreModule => module_names(bytes),
+    }?;
+    let contract = names.judge()?;
+    let (component, imports) = match kind {
+        PluginKind::Component => (bytes.to_vec(), names.imports),
+        PluginKind::CoreModule => {
+            let component = encode(bytes)?;
+            validate(&component, features)?;
+            let names = component_names(&component)?;
+            names.judge()?;
+            (component, names.imports)
+        }
+    };
+    Ok(Inspected { facts: Facts { kind, contract, imports }, component })
+}
+
+fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), LoadError> {
+    match Validator::new_with_features(features).validate_all(bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(damaged(&error)),
+    }
+}
+
+/// Names of what a file imports and exports, at its outermost level.
+#[derive(Debug, Default)]
+struct Names {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Names {
+    fn judge(&self) -> Result<ContractVersion, LoadError> {
+        let mut versions = self.exports.iter().filter_map(|name| contract::exported_version(name));
+        let version = versions.next().ok_or(LoadError::NoContract)?;
+        if !version.is_supported() {
+            return Err(LoadError::ContractVersion { plugin: version });
+        }
+        let foreign: Vec<String> = self
+            .imports
+            .iter()
+            .filter(|name| !contract::is_importable(name))
+            .map(|name| printable(name, LONGEST_NAME))
+            .collect();
+        if foreign.is_empty() { Ok(version) } else { Err(LoadError::ForeignImports { names: foreign }) }
+    }
+}
+
+fn component_names(bytes: &[u8]) -> Result<Names, LoadError> {
+    let mut names = Names::default();
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| damaged(&error))? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            // The end of the outermost component is the last of all.
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    names.imports.push(import.map_err(|error| damaged(&error))?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    names.exports.push(export.map_err(|error| damaged(&error))?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+/// Before the import names of a scheme that no build tool uses yet by default. The encoder reads it; what it makes of such
+/// imports is judged in the component.
+const NEW_NAMES: &str = "cm32p2";
+
+/// The interfaces of a core module: exports from the embedded types, imports from the module itself.
+fn module_names(bytes: &[u8]) -> Result<Names, LoadError> {
+    let (_, bindings) = guarded(|| metadata::decode(bytes))?;
+    let world = &bindings.resolve.worlds[bindings.world];
+    let mut names = Names::default();
+    names.exports.extend(world.exports.keys().map(|key| bindings.resolve.name_world_key(key)));
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let Payload::ImportSection(section) = payload.map_err(|error| damaged(&error))? {
+            for import in section.into_imports() {
+                names.imports.push(import.map_err(|error| damaged(&error))?.module.to_owned());
+            }
+        }
+    }
+    names.imports.retain(|name| !name.starts_with(NEW_NAMES));
+    names.imports.sort();
+    names.imports.dedup();
+    Ok(names)
+}
+
+fn encode(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    guarded(|| ComponentEncoder::default().module(bytes)?.encode())
+}
+
+/// Runs the encoder, which takes the embedded types to be its own work: of types that are not, it may also panic.
+fn guarded<T, E: fmt::Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, LoadError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(LoadError::Types(reason(&format!("{error:#}")))),
+        Err(_) => Err(LoadError::Types("they are not what any build makes".to_owned())),
+    }
+}
+
+fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
+    LoadError::Damaged(reason(&error.to_string()))
+}
+
+/// A library's complaint about a file, fit to be shown.
+pub(super) fn reason(complaint: &str) -> String {
+    printable(complaint, LONGEST_REASON)
+}

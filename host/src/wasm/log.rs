@@ -1,0 +1,171 @@
+//! The plugin's words: log lines, and the messages of failures and rejections.
+//!
+//! Words are the one thing that leaves the sandbox and is no column, so they are where values could leave unseen. A plugin
+//! that reads any marked column has all of them withheld: what remains is that something was said, and how often.
+//! Whether to withhold is for the caller to know; it is set when an instance is made and never changes.
+
+use std::{fmt, sync::Arc};
+
+use wasmtime::{StoreContextMut, component::WasmStr};
+
+use super::state::State;
+use crate::printable::printable;
+
+/// Characters of a log line or message that are passed on. A screen line or ten; no place for a table.
+const LONGEST_WORDS: usize = 1_000;
+
+/// Where an instance's log lines go, and whether its words may go anywhere at all.
+#[derive(Clone)]
+pub struct LogSink {
+    write: Arc<dyn Fn(LogLevel, &str) + Send + Sync>,
+    withhold: bool,
+}
+
+impl LogSink {
+    /// A sink that calls `write` for every line, on the thread that runs the plugin.
+    ///
+    /// `withhold`: the plugin reads a marked column or attachment, so `write` is never called, and the messages of its
+    /// failures and rejections are withheld too. What is withheld is counted.
+    pub fn new(write: impl Fn(LogLevel, &str) + Send + Sync + 'static, withhold: bool) -> Self {
+        Self { write: Arc::new(write), withhold }
+    }
+
+    /// A sink that nothing reaches.
+    pub fn withheld() -> Self {
+        Self::new(|_, _| {}, true)
+    }
+}
+
+impl fmt::Debug for LogSink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LogSink").field("withhold", &self.withhold).finish_non_exhaustive()
+    }
+}
+
+/// How much a log line matters, as the plugin has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// For the plugin's author.
+    Debug,
+    /// For whoever reads the log of a run. Also what an unknown level counts as.
+    Info,
+    /// For whoever runs the pipeline.
+    Warn,
+}
+
+/// What became of the log lines of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogCounts {
+    /// Lines passed on.
+    pub passed: u64,
+    /// Lines dropped since a call wrote too many.
+    pub dropped: u64,
+    /// Lines withheld.
+    pub withheld: u64,
+}
+
+/// A message of a plugin, as far as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// Printable, and cut.
+    Said(String),
+    /// Withheld: the plugin reads a marked column or attachment.
+    Withheld,
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Said(text) => formatter.write_str(text),
+            Self::Withheld => formatter.write_str("(withheld: the plugin reads marked data)"),
+        }
+    }
+}
+
+/// The log of one instance.
+#[derive(Debug)]
+pub(super) struct Log {
+    sink: LogSink,
+    lines_for_each_call: u64,
+    lines_left: u64,
+    counts: LogCounts,
+}
+
+impl Log {
+    pub(super) fn new(sink: LogSink, lines_for_each_call: u64) -> Self {
+        Self { sink, lines_for_each_call, lines_left: 0, counts: LogCounts::default() }
+    }
+
+    pub(super) fn start_call(&mut self) {
+        self.lines_left = self.lines_for_each_call;
+    }
+
+    pub(super) fn counts(&self) -> LogCounts {
+        self.counts
+    }
+
+    /// What may be shown of a text of the plugin.
+    pub(super) fn words(&self, text: &str) -> Words {
+        if self.sink.withhold { Words::Withheld } else { Words::Said(printable(text, LONGEST_WORDS)) }
+    }
+
+    /// Counts a line; whether it is to be read.
+    fn admit(&mut self) -> bool {
+        if self.sink.withhold {
+            self.counts.withheld += 1;
+            return false;
+        }
+        let admitted = self.lines_left > 0;
+        if admitted {
+            self.lines_left -= 1;
+            self.counts.passed += 1;
+        } else {
+            self.counts.dropped += 1;
+        }
+        admitted
+    }
+}
+
+/// The contract's `log` function. A line that is not passed on is not even read from the guest's memory, so a flood costs
+/// the guest's own budget and nothing else.
+pub(super) fn write(
+    mut store: StoreContextMut<'_, State>,
+    (level, message): (WasmStr, WasmStr),
+) -> wasmtime::Result<()> {
+    if !store.data_mut().log.admit() {
+        return Ok(());
+    }
+    let level = match &*level.to_str(&store)? {
+        "debug" => LogLevel::Debug,
+        "warn" => LogLevel::Warn,
+        _ => LogLevel::Info,
+    };
+    let line = printable(&message.to_str(&store)?, LONGEST_WORDS);
+    (store.data().log.sink.write)(level, &line);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_past_the_limit_of_a_call_are_counted() {
+        let mut log = Log::new(LogSink::new(|_, _| {}, false), 2);
+        log.start_call();
+        assert_eq!([(); 3].map(|()| log.admit()), [true, true, false]);
+        log.start_call();
+        assert!(log.admit());
+        assert_eq!(log.counts(), LogCounts { passed: 3, dropped: 1, withheld: 0 });
+        assert_eq!(log.words("a\nb"), Words::Said("a\\nb".to_owned()));
+    }
+
+    #[test]
+    fn a_sink_that_withholds_gets_nothing() {
+        let mut log = Log::new(LogSink::withheld(), 2);
+        log.start_call();
+        assert!(!log.admit());
+        assert_eq!(log.counts(), LogCounts { passed: 0, dropped: 0, withheld: 1 });
+        assert_eq!(log.words("4111 1111"), Words::Withheld);
+    }
+}

@@ -1,0 +1,252 @@
+//! Replacing what patterns find inside a text.
+//!
+//! Every pattern searches on its own, so that none hides what another would find; where findings overlap, all of what
+//! they cover is replaced, by the replacement of the one that starts first. Most texts hold nothing: two cheap looks (an
+//! `@`, enough digits) spare the known patterns a search, and one set of all the pipeline's own says which of those to try.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use sluice_guest::Failure;
+
+use crate::detect;
+use crate::settings::{self, BuiltIn};
+
+/// The largest regular expression, compiled: far more than a pattern for personal data needs, far less than an instance's
+/// memory.
+const MAX_COMPILED_BYTES: usize = 2 << 20;
+
+/// From how many own patterns on one search for all of them pays.
+const PATTERNS_WORTH_A_SET: usize = 2;
+
+/// A pattern and what to put in place of what it finds.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    pub(crate) name: String,
+    replacement: String,
+    search: Search,
+}
+
+#[derive(Debug)]
+enum Search {
+    BuiltIn(BuiltIn),
+    Custom(Regex),
+}
+
+/// All the patterns of one column.
+#[derive(Debug)]
+pub(crate) struct Scrubber {
+    patterns: Vec<Rc<Pattern>>,
+    /// The pipeline's own patterns, in the order in which they stand among `patterns`; absent where they are few.
+    custom: Option<RegexSet>,
+    /// The findings of one value; kept to be filled again.
+    found: RefCell<Vec<Found>>,
+}
+
+#[derive(Debug)]
+struct Found {
+    range: Range<usize>,
+    pattern: usize,
+}
+
+/// The patterns of one scrub, checked.
+pub(crate) fn patterns(settings: settings::Scrub) -> Result<Vec<Rc<Pattern>>, Failure> {
+    let default = settings.replacement;
+    let replacement =
+        |own: Option<String>, name: &str| own.or_else(|| default.clone()).unwrap_or_else(|| format!("[{name}]"));
+    let mut patterns: Vec<Pattern> = Vec::new();
+    for built_in in settings.patterns {
+        let name = name_of(built_in);
+        patterns.push(Pattern {
+            name: name.to_owned(),
+            replacement: replacement(None, name),
+            search: Search::BuiltIn(built_in),
+        });
+    }
+    for custom in settings.custom {
+        let regex = compile(&custom)?;
+        let replacement = replacement(custom.replacement, &custom.name);
+        patterns.push(Pattern { name: custom.name, replacement, search: Search::Custom(regex) });
+    }
+    if patterns.is_empty() {
+        return Err(Failure::settings("a scrub needs `patterns` or `custom`"));
+    }
+    if let Some((_, twice)) =
+        patterns.iter().enumerate().find(|(at, pattern)| patterns[..*at].iter().any(|other| other.name == pattern.name))
+    {
+        return Err(Failure::settings(format_args!("pattern `{}` stands twice in one scrub", twice.name)));
+    }
+    Ok(patterns.into_iter().map(Rc::new).collect())
+}
+
+/// The name of a pattern in the settings.
+fn name_of(built_in: BuiltIn) -> &'static str {
+    match built_in {
+        BuiltIn::Email => "email",
+        BuiltIn::Phone => "phone",
+        BuiltIn::UsSsn => "us_ssn",
+        BuiltIn::Card => "card",
+    }
+}
+
+fn compile(custom: &settings::Custom) -> Result<Regex, Failure> {
+    let name = &custom.name;
+    let refuse =
+        |problem: std::fmt::Arguments<'_>| Failure::settings(format_args!("custom pattern `{name}` {problem}"));
+    if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
+        return Err(refuse(format_args!("needs a name of `a` to `z`, `0` to `9` and `_`")));
+    }
+    if [BuiltIn::Email, BuiltIn::Phone, BuiltIn::UsSsn, BuiltIn::Card].map(name_of).contains(&name.as_str()) {
+        return Err(refuse(format_args!("has the name of a pattern that `patterns` offers")));
+    }
+    let regex = RegexBuilder::new(&custom.pattern)
+        .size_limit(MAX_COMPILED_BYTES)
+        .build()
+        .map_err(|error| refuse(format_args!("is not a regular expression: {error}")))?;
+    if regex.is_match("") {
+        return Err(refuse(format_args!("matches the empty text")));
+    }
+    Ok(regex)
+}
+
+impl Pattern {
+    /// Whether the two find the same and replace it by the same.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let same_search = match (&self.search, &other.search) {
+            (Search::BuiltIn(own), Search::BuiltIn(other)) => own == other,
+            (Search::Custom(own), Search::Custom(other)) => own.as_str() == other.as_str(),
+            _ => false,
+        };
+        same_search && self.replacement == other.replacement
+    }
+}
+
+impl Scrubber {
+    /// A scrubber of patterns that have different names.
+    pub(crate) fn new(patterns: Vec<Rc<Pattern>>) -> Result<Self, Failure> {
+        let sources: Vec<_> = patterns
+            .iter()
+            .filter_map(|pattern| match &pattern.search {
+                Search::Custom(regex) => Some(regex.as_str()),
+                Search::BuiltIn(_) => None,
+            })
+            .collect();
+        let custom = if sources.len() < PATTERNS_WORTH_A_SET {
+            None
+        } else {
+            let set = RegexSetBuilder::new(&sources).size_limit(MAX_COMPILED_BYTES * sources.len()).build();
+            Some(set.map_err(|error| {
+                Failure::settings(format_args!("the custom patterns of a column do not fit together: {error}"))
+            })?)
+        };
+        Ok(Self { patterns, custom, found: RefCell::default() })
+    }
+
+    /// Appends a value with all that is found in it replaced.
+    pub(crate) fn write(&self, value: &str, out: &mut String) {
+        let mut found = self.found.borrow_mut();
+        found.clear();
+        self.search(value, &mut found);
+        // The longer of two that start together speaks for both.
+        found.sort_unstable_by_key(|found| (found.range.start, usize::MAX - found.range.end, found.pattern));
+
+        let mut written = 0;
+        for found in found.iter() {
+            let Range { start, end } = found.range;
+            if start >= written {
+                // Touching or apart from the one before, or the first.
+                out.push_str(piece(value, written..start));
+                out.push_str(&self.patterns[found.pattern].replacement);
+            }
+            written = written.max(end);
+        }
+        out.push_str(piece(value, written..value.len()));
+    }
+
+    fn search(&self, value: &str, found: &mut Vec<Found>) {
+        let clues = detect::Clues::of(value);
+        let matched = self.custom.as_ref().map(|custom| custom.matches(value));
+        let mut custom = 0;
+        for (index, pattern) in self.patterns.iter().enumerate() {
+            let mut add = |range| found.push(Found { range, pattern: index });
+            match &pattern.search {
+                Search::BuiltIn(BuiltIn::Email) => detect::email::find(value, &clues, &mut add),
+                Search::BuiltIn(BuiltIn::Phone) => detect::phone::find(value, &clues, &mut add),
+                Search::BuiltIn(BuiltIn::UsSsn) => detect::us_ssn::find(value, &clues, &mut add),
+                Search::BuiltIn(BuiltIn::Card) => detect::card::find(value, &clues, &mut add),
+                Search::Custom(regex) => {
+                    if matched.as_ref().is_none_or(|matched| matched.matched(custom)) {
+                        // An empty finding would only insert its replacement.
+                        let ranges = regex.find_iter(value).map(|found| found.range());
+                        ranges.filter(|range| !range.is_empty()).for_each(add);
+                    }
+                    custom += 1;
+                }
+            }
+        }
+    }
+}
+
+/// A part of a text; every boundary is that of a finding, so it does not cut a character.
+fn piece(text: &str, range: Range<usize>) -> &str {
+    text.get(range).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scrubber(custom: &[&str]) -> Scrubber {
+        let custom = custom.iter().enumerate().map(|(index, pattern)| settings::Custom {
+            name: format!("own_{index}"),
+            pattern: (*pattern).to_owned(),
+            replacement: None,
+        });
+        let settings = settings::Scrub {
+            patterns: vec![BuiltIn::Email, BuiltIn::Phone, BuiltIn::UsSsn, BuiltIn::Card],
+            custom: custom.collect(),
+            replacement: Some("#".to_owned()),
+        };
+        Scrubber::new(patterns(settings).unwrap()).unwrap()
+    }
+
+    fn scrubbed(scrubber: &Scrubber, value: &str) -> String {
+        let mut out = String::new();
+        scrubber.write(value, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_set_finds_what_single_patterns_find() {
+        let value = "abc bcd cde";
+        assert_eq!(scrubbed(&scrubber(&["bcd"]), value), "abc # cde");
+        assert_eq!(scrubbed(&scrubber(&["x", "bcd", "e$"]), value), "abc # cd#");
+    }
+
+    #[test]
+    fn what_touches_is_replaced_twice_and_what_overlaps_once() {
+        assert_eq!(scrubbed(&scrubber(&["ab", "cd"]), "abcd"), "##");
+        assert_eq!(scrubbed(&scrubber(&["abc", "cd"]), "abcd"), "#");
+        assert_eq!(scrubbed(&scrubber(&["b", "abcd", "ab"]), "abcd"), "#");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_around_hides_a_finding(before in "[0-9 ().,+@a-]{0,16}|.*", after in "[0-9 ().,+@a-]{0,16}|.*") {
+            let scrubber = scrubber(&[]);
+            for secret in ["ada@example.com", "555-123-4567", "+44 20 7946 0958", "123-45-6789", "4111 1111 1111 1111"] {
+                let out = scrubbed(&scrubber, &format!("{before} {secret} {after}"));
+                prop_assert!(!out.contains(secret), "{out}");
+            }
+        }
+
+        #[test]
+        fn text_without_a_finding_stays(value in "[a-zé ]{0,40}") {
+            prop_assert_eq!(scrubbed(&scrubber(&["[0-9]+"]), &value), value);
+        }
+    }
+}
