@@ -74,10 +74,13 @@ fn target_folder(out: &Path) -> PathBuf {
 }
 
 fn target_is_installed() -> bool {
-    let output =
-        Command::new(variable("RUSTC")).args(["--print", "target-libdir", "--target", TARGET]).env_remove("RUSTC_WRAPPER").output();
+    let output = Command::new(variable("RUSTC"))
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .env_remove("RUSTC_WRAPPER")
+        .output();
     output.is_ok_and(|output| {
-        String::from_utf8(output.stdout).is_ok_and(|folder| output.status.success() && Path::new(folder.trim()).is_dir())
+        String::from_utf8(output.stdout)
+            .is_ok_and(|folder| output.status.success() && Path::new(folder.trim()).is_dir())
     })
 }
 

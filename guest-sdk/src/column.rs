@@ -160,8 +160,32 @@ impl<'batch> View<'batch, str> {
         })
     }
 
+    /// The column with each byte of its text changed by itself, where all text is ASCII and stays so; `None` elsewhere.
+    ///
+    /// Works on all values at once, many bytes at a time, and copies the rest: where most columns are ASCII, trying this
+    /// first is several times faster than [`View::map_into`].
+    ///
+    /// ```
+    /// # use sluice_guest::{Column, View};
+    /// fn lower_case(text: View<'_, str>) -> Column {
+    ///     text.map_ascii(|byte| byte.to_ascii_lowercase()).unwrap_or_else(|| text.map(|value| Some(value.to_lowercase())))
+    /// }
+    /// # let column: Column = [Some("Ada"), None].into_iter().collect();
+    /// # assert_eq!(lower_case(column.view().unwrap()), [Some("ada"), None].into_iter().collect());
+    /// ```
+    pub fn map_ascii(&self, change: impl Fn(u8) -> u8) -> Option<Column> {
+        // Without a way out in the middle, this runs many bytes at a time.
+        let is_ascii = |bytes: &[u8]| bytes.iter().fold(0, |all, byte| all | byte) <= 0x7f;
+        let text = self.values.as_bytes();
+        if !is_ascii(text) {
+            return None;
+        }
+        let changed: Vec<u8> = text.iter().map(|byte| change(*byte)).collect();
+        is_ascii(&changed).then(|| Column::new(DataType::Text, self.present(), self.values.with_text(changed)))
+    }
+
     fn buffer_of_the_same_size(&self) -> TextBuffer {
-        TextBuffer::with_capacity(self.rows, self.values.byte_len())
+        TextBuffer::with_capacity(self.rows, self.values.as_bytes().len())
     }
 }
 

@@ -125,3 +125,8 @@ pub mod prelude {
         export, log,
     };
 }
+
+/// The examples of the README are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

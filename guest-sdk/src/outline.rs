@@ -258,7 +258,8 @@ impl Outline {
     /// # Errors
     /// Where the input lacks a column to be read, a column is dropped or computed already, or another group chooses rows.
     pub fn group(&mut self, group: Group, compute: impl Compute) -> Result<&mut Self, Failure> {
-        let reads = group.reads.iter().map(|column| self.input.require_position(column)).collect::<Result<Vec<_>, _>>()?;
+        let reads =
+            group.reads.iter().map(|column| self.input.require_position(column)).collect::<Result<Vec<_>, _>>()?;
         if let Some((_, column)) = group.reads.iter().enumerate().find(|(at, name)| group.reads[..*at].contains(name)) {
             return Err(self.mistake(format_args!("reads column `{column}` twice in one group")));
         }

@@ -40,7 +40,8 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, memory::InMemory, path::Path as ObjectPath,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, memory::InMemory,
+    path::Path as ObjectPath,
 };
 use tokio::sync::Semaphore;
 
@@ -133,7 +134,7 @@ impl Bucket {
         match answer {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if Place::means_absent(&error) => Ok(None),
-            Err(error) => Err(self.place.judge(Operation::Get, key, error)),
+            Err(error) => Err(self.place.judge(Operation::Get, key, &error)),
         }
     }
 
@@ -142,7 +143,7 @@ impl Bucket {
         let path = self.path(key)?;
         match self.store.put(&path, PutPayload::from_bytes(content)).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.place.judge(Operation::Put, key, error)),
+            Err(error) => Err(self.place.judge(Operation::Put, key, &error)),
         }
     }
 
@@ -158,7 +159,7 @@ impl Bucket {
                 Ok(_) => return Ok(Put::Created),
                 Err(error) if cause::is_conflict(&error) => {}
                 Err(object_store::Error::AlreadyExists { .. }) => return Ok(Put::Exists),
-                Err(error) => return Err(self.place.judge(Operation::Put, key, error)),
+                Err(error) => return Err(self.place.judge(Operation::Put, key, &error)),
             }
         }
         Err(self.place.contested(key, CONFLICT_RETRIES))
@@ -194,7 +195,7 @@ impl Bucket {
                 names.sort();
                 Ok(names)
             }
-            Err(error) => Err(self.place.judge(Operation::List, "", error)),
+            Err(error) => Err(self.place.judge(Operation::List, "", &error)),
         }
     }
 
@@ -204,7 +205,7 @@ impl Bucket {
         match self.store.delete(&path).await {
             Ok(()) => Ok(()),
             Err(error) if Place::means_absent(&error) => Ok(()),
-            Err(error) => Err(self.place.judge(Operation::Delete, key, error)),
+            Err(error) => Err(self.place.judge(Operation::Delete, key, &error)),
         }
     }
 
@@ -249,7 +250,7 @@ impl Bucket {
             .map_ok(|object| Entry { key: self.place.key_of(object.location.as_ref()).to_owned(), bytes: object.size })
             .try_collect()
             .await
-            .map_err(|error| self.place.judge(Operation::List, folder, error))?;
+            .map_err(|error| self.place.judge(Operation::List, folder, &error))?;
         entries.sort_by(|left, right| left.key.cmp(&right.key));
         entries.truncate(at_most);
         Ok(entries)

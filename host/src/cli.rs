@@ -4,6 +4,8 @@
 //! Data goes to the standard output, everything else to the standard error output, and both through [`output`]. Errors
 //! arrive here as `anyhow` errors, are printed with their causes and their advice, and become exit codes.
 
+#[cfg(feature = "simulator")]
+mod demo;
 mod init;
 mod inspect;
 pub mod output;
@@ -11,8 +13,6 @@ mod plan;
 mod progress;
 mod report;
 mod run;
-#[cfg(feature = "simulator")]
-mod demo;
 #[cfg(feature = "simulator")]
 mod simulate;
 mod tables;

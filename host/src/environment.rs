@@ -38,8 +38,7 @@ pub fn secret(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
         }
         SecretRef::File(path) => {
             let file = folder.join(path);
-            let text = fs::read_to_string(&file)
-                .map_err(|reason| Missing::File { file: file.clone(), reason })?;
+            let text = fs::read_to_string(&file).map_err(|reason| Missing::File { file: file.clone(), reason })?;
             let secret = Secret::new(&text);
             if secret.is_empty() { Err(Missing::Empty(file)) } else { Ok(secret) }
         }
@@ -64,5 +63,8 @@ pub fn cache_folder() -> Option<PathBuf> {
 /// The name of this machine, for the lease.
 pub fn host_name() -> String {
     let from_kernel = fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
-    from_kernel.or_else(|| env::var("HOSTNAME").ok()).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+    from_kernel
+        .or_else(|| env::var("HOSTNAME").ok())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
 }

@@ -19,11 +19,11 @@ pub mod pipeline;
 pub mod plan;
 pub mod spec;
 
-pub mod source;
-pub mod transform;
 pub mod sink;
-pub mod table;
+pub mod source;
 pub mod state;
+pub mod table;
+pub mod transform;
 
 pub mod bucket;
 pub mod http;

@@ -88,7 +88,7 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
         biased;
         lost = lease.lost() => {
             run.shutdown.stop();
-            Err(Error::Lease(lost))
+            Err(lost.into())
         }
         outcome = under_lease(&run, &lease, &id, began) => outcome,
     };
@@ -149,14 +149,8 @@ async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
 }
 
 /// Reads all streams, a few at once. On an error the others are stopped, and what they have not finished is taken back.
-async fn read_streams(
-    run: &Run<'_>,
-    plan: &Plan,
-    id: &RunId,
-    began: Timestamp,
-) -> Result<Vec<stage::Written>, Error> {
-    let at_once =
-        run.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize);
+async fn read_streams(run: &Run<'_>, plan: &Plan, id: &RunId, began: Timestamp) -> Result<Vec<stage::Written>, Error> {
+    let at_once = run.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize);
     let settings = connect::parquet_settings(run.spec, plan, run.plugins, id);
     let one = async |index: usize| {
         let stage = stage::Stage {

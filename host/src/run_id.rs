@@ -90,7 +90,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "20261123T201500Z", "20261123T201500Z-1A2B3C4D", "20261123 201500Z-1a2b3c4d", "../20261123T2015"] {
+        for text in
+            ["", "20261123T201500Z", "20261123T201500Z-1A2B3C4D", "20261123 201500Z-1a2b3c4d", "../20261123T2015"]
+        {
             assert!(text.parse::<RunId>().is_err(), "{text}");
         }
     }

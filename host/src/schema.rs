@@ -83,13 +83,7 @@ pub struct Field {
 impl Field {
     /// A nullable field without marks or attributes.
     pub fn new(name: impl Into<String>, column_type: ColumnType) -> Self {
-        Self {
-            name: name.into(),
-            column_type,
-            nullable: true,
-            marks: Marks::new(),
-            attributes: Attributes::new(),
-        }
+        Self { name: name.into(), column_type, nullable: true, marks: Marks::new(), attributes: Attributes::new() }
     }
 
     /// The same field, never null.
@@ -145,8 +139,7 @@ pub enum ColumnType {
 
 impl ColumnType {
     /// All types, in the order in which they are listed to people.
-    pub const ALL: [Self; 6] =
-        [Self::Boolean, Self::Integer, Self::Float, Self::Text, Self::Date, Self::Timestamp];
+    pub const ALL: [Self; 6] = [Self::Boolean, Self::Integer, Self::Float, Self::Text, Self::Date, Self::Timestamp];
 
     /// The format string of the Arrow C data interface.
     pub fn format(self) -> &'static str {

@@ -23,8 +23,8 @@ use tokio::runtime::Handle;
 
 use crate::{
     bucket::{Bucket, BucketError, Upload},
-    schema::{Field, attribute},
     run_id::RunId,
+    schema::{Field, attribute},
     table::{DataFile, key::DataKey},
 };
 
@@ -118,10 +118,9 @@ impl ParquetWriter {
         runtime: Handle,
     ) -> Result<Self, SinkError> {
         let compression = match settings.zstd_level {
-            Some(level) => Compression::ZSTD(ZstdLevel::try_new(level).map_err(|cause| SinkError::Encode {
-                table: table.to_owned(),
-                cause,
-            })?),
+            Some(level) => Compression::ZSTD(
+                ZstdLevel::try_new(level).map_err(|cause| SinkError::Encode { table: table.to_owned(), cause })?,
+            ),
             None => Compression::UNCOMPRESSED,
         };
         let metadata = settings.metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
@@ -213,9 +212,7 @@ impl ParquetWriter {
             .map_err(|cause| SinkError::Encode { table: self.table.clone(), cause });
         let mut upload = file.upload;
         let written = encoded.and_then(|bytes| {
-            self.runtime
-                .block_on(async { upload.write(Bytes::from(bytes)).await })
-                .map_err(|cause| self.refused(cause))
+            self.runtime.block_on(async { upload.write(Bytes::from(bytes)).await }).map_err(|cause| self.refused(cause))
         });
         if let Err(error) = written {
             abort(&self.runtime, upload);

@@ -16,8 +16,8 @@ use toml::Spanned;
 
 pub use self::{
     types::{
-        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, LimitsSpec, MarkSpec, OnReject, PipelineFile,
-        RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec, SourceType, TransformSpec,
+        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, LimitsSpec, MarkSpec, OnReject,
+        PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec, SourceType, TransformSpec,
     },
     values::{ByteSize, Glob, MarkName, Name, SecretRef, Span, Url},
 };
@@ -79,11 +79,11 @@ fn check_transforms(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Prob
         }
         names.push(name);
         match (&spec.plugin, &spec.path) {
-            (None, None) => problems.push(
-                Problem::new(format!("transform `{name}` names no plugin"))
-                    .at(here)
-                    .hint("add `plugin = \"redact\"` for a standard plugin, or `path = \"my_plugin.wasm\"` for your own"),
-            ),
+            (None, None) => {
+                problems.push(Problem::new(format!("transform `{name}` names no plugin")).at(here).hint(
+                    "add `plugin = \"redact\"` for a standard plugin, or `path = \"my_plugin.wasm\"` for your own",
+                ));
+            }
             (Some(plugin), Some(_)) => problems.push(
                 Problem::new(format!("transform `{name}` names a standard plugin and a path"))
                     .at(Some(Place::of(text, plugin.span().start)))

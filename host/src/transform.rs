@@ -13,9 +13,9 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 
 use crate::{
+    outline::Outline,
     plan::{GroupCall, Program, ProgramOutput},
     schema::{Schema, arrow_schema},
-    outline::Outline,
     wasm::{Instance, PluginError},
 };
 
@@ -37,7 +37,11 @@ pub struct Transform {
 
 impl std::fmt::Debug for Transform {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Transform").field("name", &self.name).field("program", &self.program).finish_non_exhaustive()
+        formatter
+            .debug_struct("Transform")
+            .field("name", &self.name)
+            .field("program", &self.program)
+            .finish_non_exhaustive()
     }
 }
 

@@ -39,6 +39,7 @@ mod cache;
 mod contract;
 mod convert;
 mod digest;
+mod encode;
 mod engine;
 mod error;
 mod inspect;

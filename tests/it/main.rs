@@ -2,6 +2,20 @@
 //!
 //! One binary, so that the heavy libraries are linked once.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands, which says what is wrong")]
+
+/// What people get for bad input.
+mod bad_input;
+/// The contract of buckets, and S3 as the simulator has it.
+mod bucket;
+/// The plugins of `tests/guests`, built for the tests.
+mod guests;
+/// A folder, simulated ends, the binary.
+mod harness;
+/// Whole runs against simulated ends.
+mod run;
+/// Plugins against the sandbox: what they are refused, and how that is told.
+mod sandbox;
 /// Golden pipeline files: each `tests/ui/spec/*.toml` with the errors it gets.
 mod spec;
 /// What the project says of itself: import rules, generated files, module stories.

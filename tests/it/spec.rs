@@ -66,5 +66,8 @@ fn the_json_schema_is_that_of_the_types() {
     if std::env::var_os("SLUICE_BLESS").is_some() {
         fs::write(&file, &generated).unwrap();
     }
-    assert!(fs::read_to_string(&file).unwrap_or_default() == generated, "SLUICE_BLESS=1 writes `pipelines/schema.json` anew");
+    assert!(
+        fs::read_to_string(&file).unwrap_or_default() == generated,
+        "SLUICE_BLESS=1 writes `pipelines/schema.json` anew"
+    );
 }

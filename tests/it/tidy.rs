@@ -10,9 +10,23 @@ use std::{
 /// `ARCHITECTURE.md` says why.
 const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("cli", &["bucket", "outline", "pipeline", "plan", "source", "spec", "standard", "table", "wasm", "environment"]),
-    ("pipeline", &[
-        "bucket", "environment", "http", "plan", "sink", "source", "spec", "standard", "state", "table", "transform", "wasm",
-    ]),
+    (
+        "pipeline",
+        &[
+            "bucket",
+            "environment",
+            "http",
+            "plan",
+            "sink",
+            "source",
+            "spec",
+            "standard",
+            "state",
+            "table",
+            "transform",
+            "wasm",
+        ],
+    ),
     ("plan", &["outline", "spec"]),
     ("spec", &["standard"]),
     ("source", &["http"]),
@@ -28,7 +42,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 ];
 
 /// Modules that import nothing but each other, and may be imported by all.
-const LEAVES: [&str; 7] = ["clock", "outline", "problem", "run_id", "schema", "secret", "stream"];
+const LEAVES: [&str; 8] = ["clock", "outline", "printable", "problem", "run_id", "schema", "secret", "stream"];
 
 /// Crates that only one module may name.
 const ONLY: [(&str, &[&str]); 5] = [
@@ -65,7 +79,12 @@ fn module(path: &Path) -> String {
 
 /// The text of a file up to its unit tests: tests may reach further.
 fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
+}
+
+/// Whether a file holds nothing but tests.
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| ["tests", "tests.rs"].contains(&part.as_os_str().to_str().unwrap_or_default()))
 }
 
 /// The top-level modules that a text imports by `crate::…`, lists in braces included.
@@ -157,13 +176,13 @@ fn planning_and_decisions_do_no_io() {
 fn hubspots_paths_are_known_to_the_source_alone() {
     for (path, text) in sources() {
         let inside = path.starts_with("source/hubspot") || path.starts_with("source/hubspot.rs");
-        assert!(inside || !without_tests(&text).contains("\"/crm"), "{}", path.display());
+        assert!(inside || is_test(&path) || !without_tests(&text).contains("\"/crm"), "{}", path.display());
     }
 }
 
 #[test]
 fn every_module_opens_with_its_story() {
     for (path, text) in sources() {
-        assert!(text.starts_with("//! "), "{}: no `//!` story", path.display());
+        assert!(is_test(&path) || text.starts_with("//! "), "{}: no `//!` story", path.display());
     }
 }

@@ -164,13 +164,12 @@ def batch_read_in_any_order(simulated):
 @check
 def a_batch_read_with_missing_ids(simulated):
     line = simulated.lines("contacts")[0]
-    body = {"inputs": [{"id": line["id"]}, {"id": "1"}], "properties": ["email"]}
-    path = "/crm/v3/objects/contacts/batch/read"
-    response = simulated.client.api_request({"method": "POST", "path": path, "body": body})
-    equal(response.status_code, 207, "status")
-    answer = response.json()
-    equal([record["id"] for record in answer["results"]], [line["id"]], "found")
-    equal(answer["errors"][0]["context"]["ids"], ["1"], "missing")
+    inputs = [objects.SimplePublicObjectId(id=id) for id in (line["id"], "1")]
+    body = objects.BatchReadInputSimplePublicObjectId(inputs=inputs, properties=["email"], properties_with_history=[])
+    read = simulated.client.crm.objects.batch_api.read("contacts", body)
+    assert isinstance(read, objects.BatchResponseSimplePublicObjectWithErrors), type(read)
+    same_records(read.results, [line], ["email"], "batch read")
+    equal([(error.category, error.context) for error in read.errors], [("OBJECT_NOT_FOUND", {"ids": ["1"]})], "errors")
 
 
 def search_all(simulated, object_type, **request):

@@ -65,6 +65,18 @@ proptest! {
 }
 
 #[test]
+fn ascii_is_changed_as_a_whole() {
+    let lower = |values: [Option<&str>; 3]| {
+        let column: Column = values.into_iter().collect();
+        column.view::<str>().unwrap().map_ascii(|byte| byte.to_ascii_lowercase())
+    };
+    assert_eq!(lower([Some("Ada"), None, Some("")]), Some([Some("ada"), None, Some("")].into_iter().collect()));
+    assert_eq!(lower([Some("Ada"), None, Some("É")]), None);
+    let column: Column = [Some("a")].into_iter().collect();
+    assert_eq!(column.view::<str>().unwrap().map_ascii(|_| 0xff), None, "what comes out must be ASCII too");
+}
+
+#[test]
 fn floats_keep_their_bits() {
     let odd = [f64::NAN, -0.0, f64::INFINITY, f64::MIN_POSITIVE];
     let column: Column = odd.iter().map(|value| Some(*value)).collect();

@@ -12,6 +12,11 @@ use std::error::Error;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
+use crate::printable::printable;
+
+/// How much of a foreign text is shown, in characters: AWS's longest refusals name a principal, an action and a resource.
+const LONGEST_SHOWN: usize = 1000;
+
 /// What was said, as text without addresses and secrets. The last link of a chain of errors.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -35,7 +40,7 @@ impl Cause {
                 words.push_str(&link);
             }
         }
-        Self(printable(&words))
+        Self(printable(&words, LONGEST_SHOWN))
     }
 }
 
@@ -65,7 +70,7 @@ impl Failure {
                 return Self::Answered(Answer { status: Some(301), ..Answer::default() });
             }
             if let Some(transport) = link.downcast_ref::<HttpError>() {
-                let reason = transport.source().map_or_else(|| Cause::of(transport), |source| Cause::of(source));
+                let reason = transport.source().map_or_else(|| Cause::of(transport), Cause::of);
                 return Self::Unanswered(match transport.kind() {
                     HttpErrorKind::Timeout => Cause::new(format!("no answer in time: {reason}")),
                     _ => reason,
@@ -111,20 +116,13 @@ impl Answer {
 
     /// The answer in words: ``S3 answered 403 `AccessDenied`: … (request …)``.
     pub(super) fn cause(&self, service: &str) -> Cause {
-        let mut words = format!("{service} answered");
-        if let Some(status) = self.status {
-            words.push_str(&format!(" {status}"));
-        }
-        if let Some(code) = &self.code {
-            words.push_str(&format!(" `{code}`"));
-        }
-        if let Some(message) = &self.message {
-            words.push_str(&format!(": {message}"));
-        }
-        if let Some(request) = &self.request {
-            words.push_str(&format!(" (request `{request}`)"));
-        }
-        Cause(printable(&words))
+        let status = self.status.map(|status| format!(" {status}"));
+        let code = self.code.as_ref().map(|code| format!(" `{code}`"));
+        let message = self.message.as_ref().map(|message| format!(": {message}"));
+        let request = self.request.as_ref().map(|request| format!(" (request `{request}`)"));
+        let words: String = [status, code, message, request].into_iter().flatten().collect();
+        let words = format!("{service} answered{words}");
+        Cause(printable(&words, LONGEST_SHOWN))
     }
 }
 
@@ -160,13 +158,6 @@ fn without_queries(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A foreign text, fit to stand in an error: one line, and cut.
-fn printable(text: &str) -> String {
-    // Long enough for AWS's longest refusals, which name a principal, an action and a resource.
-    const LONGEST_SHOWN: usize = 1000;
-    text.chars().take(LONGEST_SHOWN).map(|char| if char.is_control() { ' ' } else { char }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,7 +172,10 @@ mod tests {
     #[test]
     fn a_chain_is_told_once_and_without_queries() {
         let inner = Link { words: "connection refused", source: None };
-        let middle = Link { words: "sending to http://host/key?token=secret failed: connection refused", source: Some(inner.into()) };
+        let middle = Link {
+            words: "sending to http://host/key?token=secret failed: connection refused",
+            source: Some(inner.into()),
+        };
         let outer = Link { words: "cannot write", source: Some(middle.into()) };
         assert_eq!(
             Cause::of(&outer).to_string(),

@@ -121,6 +121,16 @@ pub enum BucketError {
         /// What the system said.
         source: io::Error,
     },
+    /// The service understood the request and will not fulfil it.
+    #[error("`{location}` was refused when this run tried to {operation} it")]
+    Rejected {
+        /// The object or folder.
+        location: String,
+        /// What was tried.
+        operation: &'static str,
+        /// What the service answered.
+        source: Cause,
+    },
     /// A file outgrew what one upload can hold.
     #[error("`{location}` is bigger than {limit} bytes, the most an upload can hold")]
     TooLarge {
@@ -160,12 +170,18 @@ impl BucketError {
             Self::Unsupported { .. } => {
                 "commits and the lease need a store that honours `If-None-Match: *` on puts, as AWS does".to_owned()
             }
-            Self::Unavailable { .. } => "check the network and, where one is set, the endpoint; then run again".to_owned(),
-            Self::NoSpace { .. } => "free some space and run again: the tables are as the last commit left them".to_owned(),
+            Self::Unavailable { .. } => {
+                "check the network and, where one is set, the endpoint; then run again".to_owned()
+            }
+            Self::NoSpace { .. } => {
+                "free some space and run again: the tables are as the last commit left them".to_owned()
+            }
             Self::ReadOnly { .. } | Self::NotAFolder { .. } => "choose another folder, or mend this one".to_owned(),
-            Self::NotPermitted { .. } => "let the user that runs sluice own the folder and all that is in it".to_owned(),
+            Self::NotPermitted { .. } => {
+                "let the user that runs sluice own the folder and all that is in it".to_owned()
+            }
             Self::TooLarge { .. } => "set a smaller `file_size`".to_owned(),
-            Self::Settings { .. } | Self::Key { .. } | Self::Other { .. } => return None,
+            Self::Settings { .. } | Self::Key { .. } | Self::Rejected { .. } | Self::Other { .. } => return None,
         })
     }
 
@@ -239,8 +255,7 @@ enum Kind {
 impl Place {
     pub(super) fn s3(bucket: &str, prefix: &str, region: &str) -> Self {
         let prefix = prefix.trim_matches('/').to_owned();
-        let description =
-            if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
+        let description = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
         Self { description, kind: Kind::S3 { bucket: bucket.to_owned(), prefix, region: region.to_owned() } }
     }
 
@@ -276,14 +291,14 @@ impl Place {
     }
 
     /// What a failure of the object store means.
-    pub(super) fn judge(&self, operation: Operation, key: &str, error: object_store::Error) -> BucketError {
-        if let Some(identity) = chain(&error).find_map(|link| link.downcast_ref::<IdentityError>()) {
+    pub(super) fn judge(&self, operation: Operation, key: &str, error: &object_store::Error) -> BucketError {
+        if let Some(identity) = chain(error).find_map(|link| link.downcast_ref::<IdentityError>()) {
             return BucketError::Identity(identity.clone());
         }
-        if let (Kind::Folder, Some(system)) = (&self.kind, chain(&error).find_map(|link| link.downcast_ref())) {
+        if let (Kind::Folder, Some(system)) = (&self.kind, chain(error).find_map(|link| link.downcast_ref())) {
             return self.judge_disk(operation, key, system);
         }
-        match Failure::read(&error) {
+        match Failure::read(error) {
             Failure::Answered(answer) => self.judge_answer(operation, key, &answer),
             Failure::Unanswered(source) => self.unavailable(operation, key, source),
             Failure::Local(source) => {
@@ -303,7 +318,11 @@ impl Place {
         if let Some(identity) = IdentityError::of_answer("S3", answer) {
             return BucketError::Identity(identity);
         }
-        let elsewhere = answer.has_code(&["AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"]);
+        let elsewhere = answer.has_code(&[
+            "AuthorizationHeaderMalformed",
+            "PermanentRedirect",
+            "IllegalLocationConstraintException",
+        ]);
         match answer.status {
             _ if answer.has_code(&["NoSuchBucket"]) => BucketError::NoSuchBucket { bucket, source },
             _ if elsewhere => BucketError::WrongRegion { bucket, region, expected: answer.region.clone(), source },
@@ -323,10 +342,9 @@ impl Place {
                 BucketError::NoSuchBucket { bucket, source }
             }
             Some(501) => BucketError::Unsupported { location: self.description.clone(), what: "this request", source },
-            Some(408 | 429 | 500..) => self.unavailable(operation, key, source),
-            // A success whose body says `InternalError` or `SlowDown`.
-            Some(200) => self.unavailable(operation, key, source),
-            _ => BucketError::Other { location: self.location(key), operation: operation.verb(), source },
+            // A success here is one whose body says `InternalError` or `SlowDown`.
+            Some(200 | 408 | 429 | 500..) => self.unavailable(operation, key, source),
+            _ => BucketError::Rejected { location: self.location(key), operation: operation.verb(), source },
         }
     }
 
@@ -338,9 +356,7 @@ impl Place {
             None => io::Error::new(error.kind(), Cause::of(error)),
         };
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                BucketError::NoSpace { location, source }
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => BucketError::NoSpace { location, source },
             io::ErrorKind::ReadOnlyFilesystem => BucketError::ReadOnly { location, source },
             io::ErrorKind::PermissionDenied => {
                 BucketError::NotPermitted { location, operation: operation.verb(), source }

@@ -29,7 +29,7 @@ use crate::clock::Clock;
 
 /// How long one attempt to reach STS (or wherever credentials come from) may take. Answers come within a second; a minute
 /// covers a slow proxy and still fits, with its repetitions, into the time before credentials end.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often such a request is tried, with the SDK's own pauses between. Enough for a hiccup; what is longer is bridged by
 /// the credentials in hand.
 const ATTEMPTS: u32 = 3;

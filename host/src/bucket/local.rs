@@ -30,7 +30,7 @@ pub(super) async fn open(path: &Path) -> Result<(LocalFileSystem, Folder, Place)
     });
     let path = created.await.map_err(|error| place.judge_disk(Operation::Put, "", &error))?;
     let place = Place::folder(&path);
-    let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| place.judge(Operation::Put, "", error))?;
+    let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| place.judge(Operation::Put, "", &error))?;
     // Flushed to the disk before a write returns; folders that a delete leaves empty are removed.
     Ok((store.with_fsync(true).with_automatic_cleanup(true), Folder(path), place))
 }

@@ -55,11 +55,12 @@ pub async fn newest(bucket: &Bucket, folder: &str) -> Result<Option<u64>, Bucket
         }
         after = match end {
             None => {
+                let probe = known.saturating_add(step);
                 step = step.saturating_mul(2);
-                known.saturating_add(step)
+                probe
             }
-            // A page from here reaches the end.
-            Some(end) if end - known <= PAGE as u64 => known,
+            // A page from the newest that is known reaches the end.
+            Some(end) if end - known - 1 <= PAGE as u64 => known,
             Some(end) => known + (end - known) / 2,
         };
     }

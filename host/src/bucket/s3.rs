@@ -17,12 +17,12 @@ use crate::clock::Clock;
 
 /// How long one request may take, its body included: a part of [`PART_SIZE`](super::PART_SIZE) takes 67 s on a line of
 /// 1 Mbit/s, the slowest that makes sense.
-pub(in crate::bucket) const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+pub(in crate::bucket) const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 /// How long it may take to connect: more than the three seconds after which a lost packet is sent again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For how long a request is tried again. S3 asks clients to slow down for minutes at most; with [`REQUEST_TIMEOUT`], it
 /// must stay within the margin at which credentials are renewed.
-pub(in crate::bucket) const RETRY_TIMEOUT: Duration = Duration::from_secs(180);
+pub(in crate::bucket) const RETRY_TIMEOUT: Duration = Duration::from_mins(3);
 /// How often a request is tried again at most: with the pauses below, the time is used up first.
 const RETRIES: usize = 20;
 /// The first pause before a request is tried again; S3's hiccups are over in less.

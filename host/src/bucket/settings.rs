@@ -8,6 +8,7 @@ use crate::secret::Secret;
 
 /// A bucket, on S3 or in a folder.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run, and it is made once")]
 pub enum Settings {
     /// S3, or a store that speaks its protocol and honours `If-None-Match`.
     S3(S3Settings),
@@ -61,7 +62,7 @@ pub struct Role {
     pub arn: String,
     /// The external id that the role's trust policy asks for.
     pub external_id: Option<String>,
-    /// The session's name, as CloudTrail shows it: 2 to 64 characters.
+    /// The session's name, as `CloudTrail` shows it: 2 to 64 characters.
     pub session_name: String,
     /// How long a session lasts. AWS takes 15 minutes up to what the role allows (an hour unless it says more).
     pub duration: Duration,

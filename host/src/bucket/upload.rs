@@ -111,7 +111,7 @@ impl Upload {
         match self.parts.take() {
             Some(mut parts) => match parts.abort().await {
                 Ok(()) => Ok(()),
-                Err(error) => Err(self.place.judge(Operation::AbortUpload, &self.key, error)),
+                Err(error) => Err(self.place.judge(Operation::AbortUpload, &self.key, &error)),
             },
             None => Ok(()),
         }
@@ -145,7 +145,7 @@ impl Upload {
             Some(parts) => parts,
             None => match self.store.put_multipart(&self.path).await {
                 Ok(parts) => self.parts.insert(parts),
-                Err(error) => return Err(self.judge(error)),
+                Err(error) => return Err(self.judge(&error)),
             },
         };
         let part = parts.put_part(payload);
@@ -163,7 +163,7 @@ impl Upload {
             let payload = self.take_collected();
             return match self.store.put(&self.path, payload).await {
                 Ok(_) => Ok(()),
-                Err(error) => Err(self.judge(error)),
+                Err(error) => Err(self.judge(&error)),
             };
         }
         if self.collected_bytes > 0 {
@@ -179,7 +179,7 @@ impl Upload {
             return Ok(());
         }
         self.parts = Some(parts);
-        Err(self.judge(error))
+        Err(self.judge(&error))
     }
 
     /// Whether the object is there with all that was written.
@@ -187,18 +187,15 @@ impl Upload {
         self.store.head(&self.path).await.is_ok_and(|object| object.size == self.written)
     }
 
-    fn check_sent(
-        &self,
-        sent: Result<object_store::Result<()>, tokio::task::JoinError>,
-    ) -> Result<(), BucketError> {
+    fn check_sent(&self, sent: Result<object_store::Result<()>, tokio::task::JoinError>) -> Result<(), BucketError> {
         match sent {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.judge(error)),
-            Err(error) => Err(self.judge(object_store::Error::JoinError { source: error })),
+            Ok(Err(error)) => Err(self.judge(&error)),
+            Err(error) => Err(self.judge(&object_store::Error::JoinError { source: error })),
         }
     }
 
-    fn judge(&self, error: object_store::Error) -> BucketError {
+    fn judge(&self, error: &object_store::Error) -> BucketError {
         self.place.judge(Operation::Put, &self.key, error)
     }
 }

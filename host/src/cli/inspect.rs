@@ -9,16 +9,15 @@ use crate::{
 };
 
 pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
-    let (name, bytes) = match standard::find(file) {
-        Some(standard) => (standard.name.to_owned(), standard.bytes.to_vec()),
-        None => {
-            let bytes = std::fs::read(file).map_err(|error| {
-                let standard = standard::STANDARD_PLUGINS.map(|plugin| plugin.name).join("`, `");
-                Usage(format!("`{file}` cannot be read ({error}), and is no standard plugin (`{standard}`)"))
-            })?;
-            let name = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
-            (name.unwrap_or_else(|| file.to_owned()), bytes)
-        }
+    let (name, bytes) = if let Some(standard) = standard::find(file) {
+        (standard.name.to_owned(), standard.bytes.to_vec())
+    } else {
+        let bytes = std::fs::read(file).map_err(|error| {
+            let standard = standard::STANDARD_PLUGINS.map(|plugin| plugin.name).join("`, `");
+            Usage(format!("`{file}` cannot be read ({error}), and is no standard plugin (`{standard}`)"))
+        })?;
+        let name = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
+        (name.unwrap_or_else(|| file.to_owned()), bytes)
     };
     let engine = Engine::new(None)?;
     let plugin = Plugin::load(&engine, &name, &bytes, None).map_err(|error| Usage(error_chain(&error)))?;

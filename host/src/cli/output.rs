@@ -76,9 +76,9 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 pub const LOG_FILTER: &str = "SLUICE_LOG";
 
 /// Starts the log, on the standard error output. What is logged: what [`LOG_FILTER`] says; warnings, if it is not set;
-/// beside a progress display, errors alone.
+/// beside a progress display, errors alone. The simulated S3 is silent unless asked: it calls every refusal an error.
 pub fn start_log(beside_progress: bool) {
-    let default = if beside_progress { "error" } else { "warn" };
+    let default = if beside_progress { "error,s3s=off" } else { "warn,s3s=off" };
     let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -55,7 +55,10 @@ fn stream_text(plan: &Plan, stream: &StreamPlan) -> String {
     let mut text = format!("\n{} → {}\n", stream.stream.name, stream.table);
     text.push_str(&format!("  requested: {} columns\n", stream.requested().count()));
     if !stream.withheld.is_empty() {
-        text.push_str(&format!("  never requested, since HubSpot marks them sensitive: {}\n", list(stream.withheld.iter())));
+        text.push_str(&format!(
+            "  never requested, since HubSpot marks them sensitive: {}\n",
+            list(stream.withheld.iter())
+        ));
     }
     for (index, step) in stream.steps.iter().enumerate() {
         text.push_str(&format!("  {}\n", plan.transforms[step.transform]));
@@ -114,11 +117,8 @@ fn json(planned: &Planned, plugins: &LoadedTransforms) -> Value {
         .iter()
         .map(|it| json!({ "name": it.name, "plugin": it.plugin.name(), "digest": it.plugin.digest().to_string() }))
         .collect();
-    let unreadable: Vec<Value> = planned
-        .unreadable
-        .iter()
-        .map(|(stream, reason)| json!({ "stream": stream, "reason": reason }))
-        .collect();
+    let unreadable: Vec<Value> =
+        planned.unreadable.iter().map(|(stream, reason)| json!({ "stream": stream, "reason": reason })).collect();
     json!({
         "pipeline": plan.pipeline,
         "accepts": names_of_marks(plan.accepts.iter()),

@@ -107,16 +107,10 @@ pub(super) fn some(names: &[String]) -> String {
 /// The report for programs.
 pub(super) fn json(report: &Report) -> Value {
     let streams: Vec<Value> = report.streams.iter().map(stream_json).collect();
-    let plugins: Vec<Value> = report
-        .plugins
-        .iter()
-        .map(|(transform, digest)| json!({ "transform": transform, "digest": digest }))
-        .collect();
-    let unreadable: Vec<Value> = report
-        .unreadable
-        .iter()
-        .map(|(stream, reason)| json!({ "stream": stream, "reason": reason }))
-        .collect();
+    let plugins: Vec<Value> =
+        report.plugins.iter().map(|(transform, digest)| json!({ "transform": transform, "digest": digest })).collect();
+    let unreadable: Vec<Value> =
+        report.unreadable.iter().map(|(stream, reason)| json!({ "stream": stream, "reason": reason })).collect();
     json!({
         "format": FORMAT,
         "outcome": "complete",

@@ -102,7 +102,9 @@ fn port(port: u16) -> Option<u16> {
 }
 
 fn taken(what: &str, port: u16, option: &str, error: &std::io::Error) -> Usage {
-    Usage(format!("{what} cannot be simulated on port {port}: {error}; choose another with `{option}`, or 0 for a free one"))
+    Usage(format!(
+        "{what} cannot be simulated on port {port}: {error}; choose another with `{option}`, or 0 for a free one"
+    ))
 }
 
 async fn interrupted() -> anyhow::Result<()> {

@@ -121,7 +121,8 @@ fn json(commit: &Commit, root: &str) -> Value {
 }
 
 fn duckdb(commit: &Commit, root: &str) -> String {
-    let mut sql = format!("-- commit {} of pipeline {}, {:.0}\n", commit.number, commit.author.pipeline, commit.committed);
+    let mut sql =
+        format!("-- commit {} of pipeline {}, {:.0}\n", commit.number, commit.author.pipeline, commit.committed);
     for (name, table) in &commit.tables {
         sql.push_str(&view(name, table, root));
     }

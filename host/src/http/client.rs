@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -206,8 +207,8 @@ impl Shared {
         self.counters.requests.add(1);
 
         let sent = Instant::now();
-        let reply = self.transport.send(request, |headers| {
-            permit.answered(self.vendor.budget_news(headers));
+        let reply = self.transport.send(request, |status, headers| {
+            permit.answered(status == StatusCode::TOO_MANY_REQUESTS, self.vendor.budget_news(headers));
             self.reached.store(true, Ordering::Relaxed);
         });
         let Reply { status, headers, body } = reply.await.map_err(Setback::passing)?;
@@ -225,8 +226,7 @@ impl Shared {
         let answer = Answer { status, headers: &headers, body_start };
         let verdict = self.vendor.judge(answer);
         if verdict == Verdict::Accept {
-            return decode(&body)
-                .map_err(|source| Setback::passing(Failure::BrokenBody { bytes: body.len(), source }));
+            return decode(&body).map_err(|source| Setback::passing(Failure::BrokenBody { bytes: body.len(), source }));
         }
         let verdict = self.with_the_servers_wait(verdict, &headers);
         let source = Said::new(
@@ -243,7 +243,7 @@ impl Shared {
     }
 
     /// Completes a verdict with what the server itself says of waiting.
-    fn with_the_servers_wait(&self, verdict: Verdict, headers: &::http::HeaderMap) -> Verdict {
+    fn with_the_servers_wait(&self, verdict: Verdict, headers: &HeaderMap) -> Verdict {
         let now = Timestamp::now();
         let asked = retry_after(headers, now);
         let back_at = asked.and_then(|wait| now.checked_add(wait).ok());
@@ -275,7 +275,8 @@ impl Shared {
             }
         };
         progress.overloads += u32::from(failure.is_overload());
-        let given_up = request.overload_attempts.is_some_and(|most| failure.is_overload() && progress.overloads >= most);
+        let given_up =
+            request.overload_attempts.is_some_and(|most| failure.is_overload() && progress.overloads >= most);
         let fault = failure.fault().filter(|fault| !given_up && progress.attempts < self.most_attempts(*fault));
         let Some(fault) = fault else {
             return Err(progress.end(request, failure));

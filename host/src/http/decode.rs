@@ -89,7 +89,7 @@ mod tests {
         let cases = [
             r#"{"results":["contact"],"tot"#,
             r#"{"results":[,]"#,
-            r#"<html>Jane Roe</html>"#,
+            "<html>Jane Roe</html>",
             r#"{"results":[]}"#,
             r#"{"results":[],"total":"Jane Roe"}"#,
             r#"{"results":[],"total":"Jane, expected Roe"}"#,

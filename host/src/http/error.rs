@@ -173,8 +173,8 @@ impl HttpError {
         match &*self.failure {
             Failure::Unreachable { .. } => Some("check the address, the network, and the proxy if there is one"),
             Failure::Untrusted { .. } => Some(
-                "if a proxy here opens TLS connections, add its certificate to the system's store; \
-                 do not switch verification off",
+                "check that the address is one that speaks https; if a proxy here opens TLS connections, \
+                 its certificate belongs in the system's store",
             ),
             _ => None,
         }

@@ -212,7 +212,8 @@ mod tests {
     #[test]
     fn the_default_policy_waits_as_long_as_its_documentation_says() {
         let policy = RetryPolicy::default();
-        let total = |random| (1..policy.attempts.get()).map(|after| policy.backoff.wait(after, random)).sum::<Duration>();
+        let total =
+            |random| (1..policy.attempts.get()).map(|after| policy.backoff.wait(after, random)).sum::<Duration>();
         assert_eq!((total(0.5).as_secs(), total(1.0).as_secs()), (45, 91));
     }
 

@@ -107,7 +107,7 @@ impl Transport {
     pub(super) async fn send(
         &self,
         request: &Request,
-        on_head: impl FnOnce(&HeaderMap) + Send,
+        on_head: impl FnOnce(StatusCode, &HeaderMap) + Send,
     ) -> Result<Reply, Failure> {
         let sent = Instant::now();
         let mut builder = self.client.request(request.method.clone(), request.url(&self.base));
@@ -115,8 +115,8 @@ impl Transport {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         let mut response = builder.send().await.map_err(|error| self.failure(&error, sent))?;
-        on_head(response.headers());
         let status = response.status();
+        on_head(status, response.headers());
         let limit = if status.is_success() { self.largest_body } else { BODY_START };
         let mut body = BytesMut::new();
         loop {
@@ -128,10 +128,9 @@ impl Transport {
                     break;
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break,
                 Err(error) if status.is_success() => return Err(self.failure(&error, sent)),
-                // The status alone says enough.
-                Err(_) => break,
+                // Of a refusal that breaks off, the status says enough.
+                Ok(None) | Err(_) => break,
             }
         }
         Ok(Reply { status, headers: std::mem::take(response.headers_mut()), body: body.freeze() })

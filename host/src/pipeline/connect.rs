@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use super::{Error, plugins::LoadedTransforms};
 use crate::{
-    bucket,
-    environment,
+    bucket, environment,
     plan::Plan,
     problem::Problem,
     run_id::RunId,
@@ -17,7 +16,7 @@ use crate::{
 };
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.
-const SESSION: std::time::Duration = std::time::Duration::from_secs(3600);
+const SESSION: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// The longest name a session can have.
 const LONGEST_SESSION_NAME: usize = 64;
@@ -93,9 +92,7 @@ fn credentials(spec: &Spec, sink: &SinkSpec) -> Result<bucket::Credentials, Erro
     Ok(bucket::Credentials::Static {
         access_key_id: secret(spec, "sink.credentials.access_key_id", &credentials.access_key_id)?,
         secret_access_key: secret(spec, "sink.credentials.secret_access_key", &credentials.secret_access_key)?,
-        session_token: session_token
-            .map(|token| secret(spec, "sink.credentials.session_token", token))
-            .transpose()?,
+        session_token: session_token.map(|token| secret(spec, "sink.credentials.session_token", token)).transpose()?,
     })
 }
 
@@ -130,14 +127,10 @@ pub(super) fn parquet_settings(spec: &Spec, plan: &Plan, plugins: &LoadedTransfo
         ("sluice.pipeline".to_owned(), plan.pipeline.clone()),
         ("sluice.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
     ];
-    metadata.extend(
-        plugins.iter().map(|it| (format!("sluice.plugin.{}", it.name), it.plugin.digest().to_string())),
-    );
+    metadata.extend(plugins.iter().map(|it| (format!("sluice.plugin.{}", it.name), it.plugin.digest().to_string())));
     ParquetSettings {
         zstd_level: (sink.compression == Compression::Zstd).then_some(level),
-        row_group_rows: sink
-            .row_group_rows
-            .map_or(ParquetSettings::DEFAULT_ROW_GROUP_ROWS, |rows| rows.get() as usize),
+        row_group_rows: sink.row_group_rows.map_or(ParquetSettings::DEFAULT_ROW_GROUP_ROWS, |rows| rows.get() as usize),
         file_bytes: sink.file_size.map_or(ParquetSettings::DEFAULT_FILE_BYTES, |size| size.0),
         metadata,
     }
@@ -145,7 +138,11 @@ pub(super) fn parquet_settings(spec: &Spec, plan: &Plan, plugins: &LoadedTransfo
 
 fn secret(spec: &Spec, key: &str, reference: &SecretRef) -> Result<Secret, Error> {
     environment::secret(reference, &spec.folder).map_err(|missing| {
-        refused(spec, Problem::new(format!("`{key}`: {missing}")).hint("the pipeline file only says where the secret is; put it there"))
+        refused(
+            spec,
+            Problem::new(format!("`{key}`: {missing}"))
+                .hint("the pipeline file only says where the secret is; put it there"),
+        )
     })
 }
 

@@ -1,16 +1,8 @@
 //! What can end a run, and who must act.
 
 use crate::{
-    bucket::BucketError,
-    http::SetupError,
-    problem::Problems,
-    run_id::NoRandomness,
-    sink::SinkError,
-    source::SourceError,
-    state::lease::LeaseError,
-    table::LogError,
-    transform::TransformError,
-    wasm::EngineError,
+    bucket::BucketError, http::SetupError, problem::Problems, run_id::NoRandomness, sink::SinkError,
+    source::SourceError, state::lease::LeaseError, table::LogError, transform::TransformError, wasm::EngineError,
 };
 
 /// What ended a run, or kept it from beginning.
@@ -35,7 +27,7 @@ pub enum Error {
         stream: String,
         /// What happened.
         #[source]
-        cause: TransformError,
+        cause: Box<TransformError>,
     },
     /// A table could not be written.
     #[error(transparent)]
@@ -45,7 +37,7 @@ pub enum Error {
     Bucket(#[from] BucketError),
     /// The lease is another run's, or was lost.
     #[error(transparent)]
-    Lease(#[from] LeaseError),
+    Lease(Box<LeaseError>),
     /// The commit log could not be read, or the commit not made.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -55,6 +47,12 @@ pub enum Error {
     /// Somebody asked the run to stop.
     #[error("interrupted; nothing was committed, and the tables are what they were")]
     Interrupted,
+}
+
+impl From<LeaseError> for Error {
+    fn from(error: LeaseError) -> Self {
+        Self::Lease(Box::new(error))
+    }
 }
 
 impl Error {
@@ -83,9 +81,13 @@ impl Error {
 /// What mends a refusal of the source.
 fn source_hint(error: &crate::http::HttpError) -> Option<String> {
     match error.status().map(|status| status.as_u16()) {
-        Some(401) => Some("the access token is not valid: check `[source] token`, or make a new one in HubSpot".to_owned()),
+        Some(401) => {
+            Some("the access token is not valid: check `[source] token`, or make a new one in HubSpot".to_owned())
+        }
         Some(530) => Some("the access token is cut or altered: copy it again, whole".to_owned()),
-        Some(403) => Some("grant the token the scopes that are named, in the settings of the private app or service key".to_owned()),
+        Some(403) => Some(
+            "grant the token the scopes that are named, in the settings of the private app or service key".to_owned(),
+        ),
         _ => error.hint().map(str::to_owned),
     }
 }

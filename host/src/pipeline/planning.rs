@@ -35,7 +35,9 @@ impl Planned {
             if !known.any(|stream| stream == name) {
                 let problem = Problem::new(format!("`--only {name}`: the pipeline reads no such stream"));
                 let near = nearest(name, streams.iter().flat_map(|stream| stream.stream.names()));
-                let hint = near.map_or("name a stream that `sluice plan` shows".to_owned(), |near| format!("did you mean `{near}`?"));
+                let hint = near.map_or("name a stream that `sluice plan` shows".to_owned(), |near| {
+                    format!("did you mean `{near}`?")
+                });
                 return Err(refused(spec, vec![problem.hint(hint)]));
             }
         }

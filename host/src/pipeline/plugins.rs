@@ -71,8 +71,9 @@ impl LoadedTransforms {
 impl LoadedTransform {
     fn load(spec: &Spec, engine: &Engine, transform: &TransformSpec) -> Result<Self, Problem> {
         let name = transform.name.get_ref().as_str().to_owned();
-        let settings = serde_json::to_string(&transform.settings)
-            .map_err(|error| Problem::new(format!("the settings of transform `{name}` cannot be handed over: {error}")))?;
+        let settings = serde_json::to_string(&transform.settings).map_err(|error| {
+            Problem::new(format!("the settings of transform `{name}` cannot be handed over: {error}"))
+        })?;
         let mut inputs = vec![("settings".to_owned(), Digest::of(settings.as_bytes()))];
         let mut attachments = Vec::new();
         let mut attachment_marks = Marks::new();
@@ -130,9 +131,8 @@ impl Instances for TransformInstances {
 fn read_attachment(spec: &Spec, attachment: &Spanned<AttachmentSpec>) -> Result<(Vec<u8>, Marks), Problem> {
     let place = spec.place(attachment);
     let attachment = attachment.get_ref();
-    let missing = |error: environment::Missing| {
-        Problem::new(format!("attachment `{}`: {error}", attachment.name)).at(place)
-    };
+    let missing =
+        |error: environment::Missing| Problem::new(format!("attachment `{}`: {error}", attachment.name)).at(place);
     let mut marks: Marks = attachment.marks.iter().map(|mark| mark.0.clone()).collect();
     let bytes = match (&attachment.secret, &attachment.file) {
         (Some(reference), _) => {
@@ -164,16 +164,17 @@ fn load_plugin(spec: &Spec, engine: &Engine, transform: &TransformSpec) -> Resul
         }
         (None, Some(path)) => {
             let place = spec.place(path);
-            let pinned = match &transform.digest {
-                None => None,
-                Some(digest) => Some(digest.get_ref().parse::<Digest>().map_err(|error| {
-                    Problem::new(format!("transform `{name}`: {error}")).at(spec.place(digest))
-                })?),
-            };
+            let pinned =
+                match &transform.digest {
+                    None => None,
+                    Some(digest) => Some(digest.get_ref().parse::<Digest>().map_err(|error| {
+                        Problem::new(format!("transform `{name}`: {error}")).at(spec.place(digest))
+                    })?),
+                };
             let bytes = environment::file(path.get_ref(), &spec.folder).map_err(|missing| {
-                Problem::new(format!("transform `{name}`: the plugin {missing}"))
-                    .at(place)
-                    .hint("`path` starts from the folder of the pipeline file; build the plugin first if it is your own")
+                Problem::new(format!("transform `{name}`: the plugin {missing}")).at(place).hint(
+                    "`path` starts from the folder of the pipeline file; build the plugin first if it is your own",
+                )
             })?;
             let shown = path.get_ref().file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             Plugin::load(engine, &shown, &bytes, pinned.as_ref()).map_err(refused)

@@ -144,7 +144,9 @@ pub(super) fn audit(plan: &Plan, plugins: &LoadedTransforms, spec: &Spec) -> Val
             let clears: BTreeMap<&str, Vec<&str>> = transform
                 .clears
                 .iter()
-                .map(|(mark, columns)| (mark.0.as_str(), columns.iter().map(|column| column.get_ref().as_str()).collect()))
+                .map(|(mark, columns)| {
+                    (mark.0.as_str(), columns.iter().map(|column| column.get_ref().as_str()).collect())
+                })
                 .collect();
             let clears_rows: Vec<&str> = transform.clears_rows.iter().map(|mark| mark.0.as_str()).collect();
             let inputs: BTreeMap<&str, String> =

@@ -108,7 +108,7 @@ impl Stage<'_> {
         let (stream, progress) = (self.plan.stream.name.clone(), Arc::clone(&self.progress));
         let plugins = self.plugins.clone();
         Ok(tokio::task::spawn_blocking(move || {
-            let failed = |cause| Error::Transform { stream: stream.clone(), cause };
+            let failed = |cause| Error::Transform { stream: stream.clone(), cause: Box::new(cause) };
             let mut transforms = Vec::new();
             for step in steps {
                 let counts = StepCount { transform: step.step.name.clone(), ..StepCount::default() };
@@ -179,8 +179,9 @@ impl Worker {
         let rows_in = batch.num_rows() as u64;
         let mut batch = batch;
         for (transform, counts) in transforms {
-            let transformed =
-                transform.apply(&batch).map_err(|cause| Error::Transform { stream: stream.to_owned(), cause })?;
+            let transformed = transform
+                .apply(&batch)
+                .map_err(|cause| Error::Transform { stream: stream.to_owned(), cause: Box::new(cause) })?;
             counts.dropped += transformed.dropped;
             for (code, rows) in transformed.rejected {
                 *counts.rejected.entry(code).or_default() += rows;

@@ -81,11 +81,8 @@ fn rows_chosen_by_marks(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Pr
             let by = reads.iter().map(|&read| &stream.stages[index].columns[read].field);
             let names: Vec<&str> =
                 by.filter(|field| field.marks.contains(mark)).map(|field| field.name.as_str()).collect();
-            let by_what = if names.is_empty() {
-                "an attachment".to_owned()
-            } else {
-                format!("`{}`", names.join("`, `"))
-            };
+            let by_what =
+                if names.is_empty() { "an attachment".to_owned() } else { format!("`{}`", names.join("`, `")) };
             let transform = &plan.transforms[step.transform];
             problems.push(
                 Problem::new(format!(
@@ -122,17 +119,22 @@ fn steps_of(plan: &Plan, transform: usize) -> impl Iterator<Item = &Step> {
 }
 
 fn computes(plan: &Plan, transform: usize, name: &str) -> bool {
-    steps_of(plan, transform)
-        .any(|step| (0..step.outline.groups.len()).any(|group| step.outline.computed_by(group).any(|field| field.name == name)))
+    steps_of(plan, transform).any(|step| {
+        (0..step.outline.groups.len()).any(|group| step.outline.computed_by(group).any(|field| field.name == name))
+    })
 }
 
 fn idle_clear(spec: &Spec, plan: &Plan, index: usize, mark: &Mark, name: &toml::Spanned<String>) -> Problem {
     let transform = &plan.transforms[index];
-    let kept = steps_of(plan, index).any(|step| step.outline.outputs.iter().any(|output| output.name() == name.get_ref()));
+    let kept =
+        steps_of(plan, index).any(|step| step.outline.outputs.iter().any(|output| output.name() == name.get_ref()));
     let name_text = name.get_ref();
     let problem = if kept {
-        Problem::new(format!("`clears` names `{name_text}`, which transform `{transform}` keeps as it is"))
-            .hint(format!("a kept column keeps its marks: let the plugin compute `{name_text}`, or accept `{mark}` in the sink"))
+        Problem::new(format!("`clears` names `{name_text}`, which transform `{transform}` keeps as it is")).hint(
+            format!(
+                "a kept column keeps its marks: let the plugin compute `{name_text}`, or accept `{mark}` in the sink"
+            ),
+        )
     } else {
         Problem::new(format!("`clears` names `{name_text}`, which transform `{transform}` does not compute"))
             .hint("name a column that it computes, or remove the line")

@@ -5,11 +5,7 @@
 //! id must not stand beside it in another column.
 
 use super::{Origin, Plan, Stage, StreamPlan, transform_place};
-use crate::{
-    problem::Problem,
-    schema::attribute,
-    spec::Spec,
-};
+use crate::{problem::Problem, schema::attribute, spec::Spec};
 
 /// HubSpot's property that repeats a record's id.
 const ID_PROPERTY: &str = "hs_object_id";
@@ -78,9 +74,8 @@ fn raw_id_beside_key(spec: &Spec, stream: &StreamPlan) -> Option<Problem> {
         stream.is_raw(last, *index)
             && column.field.attributes.get(attribute::PROPERTY).is_some_and(|property| property == ID_PROPERTY)
     })?;
-    let step = stream.steps.iter().find(|step| {
-        step.outline.outputs.iter().any(|output| output.name() == key.1.field.name)
-    });
+    let step =
+        stream.steps.iter().find(|step| step.outline.outputs.iter().any(|output| output.name() == key.1.field.name));
     Some(
         Problem::new(format!(
             "table `{}` would hold the raw id in `{}` beside the computed key `{}`",

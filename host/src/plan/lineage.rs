@@ -136,9 +136,7 @@ impl StreamPlan {
         let here = &self.stages[stage].columns[column];
         match stage.checked_sub(1) {
             None => BTreeSet::from([here.field.name.as_str()]),
-            Some(previous) => {
-                here.origin.depends_on().iter().flat_map(|&from| self.origins(previous, from)).collect()
-            }
+            Some(previous) => here.origin.depends_on().iter().flat_map(|&from| self.origins(previous, from)).collect(),
         }
     }
 
@@ -212,7 +210,9 @@ impl StreamPlan {
                     "`{name}` computed by `{transform}` from `{}`",
                     self.stages[previous].columns[from].field.name
                 ),
-                (_, None) => format!("`{name}` computed by `{transform}`, which has an attachment with the mark or adds it"),
+                (_, None) => {
+                    format!("`{name}` computed by `{transform}`, which has an attachment with the mark or adds it")
+                }
             });
             match from {
                 Some(from) => (stage, column) = (previous, from),

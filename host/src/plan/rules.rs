@@ -51,8 +51,7 @@ pub(super) fn idle(spec: &Spec, drafts: &[StreamDraft]) -> Vec<Problem> {
                 problems.push(idle_glob(spec, glob, "stream of this pipeline", stream_names(drafts)));
             }
         }
-        let meant: Vec<&StreamDraft> =
-            drafts.iter().filter(|draft| any_names_stream(streams, &draft.stream)).collect();
+        let meant: Vec<&StreamDraft> = drafts.iter().filter(|draft| any_names_stream(streams, &draft.stream)).collect();
         for glob in columns.iter().flat_map(|globs| globs.iter()) {
             let mut known = meant.iter().flat_map(|draft| draft.known_columns());
             if !meant.is_empty() && !known.any(|column| glob.get_ref().matches(column)) {

@@ -13,9 +13,7 @@ use crate::{
 
 /// A pipeline file with these lines between its head and its sink.
 fn spec(lines: &str) -> Spec {
-    let text = format!(
-        "pipeline = \"test\"\n\n[source]\ntype = \"hubspot\"\ntoken = {{ env = \"TOKEN\" }}\n{lines}\n"
-    );
+    let text = format!("pipeline = \"test\"\n\n[source]\ntype = \"hubspot\"\ntoken = {{ env = \"TOKEN\" }}\n{lines}\n");
     let text = if text.contains("[sink]") {
         text
     } else {
@@ -44,8 +42,8 @@ fn contacts() -> Schema {
         .with(attribute::PROPERTY, "hs_object_id")
         .with(attribute::REFERENCES, "0-1");
     let score = Field::new("property_score", ColumnType::Float);
-    let unparsed = Field::new(unparsed_name("property_score"), ColumnType::Text)
-        .with(attribute::UNPARSED_OF, "property_score");
+    let unparsed =
+        Field::new(unparsed_name("property_score"), ColumnType::Text).with(attribute::UNPARSED_OF, "property_score");
     let mut member = Field::new("property_member_id", ColumnType::Text);
     member.marks.insert("sensitive".parse().unwrap());
     Schema {
@@ -86,8 +84,7 @@ fn reads(schema: &Schema, names: &[&str]) -> Vec<usize> {
 
 /// An outline that gives the input's own name to the table.
 fn outline(schema: &Schema, groups: Vec<Vec<usize>>, outputs: Vec<Output>) -> Outline {
-    let outline =
-        Outline { table: schema.name.clone(), groups, outputs, selects: None, rejection_codes: Vec::new() };
+    let outline = Outline { table: schema.name.clone(), groups, outputs, selects: None, rejection_codes: Vec::new() };
     outline.check(schema).unwrap();
     outline
 }
@@ -168,7 +165,9 @@ fn a_kept_column_keeps_its_mark_and_the_refusal_names_its_path() {
     );
     assert_eq!(
         problems[0].details,
-        ["path: contacts.property_diagnosis → renamed to `harmless` by `first` → kept by `second` → `objects_contacts.harmless`"]
+        [
+            "path: contacts.property_diagnosis → renamed to `harmless` by `first` → kept by `second` → `objects_contacts.harmless`"
+        ]
     );
 }
 
@@ -186,7 +185,9 @@ fn a_computed_column_has_the_marks_of_all_its_group_reads_until_they_are_cleared
     );
     assert_eq!(
         problems[0].details,
-        ["path: contacts.property_diagnosis → `token` computed by `hide` from `property_diagnosis` → `objects_contacts.token`"]
+        [
+            "path: contacts.property_diagnosis → `token` computed by `hide` from `property_diagnosis` → `objects_contacts.token`"
+        ]
     );
     let cleared = spec(&format!("{PHI}{}", transform("hide", "clears = { phi = [\"token\"] }")));
     assert_eq!(table(&resolve(&cleared, &[&token]).unwrap()), ["objectId", "token"]);
@@ -195,7 +196,11 @@ fn a_computed_column_has_the_marks_of_all_its_group_reads_until_they_are_cleared
 #[test]
 fn groups_of_other_marks_are_served_by_other_instances() {
     let both = |input: &Schema| {
-        let groups = vec![reads(input, &["property_email"]), reads(input, &["property_diagnosis"]), reads(input, &["property_score"])];
+        let groups = vec![
+            reads(input, &["property_email"]),
+            reads(input, &["property_diagnosis"]),
+            reads(input, &["property_score"]),
+        ];
         let outputs = vec![
             keep(input, "objectId"),
             compute(0, text("property_email")),
@@ -214,13 +219,9 @@ fn groups_of_other_marks_are_served_by_other_instances() {
 
 #[test]
 fn clears_that_clear_nothing_are_mistakes() {
-    let keeps = |input: &Schema| {
-        outline(input, vec![], vec![keep(input, "objectId"), keep(input, "property_email")])
-    };
-    let spec = spec(&format!(
-        "{PHI}{}",
-        transform("hide", "clears = { phi = [\"property_email\", \"property_tocken\"] }")
-    ));
+    let keeps = |input: &Schema| outline(input, vec![], vec![keep(input, "objectId"), keep(input, "property_email")]);
+    let spec =
+        spec(&format!("{PHI}{}", transform("hide", "clears = { phi = [\"property_email\", \"property_tocken\"] }")));
     assert_eq!(
         messages(resolve(&spec, &[&keeps])),
         [
@@ -333,7 +334,9 @@ fn keys_survive() {
     };
     assert_eq!(
         messages(resolve(&spec, &[&mixes])),
-        ["transform `step` computes the key column `objectId` of stream `contacts` from `property_email`, which is no key column"]
+        [
+            "transform `step` computes the key column `objectId` of stream `contacts` from `property_email`, which is no key column"
+        ]
     );
     let beside = |input: &Schema| {
         let groups = vec![reads(input, &["objectId"])];
@@ -341,7 +344,9 @@ fn keys_survive() {
     };
     assert_eq!(
         messages(resolve(&spec, &[&beside])),
-        ["table `objects_contacts` would hold the raw id in `property_hs_object_id` beside the computed key `objectId`"]
+        [
+            "table `objects_contacts` would hold the raw id in `property_hs_object_id` beside the computed key `objectId`"
+        ]
     );
     let both = |input: &Schema| {
         let groups = vec![reads(input, &["objectId"]), reads(input, &["property_hs_object_id"])];

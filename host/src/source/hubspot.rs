@@ -203,11 +203,8 @@ fn failed(what: &str, cause: HttpError) -> SourceError {
 
 fn not_readable(stream: &StreamInfo, error: &HttpError) -> SourceError {
     let scopes = error.explanation().map(|explanation| explanation.required_scopes.as_slice()).unwrap_or_default();
-    let hint = if scopes.is_empty() {
-        None
-    } else {
-        Some(format!("grant the token the scope `{}`", scopes.join("` and `")))
-    };
+    let hint =
+        if scopes.is_empty() { None } else { Some(format!("grant the token the scope `{}`", scopes.join("` and `"))) };
     SourceError::NotReadable { stream: stream.name.clone(), reason: crate::error_chain(error), hint }
 }
 
@@ -288,7 +285,14 @@ mod tests {
         let names: Vec<String> = custom_streams(&schemas).into_iter().map(|stream| stream.name).collect();
         assert_eq!(
             names,
-            ["vehicle", "custom_contacts_2_2", "custom_my_car_2_3", "custom_my_car_2_4", "custom_owners_2_5", "custom_company_2_6"]
+            [
+                "vehicle",
+                "custom_contacts_2_2",
+                "custom_my_car_2_3",
+                "custom_my_car_2_4",
+                "custom_owners_2_5",
+                "custom_company_2_6"
+            ]
         );
     }
 }

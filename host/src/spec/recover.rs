@@ -35,8 +35,9 @@ pub(super) fn deserialize(text: &str) -> (Option<PipelineFile>, Vec<Problem>) {
             Ok(_) => break,
             Err(error) => error,
         };
-        let follows_from_removal =
-            quoted(error.message()).first().is_some_and(|name| is_missing(&error) && removed.iter().any(|key| key == name));
+        let follows_from_removal = quoted(error.message())
+            .first()
+            .is_some_and(|name| is_missing(&error) && removed.iter().any(|key| key == name));
         if !follows_from_removal {
             problems.push(problem(text, &error));
         }

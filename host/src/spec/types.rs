@@ -294,7 +294,7 @@ pub struct RoleSpec {
     pub arn: String,
     /// The external id that the role's trust policy asks for.
     pub external_id: Option<String>,
-    /// The name of the session, as CloudTrail shows it. Default: `sluice-` and the pipeline's name.
+    /// The name of the session, as `CloudTrail` shows it. Default: `sluice-` and the pipeline's name.
     pub session_name: Option<String>,
     /// How long a session lasts before it is renewed. Default: `1h`.
     pub duration: Option<Span>,

@@ -165,7 +165,9 @@ impl FromStr for Span {
             .and_then(|duration| Duration::try_from(duration).ok())
             .filter(|duration| !duration.is_zero())
             .map(Self)
-            .ok_or_else(|| format!("`{text}` is no span of time: write a number with its unit, such as `90s` or `1h 30m`"))
+            .ok_or_else(|| {
+                format!("`{text}` is no span of time: write a number with its unit, such as `90s` or `1h 30m`")
+            })
     }
 }
 

@@ -44,7 +44,7 @@ use crate::{
 
 /// How long a lease lasts unless it is renewed: how long the next run is refused after a crash. Short enough to sit out,
 /// and long enough that a holder whose bucket is slow for half a minute does not lose it.
-pub const LENGTH: Duration = Duration::from_secs(60);
+pub const LENGTH: Duration = Duration::from_mins(1);
 /// How often a lease is renewed. Each renewal is two requests, so this is 480 an hour; and it leaves three quarters of the
 /// length to try again in.
 pub const RENEWAL: Duration = Duration::from_secs(15);
@@ -319,7 +319,7 @@ async fn renew(
             }
             Err(_) => {
                 tracing::warn!(number = entry.number, "the lease was not renewed in time; trying again");
-                reason = "the bucket did not answer in time".to_owned();
+                reason = String::from("the bucket did not answer in time");
                 pause = RENEWAL_PAUSE;
             }
         }

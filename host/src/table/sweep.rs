@@ -137,9 +137,8 @@ async fn find(bucket: &Bucket, newest: &Commit) -> Result<Vec<Found>, SweepError
     let found = list(bucket, note.as_ref()).await?;
     let mut listed = runs_of(newest);
     let log = CommitLog::of(bucket);
-    let mut older = futures::stream::iter((1..newest.number).rev())
-        .map(|number| log.read(number))
-        .buffered(READS_AT_ONCE);
+    let mut older =
+        futures::stream::iter((1..newest.number).rev()).map(|number| log.read(number)).buffered(READS_AT_ONCE);
     while !unlisted(&found, &listed).is_empty()
         && let Some(commit) = older.try_next().await?
     {

@@ -175,7 +175,57 @@ mod tests {
 
     #[test]
     fn the_stored_form_stays() {
-        insta::assert_snapshot!(write(&next(None, change(&run(1), &["contacts"]))));
+        insta::assert_snapshot!(write(&next(None, change(&run(1), &["contacts"]))), @r#"
+        {
+          "format": 1,
+          "number": 1,
+          "committed": "2026-11-23T20:20:00Z",
+          "run": "20261123T201500Z-00000001",
+          "pipeline": "crm",
+          "sluice": "0.1.0",
+          "plugins": {
+            "strip": "sha256:ab"
+          },
+          "tables": {
+            "contacts": {
+              "run": "20261123T201500Z-00000001",
+              "written": "2026-11-23T20:15:00Z",
+              "rows": 10,
+              "bytes": 1000,
+              "files": [
+                {
+                  "path": "contacts/run=20261123T201500Z-00000001/part-00000.parquet",
+                  "rows": 10,
+                  "bytes": 1000
+                }
+              ],
+              "columns": [
+                {
+                  "name": "objectId",
+                  "type": "integer",
+                  "nullable": false
+                },
+                {
+                  "name": "property_email",
+                  "type": "text",
+                  "nullable": true,
+                  "marks": [
+                    "phi"
+                  ],
+                  "attributes": {
+                    "label": "E-mail"
+                  }
+                }
+              ]
+            }
+          },
+          "audit": {
+            "cleared": [
+              "phi"
+            ]
+          }
+        }
+        "#);
     }
 
     #[test]

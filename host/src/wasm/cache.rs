@@ -253,3 +253,135 @@ fn unpack<'a>(bytes: &'a [u8], expected_key: &[u8; HASH]) -> Option<(Facts, &'a 
     let facts = Facts { kind: stored.kind, contract: stored.contract.parse().ok()?, imports: stored.imports };
     Some((facts, code))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::wasm::CONTRACT_VERSION;
+
+    fn engine() -> wasmtime::Engine {
+        wasmtime::Engine::default()
+    }
+
+    fn compiled(engine: &wasmtime::Engine) -> Cached {
+        let component = Component::new(engine, wat::parse_str("(component)").unwrap()).unwrap();
+        let facts =
+            Facts { kind: PluginKind::CoreModule, contract: CONTRACT_VERSION, imports: vec!["a:b/c@0.1.0".to_owned()] };
+        Cached { facts, component }
+    }
+
+    fn open(folder: &Path, engine: &wasmtime::Engine) -> Cache {
+        Cache::open(folder, engine).unwrap()
+    }
+
+    fn only_file(folder: &Path) -> PathBuf {
+        let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        files[0].clone()
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_its_digest_and_engine_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine();
+        let cache = open(&folder.path().join("made/here"), &engine);
+        let digest = Digest::of(b"plugin");
+        assert!(cache.find(&engine, &digest).is_none());
+        cache.keep(&digest, &compiled(&engine));
+        assert_eq!(cache.find(&engine, &digest).unwrap().facts, compiled(&engine).facts);
+        assert!(cache.find(&engine, &Digest::of(b"other")).is_none());
+
+        let other = wasmtime::Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
+        assert!(open(&cache.folder, &other).find(&other, &digest).is_none());
+        assert!(open(&cache.folder, &engine).find(&engine, &digest).is_some());
+    }
+
+    #[test]
+    fn a_file_that_was_touched_anywhere_does_not_count_and_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine();
+        let cache = open(folder.path(), &engine);
+        let digest = Digest::of(b"plugin");
+        cache.keep(&digest, &compiled(&engine));
+        let file = only_file(folder.path());
+        let good = fs::read(&file).unwrap();
+        for position in (0..good.len()).step_by(good.len() / 50) {
+            let mut bytes = good.clone();
+            bytes[position] ^= 1;
+            fs::write(&file, &bytes).unwrap();
+            assert!(cache.find(&engine, &digest).is_none(), "byte {position}");
+            fs::write(&file, &good[..position]).unwrap();
+            assert!(cache.find(&engine, &digest).is_none(), "cut at {position}");
+        }
+        cache.keep(&digest, &compiled(&engine));
+        assert!(cache.find(&engine, &digest).is_some());
+    }
+
+    #[test]
+    fn a_sound_file_under_another_name_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine();
+        let cache = open(folder.path(), &engine);
+        cache.keep(&Digest::of(b"one"), &compiled(&engine));
+        let two = Digest::of(b"two");
+        fs::rename(only_file(folder.path()), cache.path(&cache.key(&two))).unwrap();
+        assert!(cache.find(&engine, &two).is_none());
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine();
+        let cache = open(folder.path(), &engine);
+        let digest = Digest::of(b"plugin");
+        cache.keep(&digest, &compiled(&engine));
+        let file = only_file(folder.path());
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o620)).unwrap();
+        assert!(cache.find(&engine, &digest).is_none());
+    }
+
+    #[test]
+    fn a_folder_is_made_for_its_owner_and_others_are_refused() {
+        let outer = tempfile::tempdir().unwrap();
+        let engine = engine();
+        let folder = outer.path().join("cache");
+        open(&folder, &engine);
+        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "the probe is gone");
+
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
+        let error = Cache::open(&folder, &engine).unwrap_err();
+        assert!(matches!(error, CacheError::OthersMayWrite { mode: 0o770, .. }), "{error}");
+
+        let link = outer.path().join("link");
+        symlink(&folder, &link).unwrap();
+        assert!(matches!(Cache::open(&link, &engine), Err(CacheError::NotAFolder { .. })));
+
+        let file = outer.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(Cache::open(&file, &engine), Err(CacheError::Unusable { .. })));
+    }
+
+    #[test]
+    fn the_oldest_files_go_and_nobody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine();
+        let cache = open(folder.path(), &engine);
+        let precious = folder.path().join("thesis.txt");
+        fs::write(&precious, "").unwrap();
+        let compiled = compiled(&engine);
+        let digests: Vec<Digest> = (0..=MOST_FILES).map(|n| Digest::of(&n.to_le_bytes())).collect();
+        for (age, digest) in digests.iter().rev().enumerate() {
+            cache.keep(digest, &compiled);
+            if let Ok(file) = File::open(cache.path(&cache.key(digest))) {
+                let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000 - age as u64);
+                file.set_modified(time).unwrap();
+            }
+        }
+        assert!(precious.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), MOST_FILES + 1);
+    }
+}

@@ -22,6 +22,8 @@ pub(super) use bindings::{
     },
 };
 
+/// The contract itself.
+pub(super) const WIT: &str = include_str!("../../../guest-sdk/wit/sluice.wit");
 /// The package that holds the contract.
 pub(super) const PACKAGE: &str = "sluice:transform";
 /// What a plugin exports.
@@ -98,11 +100,10 @@ mod tests {
 
     #[test]
     fn the_constants_are_those_of_the_wit_text() {
-        let wit = include_str!("../../../guest-sdk/wit/sluice.wit");
-        assert!(wit.contains(&format!("package {PACKAGE}@{CONTRACT_VERSION};")));
+        assert!(WIT.contains(&format!("package {PACKAGE}@{CONTRACT_VERSION};")));
         assert_eq!(LOG_INTERFACE, format!("{PACKAGE}/log@{CONTRACT_VERSION}"));
-        assert!(wit.contains(&format!("interface {EXPORTED_INTERFACE} {{")));
-        assert!(IMPORTABLE_INTERFACES.iter().all(|name| wit.contains(&format!("interface {name} {{"))));
+        assert!(WIT.contains(&format!("interface {EXPORTED_INTERFACE} {{")));
+        assert!(IMPORTABLE_INTERFACES.iter().all(|name| WIT.contains(&format!("interface {name} {{"))));
     }
 
     #[test]

@@ -22,3 +22,6 @@ pub(super) use schema::SchemaLists;
 
 // Arrow's memory layout is the machine's own, the contract's is little endian.
 const _: () = assert!(cfg!(target_endian = "little"), "plugins are handed Arrow's buffers as they are");
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,16 @@ pub enum EngineError {
     Unsupported(String),
 }
 
+impl EngineError {
+    /// What would mend it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Cache(error) => Some(error.hint()),
+            Self::Unsupported(_) => None,
+        }
+    }
+}
+
 impl Engine {
     /// An engine that keeps compiled code in `cache`, or nowhere.
     ///
@@ -119,4 +129,26 @@ fn start_clock(engine: &wasmtime::Engine) -> std::io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn the_clock_ends_with_the_engine() {
+        let engine = Engine::new(None).unwrap();
+        let weak = engine.inner().weak();
+        drop(engine.clone());
+        assert!(weak.upgrade().is_some());
+        drop(engine);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        // The clock holds the engine for as long as a tick takes to count.
+        while weak.upgrade().is_some() {
+            assert!(Instant::now() < deadline, "something still holds the engine");
+            thread::yield_now();
+        }
+    }
 }

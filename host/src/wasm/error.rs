@@ -10,7 +10,8 @@ use super::{digest::Digest, log::Words};
 
 /// A plugin failed, or broke the contract.
 ///
-/// After one of these an instance is spent: all further calls fail with [`PluginErrorKind::Spent`].
+/// After one of these an instance is spent, and all further calls fail with [`PluginErrorKind::Spent`]; only a
+/// [`PluginErrorKind::Misused`] never reached the plugin, and changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("plugin `{plugin}` ({short}) in `{call}`: {kind}", short = digest.short())]
 pub struct PluginError {

@@ -1,21 +1,18 @@
 //! What a plugin's file is, read without running or compiling any of it.
 //!
-//! A file is a component, or a core module in which the build left the contract's types; the latter is what
-//! `cargo build --target wasm32-unknown-unknown` makes, and is turned into a component here.
+//! A file is a component, or a core module with the contract's functions; the latter is what
+//! `cargo build --target wasm32-unknown-unknown` makes, and is made into a component (`encode`).
 //! What the author got wrong is said before what a compiler would say of it: no WebAssembly, damaged, no plugin, another
 //! version of the contract, imports that the host does not offer.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
-use wit_component::{ComponentEncoder, metadata};
 
 use super::{
     contract::{self, ContractVersion},
+    encode::encode,
     plugin::LoadError,
 };
 use crate::printable::printable;
@@ -35,7 +32,7 @@ const MAGIC: &[u8] = b"\0asm";
 pub enum PluginKind {
     /// A WebAssembly component.
     Component,
-    /// A core module with the contract's types embedded.
+    /// A core module with the contract's functions.
     CoreModule,
 }
 
@@ -79,7 +76,7 @@ pub(super) fn inspect(bytes: &[u8], features: WasmFeatures) -> Result<Inspected,
     let (component, imports) = match kind {
         PluginKind::Component => (bytes.to_vec(), names.imports),
         PluginKind::CoreModule => {
-            let component = encode(bytes)?;
+            let component = encode(bytes, contract).map_err(|error| LoadError::Shape(reason(&error)))?;
             validate(&component, features)?;
             let names = component_names(&component)?;
             names.judge()?;
@@ -144,40 +141,28 @@ fn component_names(bytes: &[u8]) -> Result<Names, LoadError> {
     Ok(names)
 }
 
-/// Before the import names of a scheme that no build tool uses yet by default. The encoder reads it; what it makes of such
-/// imports is judged in the component.
-const NEW_NAMES: &str = "cm32p2";
-
-/// The interfaces of a core module: exports from the embedded types, imports from the module itself.
+/// The interfaces of a core module, whose exports are named `interface#function`.
 fn module_names(bytes: &[u8]) -> Result<Names, LoadError> {
-    let (_, bindings) = guarded(|| metadata::decode(bytes))?;
-    let world = &bindings.resolve.worlds[bindings.world];
     let mut names = Names::default();
-    names.exports.extend(world.exports.keys().map(|key| bindings.resolve.name_world_key(key)));
     for payload in Parser::new(0).parse_all(bytes) {
-        if let Payload::ImportSection(section) = payload.map_err(|error| damaged(&error))? {
-            for import in section.into_imports() {
-                names.imports.push(import.map_err(|error| damaged(&error))?.module.to_owned());
+        match payload.map_err(|error| damaged(&error))? {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    names.imports.push(import.map_err(|error| damaged(&error))?.module.to_owned());
+                }
             }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let name = export.map_err(|error| damaged(&error))?.name;
+                    names.exports.extend(name.split_once('#').map(|(interface, _)| interface.to_owned()));
+                }
+            }
+            _ => {}
         }
     }
-    names.imports.retain(|name| !name.starts_with(NEW_NAMES));
     names.imports.sort();
     names.imports.dedup();
     Ok(names)
-}
-
-fn encode(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
-    guarded(|| ComponentEncoder::default().module(bytes)?.encode())
-}
-
-/// Runs the encoder, which takes the embedded types to be its own work: of types that are not, it may also panic.
-fn guarded<T, E: fmt::Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, LoadError> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(LoadError::Types(reason(&format!("{error:#}")))),
-        Err(_) => Err(LoadError::Types("they are not what any build makes".to_owned())),
-    }
 }
 
 fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {

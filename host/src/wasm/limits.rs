@@ -17,12 +17,12 @@ use wasmtime::ResourceLimiter;
 
 use super::engine::TICK;
 
-/// What one instance of a plugin may use up. Every number can be set per transform.
+/// What one instance of a plugin may use up. All of it is the caller's to set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of memory of an instance. Default 256 MiB: room for an interpreter, or a mapping table of a million rows.
     pub memory: u64,
-    /// Instructions that every call may use, whatever it is given. Default two thousand million, about a second: the
+    /// Instructions that every call may use, whatever it is given. Default two thousand million, a second or two: the
     /// regular expressions of a long settings table are compiled in it, and an endless loop is found after it.
     pub fuel_base: u64,
     /// Further instructions for each row. Default 200,000, some ten times what an interpreted language takes for a row.
@@ -52,12 +52,12 @@ impl Default for Limits {
     }
 }
 
-/// Instructions a second of a small and busy machine: a fiftieth of what one core of a current one runs in a tight loop.
-const SLOW_MACHINE: u64 = 200_000_000;
+/// Instructions a second of a small and busy machine: a tenth of what one core of a current one runs of ordinary code.
+const SLOW_MACHINE: u64 = 100_000_000;
 /// How much longer than a slow machine needs a call may take.
 const BACKSTOP: u32 = 10;
 /// The least time any call gets by default, so that a tiny budget is not cut by a machine that stands still for a while.
-const LEAST_TIMEOUT: Duration = Duration::from_secs(60);
+const LEAST_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Limits {
     /// The instructions of a call that is given so many rows and bytes.
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn time_is_ten_times_what_the_budget_takes_unless_it_is_set() {
         let limits = Limits::default();
-        assert_eq!(limits.timeout_of(SLOW_MACHINE * 30), Duration::from_secs(300));
+        assert_eq!(limits.timeout_of(SLOW_MACHINE * 30), Duration::from_mins(5));
         assert_eq!(limits.timeout_of(1), LEAST_TIMEOUT);
         let limits = Limits { timeout: Some(Duration::from_secs(2)), ..limits };
         assert_eq!(limits.timeout_of(SLOW_MACHINE * 30), Duration::from_secs(2));

@@ -14,10 +14,12 @@ use crate::printable::printable;
 /// Characters of a log line or message that are passed on. A screen line or ten; no place for a table.
 const LONGEST_WORDS: usize = 1_000;
 
+type WriteLine = dyn Fn(LogLevel, &str) + Send + Sync;
+
 /// Where an instance's log lines go, and whether its words may go anywhere at all.
 #[derive(Clone)]
 pub struct LogSink {
-    write: Arc<dyn Fn(LogLevel, &str) + Send + Sync>,
+    write: Arc<WriteLine>,
     withhold: bool,
 }
 

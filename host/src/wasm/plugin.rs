@@ -91,9 +91,9 @@ pub enum LoadError {
         /// All of its imports that are not the contract's.
         names: Vec<String>,
     },
-    /// A core module whose embedded types do not fit it.
-    #[error("the types embedded in the plugin do not fit it: {0}")]
-    Types(String),
+    /// A core module whose functions are not the contract's.
+    #[error("the plugin's functions are not those of `sluice:transform`: {0}")]
+    Shape(String),
     /// A component that cannot be compiled, or whose functions are not the contract's.
     #[error("the plugin cannot be compiled: {0}")]
     NotCompiled(String),
@@ -118,7 +118,7 @@ impl LoadError {
                 "a plugin gets no clock, files, network, environment or randomness: build it for `wasm32-unknown-unknown`",
             ),
             Self::ForeignImports { .. } => Some("a plugin gets `sluice:transform/log` and nothing else"),
-            Self::TooLarge { .. } | Self::Damaged(_) | Self::Types(_) | Self::NotCompiled(_) => None,
+            Self::TooLarge { .. } | Self::Damaged(_) | Self::Shape(_) | Self::NotCompiled(_) => None,
         }
     }
 }
@@ -128,7 +128,7 @@ fn list(names: &[String]) -> String {
 }
 
 impl Plugin {
-    /// Loads a component, or a core module with the contract's types embedded.
+    /// Loads a component, or a core module with the contract's functions.
     ///
     /// `name` is what errors call it. `pinned` is the digest that the file must have.
     /// Where the engine has a cache, a file that was loaded before is neither read nor compiled again.

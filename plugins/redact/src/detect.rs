@@ -18,10 +18,15 @@ pub(crate) struct Clues {
 
 impl Clues {
     pub(crate) fn of(text: &str) -> Self {
-        // Two passes without a branch, which run many bytes at a time.
-        let has_at = text.as_bytes().contains(&b'@');
-        let digits = text.bytes().map(|byte| usize::from(byte.is_ascii_digit())).sum();
-        Self { has_at, digits }
+        let mut clues = Self { has_at: false, digits: 0 };
+        // Counted in single bytes and without a way out in the middle, this runs many bytes at a time.
+        for piece in text.as_bytes().chunks(usize::from(u8::MAX)) {
+            let ats = piece.iter().fold(0_u8, |count, byte| count + u8::from(*byte == b'@'));
+            let digits = piece.iter().fold(0_u8, |count, byte| count + u8::from(byte.is_ascii_digit()));
+            clues.has_at |= ats > 0;
+            clues.digits += usize::from(digits);
+        }
+        clues
     }
 }
 
@@ -52,6 +57,15 @@ mod cases {
     use std::ops::Range;
 
     use super::Clues;
+
+    #[test]
+    fn clues_count_past_a_piece() {
+        let text = format!("{}@{}", "7".repeat(300), "x".repeat(300));
+        let clues = Clues::of(&text);
+        assert_eq!((clues.has_at, clues.digits), (true, 300));
+        let none = Clues::of("é".repeat(300).as_str());
+        assert_eq!((none.has_at, none.digits), (false, 0));
+    }
 
     /// Checks that a text, written with what should be found in it between `«` and `»`, is searched right.
     #[track_caller]

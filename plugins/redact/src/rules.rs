@@ -299,5 +299,5 @@ fn scrubber(rules: &[(&Rule, Selected)], field: &Field) -> Result<Scrubber, Fail
             }
         }
     }
-    Scrubber::new(together.into_iter().map(|(_, pattern)| pattern).collect())
+    Ok(Scrubber::new(together.into_iter().map(|(_, pattern)| pattern).collect()))
 }

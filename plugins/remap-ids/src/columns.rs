@@ -52,7 +52,7 @@ fn target<'schema>(field: &'schema Field, input: &Schema, mapping: &'schema Mapp
 /// hold that type only.
 fn types_may_change(field: &Field, input: &Schema, ids: &Ids) -> bool {
     match input.attributes.get(attribute::OBJECT_TYPE_ID) {
-        Some(own) if field.is_key() => ids.new(own).is_some() || ids.lacks(own),
+        Some(own) if field.is_key() => ids.replacement(own).is_some() || ids.lacks(own),
         _ => true,
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::rc::Rc;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, Trim};
 use sluice_guest::{Attachments, Failure, Schema, attribute};
 
 use crate::settings::Settings;
@@ -108,7 +108,7 @@ impl Mapping {
 
     /// The new object type id for an old one, where it changes.
     pub(crate) fn new_type(&self, old: &str) -> Option<&str> {
-        self.types.new(old)
+        self.types.replacement(old)
     }
 
     /// The name for the table of a stream of CRM records, where it is to have another.
@@ -122,7 +122,7 @@ impl Mapping {
 
 impl Ids {
     /// The new id for an old one, where the mapping has it.
-    pub(crate) fn new(&self, old: &str) -> Option<&str> {
+    pub(crate) fn replacement(&self, old: &str) -> Option<&str> {
         self.new_by_old.get(old).map(String::as_str)
     }
 
@@ -237,8 +237,9 @@ fn read_csv<const COLUMNS: usize>(
     mut add: impl FnMut([String; COLUMNS], Place) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let attachment: Rc<str> = name.into();
+    let bytes = attachments.bytes(name)?;
     let refuse = |error: &csv::Error| {
-        let line = error.position().map_or(1, csv::Position::line);
+        let line = line_of(error.position(), bytes);
         let problem = match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 format!("has {len} values instead of {expected_len}")
@@ -248,17 +249,25 @@ fn read_csv<const COLUMNS: usize>(
         };
         Failure::settings(format_args!("line {line} of `{name}` {problem}"))
     };
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(attachments.bytes(name)?);
-    if *reader.headers().map_err(|error| refuse(&error))? != StringRecord::from(header.as_slice()) {
+    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
+    if !reader.headers().map_err(|error| refuse(&error))?.iter().eq(header) {
         return Err(Failure::settings(format_args!("line 1 of `{name}` is not `{}`", header.join(","))));
     }
     for record in reader.into_records() {
         let record = record.map_err(|error| refuse(&error))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = line_of(record.position(), bytes);
         add(
             std::array::from_fn(|index| record.get(index).unwrap_or_default().to_owned()),
             Place::Line { attachment: Rc::clone(&attachment), line },
         )?;
     }
     Ok(())
+}
+
+/// The line a record stands in. The reader's own position is that of the blank lines before it.
+fn line_of(position: Option<&csv::Position>, bytes: &[u8]) -> u64 {
+    let Some(position) = position else { return 1 };
+    let rest = bytes.get(position.byte() as usize..).unwrap_or_default();
+    let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n').count();
+    position.line() + blank as u64
 }

@@ -116,7 +116,7 @@ impl Remap {
 
     /// What stands in place of an id.
     fn replace<'id>(&'id self, id: &'id str) -> Option<&'id str> {
-        self.ids.new(id).or_else(|| (self.keeps() || !self.ids.lacks(id)).then_some(id))
+        self.ids.replacement(id).or_else(|| (self.keeps() || !self.ids.lacks(id)).then_some(id))
     }
 
     /// Whether an id that the mapping lacks stays.

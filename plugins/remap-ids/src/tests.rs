@@ -236,7 +236,7 @@ fn mappings_come_from_attachments_too() {
         "types_attachment": "types", "records_attachment": "records", "records": {"0-1": {"1": "10"}}, "unmapped": "reject",
     }))
     .attach("types", "old_type_id,new_type_id\n2-12345,2-67890\n")
-    .attach("records", "\u{feff}object_type_id, old_id, new_id\r\n2-12345, 7, \"70\"\r\n0-1,2,20\r\n");
+    .attach("records", "\u{feff}object_type_id, old_id, new_id\r\n2-12345, 7 ,\"70\"\r\n0-1,2,20\r\n");
     let vehicles = plugin.run(&objects("vehicles", "2-12345"), &[row("2-12345", "7")]).unwrap();
     assert_eq!((&vehicles.rows[0]["objectTypeId"], &vehicles.rows[0]["objectId"]), (&json!("2-67890"), &json!("70")));
     let contacts =
@@ -262,6 +262,7 @@ fn mistakes_in_attachments_are_named_by_line_and_never_by_id() {
         "object_type_id,old_id,new_id\n0-1,1,10\n\n0-1,2,10\n",
         "line 2 of `records` and line 4 of `records` map two ids to one: two records would become one",
     );
+    check("object_type_id,old_id,new_id\n\r\n\r\n0-1,2\n", "line 4 of `records` has 2 values instead of 3");
     check("object_type_id,old_id,new_id\n0-1,1,\n", "line 2 of `records`: an id is empty");
     check(
         "object_type_id,old_id,new_id\ncontacts,1,10\n",

@@ -24,6 +24,7 @@
 //! | `access` | what the caller may do |
 //! | `store` | what S3 does |
 //! | `errors`, `names` | refusals and ARNs as AWS words them |
+//! | `randomness` | keys, tokens and ids |
 //!
 //! Path-style requests only (`http://127.0.0.1:PORT/bucket/key`), no TLS, no presigned URLs, no second bucket. What it cannot
 //! stand in for: bucket policies and KMS, throttling by request rate, the regional quirks of STS.
@@ -32,6 +33,7 @@ mod access;
 mod errors;
 mod faults;
 mod names;
+mod randomness;
 mod requests;
 mod server;
 mod sessions;
@@ -60,9 +62,10 @@ pub use self::store::OpenUpload;
 use self::access::Gate;
 use self::faults::Faults;
 use self::names::Names;
+use self::randomness::Randomness;
 use self::requests::RequestLog;
 use self::server::Server;
-use self::sessions::{Randomness, SecretKeys, Sessions, UserKeys};
+use self::sessions::{SecretKeys, Sessions, UserKeys};
 use self::store::Store;
 use self::sts::Sts;
 

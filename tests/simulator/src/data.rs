@@ -13,8 +13,8 @@
 //! - `object_type`, `object_types`, `record`: the types, and a record of one;
 //! - `owners`, `pipelines`, `schemas`: the rest of the portal.
 //!
-//! A portal with more contacts holds the smaller one's contacts unchanged, except that references to
-//! other records may point elsewhere.
+//! A portal with more contacts holds the smaller one's contacts unchanged, except for the ids of other
+//! records in them.
 //!
 //! It knows nothing of HTTP, scopes or limits.
 
@@ -170,6 +170,17 @@ mod tests {
             |portal: &Portal| live(portal, "contacts").iter().map(|record| value(record, "email")).collect::<Vec<_>>();
         assert_eq!(emails(&one), emails(&same));
         assert_ne!(emails(&one), emails(&other));
+    }
+
+    #[test]
+    fn a_larger_portal_holds_the_smaller_ones_contacts() {
+        let (small, large) = (portal(100), portal(1_000));
+        for (one, other) in live(&small, "contacts").iter().zip(live(&large, "contacts")) {
+            assert_eq!((one.id(), one.created(), one.modified()), (other.id(), other.created(), other.modified()));
+            for property in one.object_type().properties().iter().filter(|property| property.references.is_none()) {
+                assert_eq!(value(one, &property.name), value(&other, &property.name), "{}", property.name);
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! It is written from the data set itself, past the HTTP layer, so that a mistake in the simulated
 //! API cannot hide in the comparison. Files are written record by record: memory does not grow with
-//! the portal, but the files do (about 2.5 kB a contact).
+//! the portal, but the files do (about 2 kB a contact).
 //!
 //! | file | a line is |
 //! |---|---|

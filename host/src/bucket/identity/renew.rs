@@ -5,11 +5,7 @@
 //! If that fails, the old ones are still good: the run goes on and tries again, at intervals, until they have ended. Only
 //! then does a request fail.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -22,7 +18,7 @@ use crate::clock::Clock;
 /// How long before their end credentials are renewed. A request is signed once, then repeated for up to
 /// [`RETRY_TIMEOUT`](crate::bucket::s3::RETRY_TIMEOUT) and may take
 /// [`REQUEST_TIMEOUT`](crate::bucket::s3::REQUEST_TIMEOUT) after that; its signature must hold until then. A test compares.
-pub(in crate::bucket) const MARGIN: Duration = Duration::from_secs(300);
+pub(in crate::bucket) const MARGIN: Duration = Duration::from_mins(5);
 /// For sessions so short that [`MARGIN`] would be most of them, the margin is this part of their length: a third leaves
 /// two thirds for use.
 const SHORTEST_USE: u32 = 3;

@@ -90,7 +90,7 @@ fn of_refusal(role: &Role, error: &SdkError<AssumeRoleError>) -> IdentityError {
         return of_chain(base);
     }
     let SdkError::ServiceError(refusal) = error else {
-        let source = std::error::Error::source(error).map_or_else(|| Cause::of(error), |source| Cause::of(source));
+        let source = std::error::Error::source(error).map_or_else(|| Cause::of(error), Cause::of);
         return IdentityError::Unreachable { service: "STS", source };
     };
     let status = refusal.raw().status().as_u16();

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::bucket::failing::{Call, FailingStore, Fault, failing};
+
+async fn bucket_of(numbers: impl IntoIterator<Item = u64>) -> (Bucket, Arc<FailingStore>) {
+    let (bucket, store) = failing(|_, _, _| Fault::None);
+    for number in numbers {
+        bucket.put(&key("log", number), Bytes::new()).await.unwrap();
+    }
+    (bucket, store)
+}
+
+#[test]
+fn keys_read_back_and_others_do_not() {
+    assert_eq!(key("_sluice/commits", 42), "_sluice/commits/00000000000000000042.json");
+    assert_eq!(number("log", &key("log", 42)), Some(42));
+    assert_eq!(number("log", &key("log", u64::MAX)), Some(u64::MAX));
+    for other in ["log/42.json", "log/+0000000000000000042.json", "log/99999999999999999999.json", "logs", "log/"] {
+        assert_eq!(number("log", other), None, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn the_newest_is_found_without_listing_all() {
+    for (entries, requests) in [(0, 1), (1, 1), (999, 1), (1000, 3), (1001, 3), (3500, 5), (20_000, 11), (100_000, 16)]
+    {
+        let (bucket, store) = bucket_of(1..=entries).await;
+        let found = newest(&bucket, "log").await.unwrap();
+        assert_eq!(found, (entries > 0).then_some(entries));
+        assert!(store.count(Call::List) <= requests, "{} requests for {entries} entries", store.count(Call::List));
+    }
+}
+
+#[tokio::test]
+async fn other_objects_in_the_folder_are_not_entries() {
+    let (bucket, _) = bucket_of([1, 2]).await;
+    for other in ["log/00000000000000000003.json.bak", "log/readme", "log/x/00000000000000000009.json"] {
+        bucket.put(other, Bytes::new()).await.unwrap();
+    }
+    assert_eq!(newest(&bucket, "log").await.unwrap(), Some(2));
+    assert_eq!(all(&bucket, "log").await.unwrap(), [1, 2]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_newest_is_found_wherever_the_log_begins_and_whatever_is_missing(
+        begins in 1_u64..5000,
+        lengths in prop::collection::vec((1_u64..900, 0_u64..3000), 1..4),
+    ) {
+        let mut numbers = Vec::new();
+        let mut from = begins;
+        for (length, gap) in lengths {
+            numbers.extend(from..from + length);
+            from += length + gap;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let found = runtime.block_on(async {
+            let (bucket, _) = bucket_of(numbers.iter().copied()).await;
+            newest(&bucket, "log").await.unwrap()
+        });
+        prop_assert_eq!(found, numbers.last().copied());
+    }
+}

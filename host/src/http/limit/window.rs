@@ -7,7 +7,7 @@
 //! and a full log here is the only thing that makes anyone wait: there is no smoothing and no burst at a boundary.
 //!
 //! What answers say is taken in: a new rate replaces the one assumed; and if the server counts more requests than we can
-//! have made, others use the same budget, and as many places are left to them until their number is known to be smaller.
+//! have made, others use the same budget, and as many places are left to them.
 //!
 //! Nothing here waits or reads a clock; [`super::Budget`] does.
 
@@ -63,11 +63,13 @@ pub(super) enum Turn {
 #[derive(Debug)]
 struct Entry {
     ticket: Ticket,
-    /// The latest instant at which the server can have counted it.
-    counted_by: Instant,
+    sent: Instant,
+    answered: Option<Instant>,
+    /// Its answer said that it was one too many. It keeps its place, but is not among those the server counts.
+    refused: bool,
 }
 
-/// How many requests in the server's window are not ours, at least.
+/// How many requests in the server's window are not ours, at most, and when it was last certain that there are any.
 #[derive(Debug, Clone, Copy)]
 struct Others {
     count: usize,
@@ -97,17 +99,18 @@ impl Window {
             return Turn::NotBefore(until);
         }
         let ticket = Ticket(self.started);
-        self.log.push(Entry { ticket, counted_by: now + ARRIVAL_GUARD });
+        self.log.push(Entry { ticket, sent: now, answered: None, refused: false });
         self.started += 1;
         self.first_start.get_or_insert(now);
         self.last_start = Some(now);
         Turn::Now(ticket)
     }
 
-    /// Notes that a request was answered, or failed for good: the server counts it by now if ever.
-    pub(super) fn answered(&mut self, ticket: Ticket, now: Instant) {
+    /// Notes that a request was answered, and whether it was refused as one too many.
+    pub(super) fn answered(&mut self, ticket: Ticket, refused: bool, now: Instant) {
         if let Some(entry) = self.log.iter_mut().rfind(|entry| entry.ticket == ticket) {
-            entry.counted_by = entry.counted_by.min(now);
+            entry.answered = Some(now);
+            entry.refused = refused;
         }
     }
 
@@ -116,8 +119,7 @@ impl Window {
         let known = self.learned.unwrap_or(self.rules.assumed);
         let interval = news.interval.filter(|said| !said.is_zero() && *said <= LONGEST_INTERVAL);
         let requests = news.max.and_then(NonZeroU32::new);
-        let rate =
-            Rate { requests: requests.unwrap_or(known.requests), interval: interval.unwrap_or(known.interval) };
+        let rate = Rate { requests: requests.unwrap_or(known.requests), interval: interval.unwrap_or(known.interval) };
         if requests.is_some() {
             self.learned = Some(rate);
         }
@@ -125,13 +127,17 @@ impl Window {
             return;
         };
         let counted_there = rate.requests.get().saturating_sub(remaining) as usize;
-        // All that can have been in the server's window when this request arrived there, and perhaps some more.
-        let counted_here = self.log.iter().filter(|entry| entry.leaves(rate.interval) > sent).count();
-        let count = counted_there.saturating_sub(counted_here);
-        // A smaller number may only mean that more of ours are under way; it is believed after an interval.
-        let known = self.others.filter(|known| known.seen + rate.interval > now);
-        if known.is_none_or(|known| known.count <= count) {
-            self.others = Some(Others { count, seen: now });
+        // Requests under way at the same time may or may not have arrived before this one, so all is known within bounds.
+        // Nothing is left to others before it is certain that there are any; then, as many places as they can have.
+        let ours = || self.log.iter().filter(|entry| !entry.refused);
+        let ours_at_most = ours().filter(|entry| entry.leaves(rate.interval) > sent).count();
+        let ours_at_least = ours().filter(|entry| entry.is_surely_in_window(rate.interval, sent, now)).count();
+        let at_least = counted_there.saturating_sub(ours_at_most);
+        let at_most = counted_there.saturating_sub(ours_at_least).max(at_least);
+        if at_least > 0 {
+            self.others = Some(Others { count: at_most, seen: now });
+        } else if let Some(known) = &mut self.others {
+            known.count = known.count.min(at_most);
         }
     }
 
@@ -177,8 +183,7 @@ impl Window {
         let leaves = self.log.iter().map(|entry| entry.leaves(rate.interval));
         let mut ahead: Vec<Instant> = leaves.filter(|leaves| *leaves > now).collect();
         let must_leave_first = ahead.len().checked_sub(places)?;
-        let one_leaves =
-            (must_leave_first < ahead.len()).then(|| *ahead.select_nth_unstable(must_leave_first).1);
+        let one_leaves = (must_leave_first < ahead.len()).then(|| *ahead.select_nth_unstable(must_leave_first).1);
         // Either is reason enough to look again.
         one_leaves.into_iter().chain(others.map(|(_, until)| until)).min()
     }
@@ -193,7 +198,13 @@ impl Window {
 impl Entry {
     /// When the server has surely forgotten it, in a window of this interval.
     fn leaves(&self, interval: Duration) -> Instant {
-        self.counted_by + interval + CLOCK_MARGIN
+        let guarded = self.sent + ARRIVAL_GUARD;
+        self.answered.map_or(guarded, |answered| guarded.min(answered)) + interval + CLOCK_MARGIN
+    }
+
+    /// Whether a request sent at `sent` and answered at `answered` found it in the server's window.
+    fn is_surely_in_window(&self, interval: Duration, sent: Instant, answered: Instant) -> bool {
+        self.answered.is_some_and(|own| own <= sent) && self.sent + interval > answered
     }
 }
 
@@ -221,7 +232,7 @@ mod tests {
     fn fill(window: &mut Window, now: Instant) -> usize {
         let mut started = 0;
         while let Turn::Now(ticket) = window.take(now) {
-            window.answered(ticket, now);
+            window.answered(ticket, false, now);
             started += 1;
         }
         started
@@ -233,9 +244,9 @@ mod tests {
         let mut window = window(2);
         let (early, late) = (start, start + Duration::from_secs(4));
         let Turn::Now(first) = window.take(early) else { panic!("the window is empty") };
-        window.answered(first, early);
+        window.answered(first, false, early);
         let Turn::Now(second) = window.take(late) else { panic!("one place is free") };
-        window.answered(second, late);
+        window.answered(second, false, late);
 
         let first_leaves = early + TEN_SECONDS + CLOCK_MARGIN;
         assert_eq!(window.take(late), Turn::NotBefore(first_leaves));
@@ -250,9 +261,9 @@ mod tests {
         let Turn::Now(ticket) = window.take(start) else { panic!("the window is empty") };
         let guarded = start + ARRIVAL_GUARD + TEN_SECONDS + CLOCK_MARGIN;
         assert_eq!(window.take(start), Turn::NotBefore(guarded));
-        window.answered(ticket, start + Duration::from_secs(3));
+        window.answered(ticket, false, start + Duration::from_secs(3));
         assert_eq!(window.take(start), Turn::NotBefore(guarded), "an answer after the guard changes nothing");
-        window.answered(ticket, start);
+        window.answered(ticket, false, start);
         assert_eq!(window.take(start), Turn::NotBefore(guarded - ARRIVAL_GUARD));
     }
 
@@ -274,13 +285,26 @@ mod tests {
     fn places_are_left_to_others_as_long_as_they_may_be_there() {
         let now = Instant::now();
         let mut window = window(10);
-        window.take(now);
+        let Turn::Now(ticket) = window.take(now) else { panic!("the window is empty") };
+        window.answered(ticket, false, now);
         window.learn(says(10, Some(4)), now, now);
         assert_eq!(fill(&mut window, now), 4, "one is ours, five are someone else's");
-        window.learn(says(10, Some(9)), now, now);
-        assert_eq!(window.usage(now).in_window, 10, "a lower count may be older than our latest requests");
-        let later = now + TEN_SECONDS + ARRIVAL_GUARD + CLOCK_MARGIN;
+        let soon = now + Duration::from_secs(1);
+        window.learn(says(10, Some(2)), soon, soon);
+        assert_eq!(fill(&mut window, soon), 2, "five are ours, three are someone else's");
+        let later = now + TEN_SECONDS * 2;
         assert_eq!(fill(&mut window, later), 10, "after an interval without news they may be gone");
+    }
+
+    #[test]
+    fn requests_under_way_are_not_taken_for_those_of_others() {
+        let now = Instant::now();
+        let mut window = window(10);
+        for _ in 0..3 {
+            assert!(matches!(window.take(now), Turn::Now(_)));
+        }
+        window.learn(says(10, Some(7)), now, now);
+        assert_eq!(fill(&mut window, now), 7);
     }
 
     #[test]
@@ -367,7 +391,7 @@ mod tests {
                     }
                     Step::Ask { way_there, way_back } => {
                         for (at, ticket) in answers.extract_if(.., |(at, _)| *at <= now) {
-                            window.answered(ticket, at);
+                            window.answered(ticket, false, at);
                         }
                         let ticket = loop {
                             match window.take(now) {

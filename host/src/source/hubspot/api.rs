@@ -86,7 +86,7 @@ pub(super) struct Property {
     pub(super) name: String,
     pub(super) label: Option<String>,
     #[serde(rename = "type")]
-    pub(super) property_type: String,
+    pub(super) value_type: String,
     #[serde(default)]
     pub(super) field_type: String,
     pub(super) group_name: Option<String>,
@@ -144,7 +144,7 @@ pub(super) struct Owner {
     pub(super) id: String,
     pub(super) email: Option<String>,
     #[serde(rename = "type")]
-    pub(super) owner_type: Option<String>,
+    pub(super) kind: Option<String>,
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
     pub(super) user_id: Option<serde_json::Number>,

@@ -124,8 +124,9 @@ impl RecordDecoder {
     pub(super) fn page(&mut self, bytes: &[u8]) -> Result<Page, serde_json::Error> {
         let before = self.rows();
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let decoded =
-            PageSeed { decoder: self }.deserialize(&mut deserializer).and_then(|page| deserializer.end().map(|()| page));
+        let decoded = PageSeed { decoder: self }
+            .deserialize(&mut deserializer)
+            .and_then(|page| deserializer.end().map(|()| page));
         if decoded.is_err() {
             for column in &mut self.columns {
                 column.truncate(before);
@@ -240,7 +241,9 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match key.as_str() {
                 "results" => records = Some(map.next_value_seed(RecordsSeed { decoder: self.decoder })?),
-                "paging" => after = map.next_value::<Option<Paging>>()?.and_then(|paging| paging.next).map(|next| next.after),
+                "paging" => {
+                    after = map.next_value::<Option<Paging>>()?.and_then(|paging| paging.next).map(|next| next.after);
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -318,7 +321,8 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
             match key.as_str() {
                 "id" => id = Some(map.next_value()?),
                 "updatedAt" => {
-                    updated_at = map.next_value::<Option<Text<'de>>>()?.and_then(|text| value::timestamp(text.as_str()));
+                    updated_at =
+                        map.next_value::<Option<Text<'de>>>()?.and_then(|text| value::timestamp(text.as_str()));
                 }
                 "properties" => map.next_value_seed(PropertiesSeed { decoder: self.decoder, rows })?,
                 _ => {

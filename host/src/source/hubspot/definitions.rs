@@ -50,8 +50,8 @@ pub(super) async fn read(hubspot: &HubSpot, request: &ReadRequest, batches: &Bat
     if rows.is_empty() {
         return Ok(());
     }
-    let batch = batch_of(request, &rows)
-        .map_err(|cause| SourceError::Batch { stream: request.stream.name.clone(), cause })?;
+    let batch =
+        batch_of(request, &rows).map_err(|cause| SourceError::Batch { stream: request.stream.name.clone(), cause })?;
     // A closed channel means that nobody wants the rows.
     drop(batches.send(batch).await);
     Ok(())
@@ -113,7 +113,7 @@ fn owner_row(owner: api::Owner) -> Row {
         ("email", owner.email),
         ("firstName", owner.first_name),
         ("lastName", owner.last_name),
-        ("type", owner.owner_type),
+        ("type", owner.kind),
         ("archived", owner.archived.map(|archived| archived.to_string())),
         ("createdAt", owner.created_at),
         (record::UPDATED_AT, owner.updated_at),
@@ -121,10 +121,7 @@ fn owner_row(owner: api::Owner) -> Row {
 }
 
 /// The pipelines of all types that have them, made into rows.
-async fn pipelines(
-    hubspot: &HubSpot,
-    rows_of: fn(&str, &api::Pipeline) -> Vec<Row>,
-) -> Result<Vec<Row>, SourceError> {
+async fn pipelines(hubspot: &HubSpot, rows_of: fn(&str, &api::Pipeline) -> Vec<Row>) -> Result<Vec<Row>, SourceError> {
     let mut rows = Vec::new();
     for stream in hubspot.object_types().await? {
         let Some(type_id) = &stream.object_type_id else { continue };
@@ -137,7 +134,10 @@ async fn pipelines(
         match answer {
             Ok(answer) => rows.extend(answer.results.iter().flat_map(|pipeline| rows_of(type_id, pipeline))),
             Err(error) if is_refusal(&error) => {
-                tracing::debug!(object_type = type_id, "no pipelines: the type has none, or the token may not see them");
+                tracing::debug!(
+                    object_type = type_id,
+                    "no pipelines: the type has none, or the token may not see them"
+                );
             }
             Err(cause) => return Err(failed(&format!("pipelines of `{type_id}`"), cause)),
         }
@@ -194,7 +194,7 @@ fn property_row(type_id: &str, property: api::Property) -> Row {
         ("name", Some(property.name)),
         ("label", property.label),
         ("description", property.description),
-        ("type", Some(property.property_type)),
+        ("type", Some(property.value_type)),
         ("fieldType", Some(property.field_type)),
         ("groupName", property.group_name),
         ("options", list(&property.options)),

@@ -60,7 +60,11 @@ pub(super) async fn records(
                 after = page.after;
             }
             Err(error) if error.is_overload() && size.halve() => {
-                tracing::warn!(stream = request.stream.name, records = size.get(), "pages are too large, asking for less");
+                tracing::warn!(
+                    stream = request.stream.name,
+                    records = size.get(),
+                    "pages are too large, asking for less"
+                );
             }
             Err(error) if is_refusal(&error) => return Err(not_readable(&request.stream, &error)),
             Err(cause) => return Err(failed(&format!("records of stream `{}`", request.stream.name), cause)),
@@ -154,8 +158,7 @@ impl Reader<'_> {
     /// Sends what has been decoded; `false` if nobody wants it any more.
     async fn send(&self, batches: &BatchSender) -> Result<bool, SourceError> {
         let batch = self.locked().take();
-        let batch =
-            batch.map_err(|cause| SourceError::Batch { stream: self.request.stream.name.clone(), cause })?;
+        let batch = batch.map_err(|cause| SourceError::Batch { stream: self.request.stream.name.clone(), cause })?;
         match batch {
             Some(batch) => Ok(batches.send(batch).await.is_ok()),
             None => Ok(true),

@@ -36,12 +36,12 @@ pub(super) fn of_records(stream: &StreamInfo, type_id: &str, properties: &[api::
     ];
     let mut taken: BTreeSet<String> = fields.iter().map(|field| field.name.to_ascii_lowercase()).collect();
     for property in properties {
-        let column = free_name(format!("property_{}", legal(&property.name)), &mut taken);
+        let column = free_name(&format!("property_{}", legal(&property.name)), &mut taken);
         let field = property_field(property, &column, type_id);
         let companion = (field.column_type != ColumnType::Text).then(|| companion_of(&field));
         fields.push(field);
         if let Some(companion) = companion {
-            let name = free_name(companion.name.clone(), &mut taken);
+            let name = free_name(&companion.name, &mut taken);
             fields.push(Field { name, ..companion });
         }
     }
@@ -50,8 +50,8 @@ pub(super) fn of_records(stream: &StreamInfo, type_id: &str, properties: &[api::
 
 /// A name that no column has yet. HubSpot's names are unique as they are; two that fold to one column name are told apart
 /// by a number, in the order of the properties.
-fn free_name(name: String, taken: &mut BTreeSet<String>) -> String {
-    let mut candidate = name.clone();
+fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut candidate = name.to_owned();
     let mut number = 2;
     while !taken.insert(candidate.to_ascii_lowercase()) {
         candidate = format!("{name}_{number}");
@@ -67,14 +67,11 @@ pub(super) fn legal(name: &str) -> String {
 
 fn property_field(property: &api::Property, column: &str, own_type: &str) -> Field {
     let references = references(property, own_type);
-    let column_type = if references.is_some() || holds_ids(property) {
-        ColumnType::Text
-    } else {
-        column_type(&property.property_type)
-    };
+    let column_type =
+        if references.is_some() || holds_ids(property) { ColumnType::Text } else { column_type(&property.value_type) };
     let mut field = Field::new(column, column_type)
         .with(attribute::PROPERTY, &property.name)
-        .with(attribute::HUBSPOT_TYPE, &property.property_type)
+        .with(attribute::HUBSPOT_TYPE, &property.value_type)
         .with(attribute::HUBSPOT_FIELD_TYPE, &property.field_type);
     if let Some(label) = &property.label {
         field = field.with(attribute::LABEL, label);
@@ -123,7 +120,7 @@ fn column_type(hubspot: &str) -> ColumnType {
 /// Whether a number property holds ids: those are names, not quantities, and stay text.
 fn holds_ids(property: &api::Property) -> bool {
     const ID_SUFFIXES: [&str; 5] = ["_id", "_ids", "_vid", "_vids", "_userid"];
-    property.property_type == "number" && ID_SUFFIXES.iter().any(|suffix| property.name.ends_with(suffix))
+    property.value_type == "number" && ID_SUFFIXES.iter().any(|suffix| property.name.ends_with(suffix))
 }
 
 /// What the ids in a property point to.

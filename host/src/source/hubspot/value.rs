@@ -64,7 +64,9 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
         return text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond);
     }
     match text.parse::<i64>() {
-        Ok(milliseconds) => milliseconds.checked_mul(1000).filter(|&micros| Timestamp::from_microsecond(micros).is_ok()),
+        Ok(milliseconds) => {
+            milliseconds.checked_mul(1000).filter(|&micros| Timestamp::from_microsecond(micros).is_ok())
+        }
         Err(_) => date(text).map(|day| i64::from(day) * MILLISECONDS_A_DAY * 1000),
     }
 }

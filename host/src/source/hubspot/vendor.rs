@@ -52,15 +52,11 @@ impl Vendor for HubSpotRules {
 
     fn explain(&self, answer: Answer<'_>) -> Explanation {
         if answer.status.as_u16() == MALFORMED_TOKEN {
-            return Explanation {
-                message: Some("the access token is malformed".to_owned()),
-                ..Explanation::default()
-            };
+            return Explanation { message: Some("the access token is malformed".to_owned()), ..Explanation::default() };
         }
         let body = error_body(answer);
         let contexts = body.errors.into_iter().map(|error| error.context).chain([body.context]);
-        let mut required_scopes: Vec<String> =
-            contexts.flat_map(|context| context.required_granular_scopes).collect();
+        let mut required_scopes: Vec<String> = contexts.flat_map(|context| context.required_granular_scopes).collect();
         required_scopes.sort();
         required_scopes.dedup();
         let correlation_id = || {

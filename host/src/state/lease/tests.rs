@@ -1,0 +1,272 @@
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use tokio::sync::Barrier;
+
+use super::*;
+use crate::bucket::{
+    Settings,
+    failing::{Call, Fault, failing},
+};
+
+fn holder(number: u32) -> Holder {
+    Holder {
+        run: format!("20261123T201500Z-{number:08x}").parse().unwrap(),
+        pipeline: "crm".to_owned(),
+        host: "worker-1".to_owned(),
+        pid: number,
+    }
+}
+
+/// A clock that goes with tokio's, which stands still while the test does not wait.
+fn tokio_clock() -> Clock {
+    let began = time::Instant::now();
+    let midnight: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+    Clock::new(move || midnight + began.elapsed())
+}
+
+async fn folder(path: &Path) -> Bucket {
+    Bucket::open(&Settings::File { path: path.to_owned() }).await.unwrap()
+}
+
+/// Two runs want the lease at once, again and again. Each time one gets it and the other is told who.
+async fn race(bucket: Bucket, rounds: u32) {
+    let barrier = Arc::new(Barrier::new(2));
+    for round in 0..rounds {
+        let [left, right] = [2 * round, 2 * round + 1].map(|number| {
+            let (bucket, barrier) = (bucket.clone(), Arc::clone(&barrier));
+            tokio::spawn(async move {
+                barrier.wait().await;
+                let taken = Lease::take(&bucket, holder(number), Clock::system()).await;
+                // Held until both know.
+                barrier.wait().await;
+                (number, taken)
+            })
+        });
+        let ((winner, lease), (_, refusal)) = match (left.await.unwrap(), right.await.unwrap()) {
+            (left, right) if left.1.is_ok() => (left, right),
+            (left, right) => (right, left),
+        };
+        let Err(LeaseError::Held { entry, .. }) = refusal else {
+            panic!("round {round}: expected a refusal that names the holder, not {refusal:?}");
+        };
+        assert_eq!(entry.holder, holder(winner), "round {round}");
+        lease.unwrap().release().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_runs_at_once_a_thousand_times_in_memory() {
+    race(Bucket::memory(), 1000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_runs_at_once_a_thousand_times_in_a_folder() {
+    let temporary = tempfile::tempdir().unwrap();
+    race(folder(temporary.path()).await, 1000).await;
+}
+
+#[tokio::test]
+async fn a_refused_run_names_the_holder() {
+    let bucket = Bucket::memory();
+    let clock = Clock::new(|| "2026-11-23T20:15:00Z".parse().unwrap());
+    let lease = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    let error = Lease::take(&bucket, holder(2), clock.clone()).await.unwrap_err();
+    insta::assert_snapshot!(error, @"run `20261123T201500Z-00000001` of pipeline `crm` holds the lease on `memory://`: process 1 on host `worker-1`, since 2026-11-23T20:15:00Z, until 2026-11-23T20:16:00Z unless renewed");
+    insta::assert_snapshot!(error.hint().unwrap(), @"wait for that run to end; if it crashed, its lease can be taken over 30 seconds after its end");
+    lease.release().await.unwrap();
+    Lease::take(&bucket, holder(2), clock).await.unwrap();
+}
+
+#[tokio::test]
+async fn old_entries_are_removed_by_the_next_taker() {
+    let bucket = Bucket::memory();
+    for number in 1..=3 {
+        let lease = Lease::take(&bucket, holder(number), Clock::system()).await.unwrap();
+        lease.release().await.unwrap();
+    }
+    let entries = bucket.list("_sluice").await.unwrap();
+    let keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(keys, ["_sluice/leases/00000000000000000003.json"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_of_a_crashed_run_is_taken_over_after_its_end() {
+    let bucket = Bucket::memory();
+    let clock = tokio_clock();
+    drop(Lease::take(&bucket, holder(1), clock.clone()).await.unwrap());
+    time::advance(LENGTH + CLOCK_TOLERANCE - Duration::from_secs(1)).await;
+    let error = Lease::take(&bucket, holder(2), clock.clone()).await.unwrap_err();
+    assert!(matches!(error, LeaseError::Held { .. }), "{error}");
+    time::advance(Duration::from_secs(1)).await;
+    Lease::take(&bucket, holder(2), clock).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_that_take_over_an_ended_lease_one_succeeds() {
+    for round in 0..50 {
+        let bucket = Bucket::memory();
+        let past = Clock::new(|| "2020-01-01T00:00:00Z".parse().unwrap());
+        drop(Lease::take(&bucket, holder(0), past).await.unwrap());
+        let barrier = Arc::new(Barrier::new(8));
+        let takers: Vec<_> = (1..=8)
+            .map(|number| {
+                let (bucket, barrier) = (bucket.clone(), Arc::clone(&barrier));
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    Lease::take(&bucket, holder(number), Clock::system()).await
+                })
+            })
+            .collect();
+        let mut held = Vec::new();
+        for taker in takers {
+            match taker.await.unwrap() {
+                Ok(lease) => held.push(lease),
+                Err(LeaseError::Held { .. }) => {}
+                Err(other) => panic!("round {round}: {other}"),
+            }
+        }
+        assert_eq!(held.len(), 1, "round {round}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_held_renews_itself() {
+    let bucket = Bucket::memory();
+    let clock = tokio_clock();
+    let lease = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    // Ten times its length, asked every few seconds.
+    for _ in 0..200 {
+        time::sleep(Duration::from_secs(3)).await;
+        let error = Lease::take(&bucket, holder(2), clock.clone()).await.unwrap_err();
+        let LeaseError::Held { entry, .. } = error else { panic!("{error}") };
+        assert!(entry.ends.duration_since(clock.now()) >= jiff::SignedDuration::from_secs(44), "{entry:?}");
+    }
+    lease.confirm().await.unwrap();
+    lease.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_cannot_be_renewed_is_lost_at_its_end_and_not_before() {
+    let (bucket, store) = failing(|call, _, _| if call == Call::Put { Fault::NoAnswer } else { Fault::None });
+    let began = time::Instant::now();
+    let lease = Lease::take(&bucket, holder(1), tokio_clock()).await.unwrap();
+    let lost = lease.lost().await;
+    assert_eq!(began.elapsed().as_secs(), LENGTH.as_secs());
+    insta::assert_snapshot!(lost, @"the lease on `memory://` was lost: it ended at 2026-11-23T00:01:00Z and could not be renewed (`memory:///_sluice/leases/00000000000000000001.json` could not be reached to write it)");
+    assert!(store.count(Call::Put) > 3, "it was tried {} times", store.count(Call::Put));
+    assert!(matches!(lease.confirm().await, Err(LeaseError::Lost { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hiccup_of_the_bucket_does_not_lose_the_lease() {
+    let (bucket, _) = failing(|call, _, count| match (call, count % 4) {
+        (Call::Put, 1..=3) => Fault::NoAnswer,
+        _ => Fault::None,
+    });
+    let lease = Lease::take(&bucket, holder(1), tokio_clock()).await.unwrap();
+    let lost = time::timeout(Duration::from_secs(3600), lease.lost()).await;
+    assert!(lost.is_err(), "{lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_was_suspended_finds_that_it_has_lost() {
+    let bucket = Bucket::memory();
+    let clock = tokio_clock();
+    let lease = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    // By the clock of the second run, the lease has ended.
+    let ahead = Clock::new(move || clock.now() + LENGTH + CLOCK_TOLERANCE);
+    let second = Lease::take(&bucket, holder(2), ahead).await.unwrap();
+    let error = lease.confirm().await.unwrap_err();
+    insta::assert_snapshot!(error, @"the lease on `memory://` was lost: another run has taken it (entry 2)");
+    let lost = lease.lost().await;
+    assert_eq!(lost.to_string(), error.to_string());
+    // Giving back what is lost leaves the other's lease alone.
+    lease.release().await.unwrap();
+    second.confirm().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lease_that_was_taken_although_the_answer_was_lost_is_held() {
+    for fault in [Fault::AnswerLost, Fault::NoAnswer] {
+        let (bucket, _) = failing(move |call, _, count| match (call, count) {
+            (Call::PutIfAbsent, 1) => fault,
+            _ => Fault::None,
+        });
+        let lease = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap();
+        lease.confirm().await.unwrap();
+        assert_eq!(bucket.list("_sluice/leases").await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_never_answers_is_told_and_leaves_no_lease() {
+    let (bucket, _) = failing(|call, _, _| if call == Call::PutIfAbsent { Fault::NoAnswer } else { Fault::None });
+    let error = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap_err();
+    assert!(matches!(error, LeaseError::Bucket(BucketError::Unavailable { .. })), "{error}");
+
+    let (bucket, _) = failing(|call, _, count| match (call, count) {
+        (Call::List, 2) => Fault::Denied,
+        _ => Fault::None,
+    });
+    Lease::take(&bucket, holder(1), Clock::system()).await.unwrap_err();
+    Lease::take(&bucket, holder(2), Clock::system()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_ignores_conditions_is_refused() {
+    let (bucket, _) = failing(|_, _, _| Fault::ConditionIgnored);
+    let error = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap_err();
+    insta::assert_snapshot!(error, @"the store at `memory://` ignores `If-None-Match`: two runs could both commit");
+}
+
+#[tokio::test]
+async fn a_slow_taker_gives_way_to_whoever_was_quicker_by_more_than_one() {
+    // While the first run is about to create entry 2, others take and release 2 and 3, and the last removes 2.
+    let quicker = Arc::new(Mutex::new(None::<Bucket>));
+    let steps = Arc::new(AtomicU32::new(0));
+    let (bucket, _) = failing({
+        let (quicker, steps) = (Arc::clone(&quicker), Arc::clone(&steps));
+        move |call, path, _| {
+            let slow_create = call == Call::PutIfAbsent && path.ends_with("00002.json");
+            if slow_create && steps.fetch_add(1, Ordering::SeqCst) == 0 {
+                let bucket = quicker.lock().unwrap().clone().unwrap();
+                let third = LeaseEntry { released: true, ..LeaseEntry::new(3, holder(3), Timestamp::UNIX_EPOCH) };
+                let others = async move {
+                    let entries = Entries { bucket };
+                    entries.overwrite(&third).await.unwrap();
+                    entries.forget(1).await;
+                };
+                std::thread::spawn(move || {
+                    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(others)
+                })
+                .join()
+                .unwrap();
+            }
+            Fault::None
+        }
+    });
+    *quicker.lock().unwrap() = Some(bucket.clone());
+    let first = LeaseEntry { released: true, ..LeaseEntry::new(1, holder(1), Timestamp::UNIX_EPOCH) };
+    Entries { bucket: bucket.clone() }.overwrite(&first).await.unwrap();
+
+    let lease = Lease::take(&bucket, holder(9), Clock::system()).await.unwrap();
+    assert_eq!(lease.number, 4, "it created 2, found 3, and began anew");
+    assert_eq!(numbered::all(&bucket, "_sluice/leases").await.unwrap(), [4]);
+}
+
+#[tokio::test]
+async fn an_entry_of_another_version_is_not_overruled() {
+    let bucket = Bucket::memory();
+    bucket.put(&Entries::key(7), Bytes::from_static(b"{\"format\": 9}")).await.unwrap();
+    let error = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`_sluice/leases/00000000000000000007.json` in `memory://` is no lease that this version can read"
+    );
+}

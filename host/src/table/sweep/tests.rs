@@ -1,0 +1,184 @@
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::*;
+use crate::{
+    bucket::{
+        Settings,
+        failing::{Call, Fault, failing},
+    },
+    table::{
+        CommitLog,
+        commit::tests::{change, run},
+    },
+};
+
+fn key_of(table: &str, run: &RunId, part: u32) -> String {
+    DataKey { table: table.to_owned(), run: run.clone(), part }.format()
+}
+
+async fn put(bucket: &Bucket, key: &str) {
+    bucket.put(key, Bytes::from_static(b"rows")).await.unwrap();
+}
+
+/// Writes the files of a run and commits them.
+async fn run_and_commit(bucket: &Bucket, run: &RunId, tables: &[&str]) -> Commit {
+    for table in tables {
+        put(bucket, &key_of(table, run, 0)).await;
+    }
+    let log = CommitLog::of(bucket);
+    let base = log.latest().await.unwrap();
+    log.commit(base.as_ref(), change(run, tables)).await.unwrap()
+}
+
+async fn keys(bucket: &Bucket) -> Vec<String> {
+    let all = bucket.list("").await.unwrap().into_iter().map(|entry| entry.key);
+    all.filter(|key| !key.starts_with("_sluice")).collect()
+}
+
+async fn ours() -> bool {
+    true
+}
+
+#[tokio::test]
+async fn what_crashed_runs_left_is_removed_and_what_any_commit_lists_stays() {
+    let bucket = Bucket::memory();
+    run_and_commit(&bucket, &run(1), &["contacts", "deals"]).await;
+    for (table, part) in [("contacts", 0), ("contacts", 1), ("notes", 0)] {
+        put(&bucket, &key_of(table, &run(2), part)).await;
+    }
+    let newest = run_and_commit(&bucket, &run(3), &["contacts"]).await;
+    let swept = sweep(&bucket, &newest, ours).await;
+    assert_eq!((swept.files, swept.bytes, swept.failures.len()), (3, 12, 0));
+    let left = [key_of("contacts", &run(1), 0), key_of("contacts", &run(3), 0), key_of("deals", &run(1), 0)];
+    assert_eq!(keys(&bucket).await, left);
+}
+
+#[tokio::test]
+async fn nothing_is_removed_that_we_would_not_have_written() {
+    let bucket = Bucket::memory();
+    let theirs = [
+        "_other/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
+        "contacts/export.parquet".to_owned(),
+        "contacts/run=20261123T201500Z-00000002/part-00000.parquet.bak".to_owned(),
+        "contacts/run=20261123T201500Z-00000002/part-0.parquet".to_owned(),
+        "contacts/run=manual/part-00000.parquet".to_owned(),
+        "my table/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
+        "raw/contacts/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
+        "readme.md".to_owned(),
+    ];
+    for key in &theirs {
+        put(&bucket, key).await;
+    }
+    let newest = run_and_commit(&bucket, &run(3), &["deals"]).await;
+    let swept = sweep(&bucket, &newest, ours).await;
+    assert_eq!(swept.files, 0);
+    let mut expected = theirs.to_vec();
+    expected.push(key_of("deals", &run(3), 0));
+    expected.sort();
+    assert_eq!(keys(&bucket).await, expected);
+}
+
+#[tokio::test]
+async fn nothing_is_removed_once_the_lease_is_no_longer_ours() {
+    let bucket = Bucket::memory();
+    let newest = run_and_commit(&bucket, &run(1), &["contacts"]).await;
+    put(&bucket, &key_of("contacts", &run(2), 0)).await;
+    let swept = sweep(&bucket, &newest, async || false).await;
+    assert_eq!(swept.files, 0);
+    assert!(matches!(swept.failures[..], [SweepError::NotOurs]), "{:?}", swept.failures);
+    assert_eq!(keys(&bucket).await.len(), 2);
+    // Nor is it noted as done: the next sweep finds the file.
+    assert_eq!(sweep(&bucket, &newest, ours).await.files, 1);
+}
+
+#[tokio::test]
+async fn the_lease_is_looked_at_after_the_files_were_found() {
+    static FOUND: AtomicBool = AtomicBool::new(false);
+    let (bucket, _) = failing(|call, path, _| {
+        if call == Call::List && path == "contacts" {
+            FOUND.store(true, Ordering::SeqCst);
+        }
+        Fault::None
+    });
+    let newest = run_and_commit(&bucket, &run(1), &["contacts"]).await;
+    put(&bucket, &key_of("contacts", &run(2), 0)).await;
+    let swept = sweep(&bucket, &newest, async || FOUND.load(Ordering::SeqCst)).await;
+    assert_eq!(swept.files, 1);
+}
+
+#[tokio::test]
+async fn a_sweep_that_failed_in_part_goes_on_and_is_repeated() {
+    let (bucket, _) = failing(|call, _, count| match (call, count) {
+        (Call::Delete, 1) => Fault::Denied,
+        _ => Fault::None,
+    });
+    let newest = run_and_commit(&bucket, &run(1), &["contacts"]).await;
+    for part in 0..3 {
+        put(&bucket, &key_of("contacts", &run(2), part)).await;
+    }
+    let swept = sweep(&bucket, &newest, ours).await;
+    assert_eq!((swept.files, swept.failures.len()), (2, 1));
+    let swept = sweep(&bucket, &newest, ours).await;
+    assert_eq!((swept.files, swept.failures.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_commit_that_cannot_be_read_keeps_everything() {
+    let bucket = Bucket::memory();
+    run_and_commit(&bucket, &run(1), &["contacts"]).await;
+    let newest = run_and_commit(&bucket, &run(2), &["contacts"]).await;
+    put(&bucket, &key_of("contacts", &run(3), 0)).await;
+    put(&bucket, "_sluice/commits/00000000000000000001.json").await;
+    let swept = sweep(&bucket, &newest, ours).await;
+    assert_eq!(swept.files, 0);
+    assert!(matches!(swept.failures[..], [SweepError::Log(LogError::Malformed { .. })]), "{:?}", swept.failures);
+    assert_eq!(keys(&bucket).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_sweep_does_not_look_again_at_what_an_earlier_one_accounted_for() {
+    let (bucket, store) = failing(|_, _, _| Fault::None);
+    let at = |hour: u32| format!("2026-11-23T{hour:02}:00:00Z").parse::<jiff::Timestamp>().unwrap();
+    let runs: Vec<RunId> = (0..20).map(|hour| RunId::new(at(hour)).unwrap()).collect();
+    let log = CommitLog::of(&bucket);
+    let mut base = None;
+    let mut reads = BTreeMap::new();
+    for (hour, run) in runs.iter().enumerate() {
+        put(&bucket, &key_of("contacts", run, 0)).await;
+        let mut change = change(run, &["contacts"]);
+        change.committed = at(hour as u32);
+        let newest = log.commit(base.as_ref(), change).await.unwrap();
+        let before = store.count(Call::Get);
+        let swept = sweep(&bucket, &newest, ours).await;
+        assert!(swept.failures.is_empty(), "{:?}", swept.failures);
+        reads.insert(hour, store.count(Call::Get) - before);
+        base = Some(newest);
+    }
+    assert_eq!(keys(&bucket).await.len(), 20);
+    // The note and one batch of older commits, however many there are.
+    assert!(reads[&19] <= 1 + READS_AT_ONCE, "{reads:?}");
+}
+
+#[tokio::test]
+async fn in_a_folder_unfinished_files_go_and_so_do_the_folders_they_leave() {
+    let temporary = tempfile::tempdir().unwrap();
+    let at = |key: &str| temporary.path().join(key);
+    let bucket = Bucket::open(&Settings::File { path: temporary.path().to_owned() }).await.unwrap();
+    let newest = run_and_commit(&bucket, &run(1), &["contacts"]).await;
+    put(&bucket, &key_of("contacts", &run(2), 0)).await;
+    let half = format!("{}#1", key_of("contacts", &run(2), 1));
+    let half_of_other = format!("{}#1", key_of("deals", &run(2), 0));
+    std::fs::create_dir_all(at(&half_of_other).parent().unwrap()).unwrap();
+    for key in [&half, &half_of_other] {
+        std::fs::write(at(key), "ro").unwrap();
+    }
+    let swept = sweep(&bucket, &newest, ours).await;
+    assert_eq!((swept.files, swept.bytes, swept.failures.len()), (3, 8, 0));
+    let gone = |path: &Path| !path.exists();
+    assert!(gone(&at(&half)) && gone(at(&half).parent().unwrap()) && gone(&at(&half_of_other)));
+    assert_eq!(keys(&bucket).await, [key_of("contacts", &run(1), 0)]);
+}

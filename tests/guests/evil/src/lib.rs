@@ -8,9 +8,7 @@ wit_bindgen::generate!({ path: "../../../guest-sdk/wit", world: "plugin" });
 
 use std::cell::RefCell;
 
-use exports::sluice::transform::transform::{
-    Attachment, Attributes, Column, Failure, Guest, Outcome, Outline, Schema,
-};
+use exports::sluice::transform::transform::{Attachment, Attributes, Column, Failure, Guest, Outcome, Outline, Schema};
 use sluice::transform::{
     log::log,
     types::{Computed, Field, Kept, Output, Rejection},

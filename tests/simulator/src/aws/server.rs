@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use http::HeaderValue;
@@ -17,14 +18,17 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::faults::Faults;
+use super::randomness::Randomness;
 use super::requests::{RequestLog, RequestRecord, Service};
-use super::sessions::Randomness;
 use super::sts;
 
 /// The header by which AWS names a request.
 const REQUEST_ID: &str = "x-amz-request-id";
 /// How many letters AWS's request ids have.
 const REQUEST_ID_LETTERS: usize = 16;
+
+/// How long nothing is accepted after a failure to accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What every connection shares.
 pub(super) struct Server {
@@ -63,12 +67,13 @@ impl Server {
                 _ = &mut stop => break,
                 accepted = listener.accept() => match accepted {
                     Ok((connection, _)) => {
+                        connection.set_nodelay(true).ok(); // slower without, but not wrong
                         connections.spawn(Arc::clone(&self).serve(connection));
                     }
                     // Out of file handles, mostly: the connections that end make room.
                     Err(error) => {
                         tracing::warn!(%error, "the simulated AWS could not accept a connection");
-                        tokio::task::yield_now().await;
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
                 Some(_) = connections.join_next() => {}

@@ -5,19 +5,14 @@
 //! that the session has not ended. What a caller may do is decided elsewhere (`access`).
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use s3s::S3Result;
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::crypto::{Checksum, Sha256};
 
 use super::errors;
+use super::randomness::Randomness;
 
 /// The fixed keys of the user, as a test or a demo has them in its environment.
 #[derive(Debug, Clone)]
@@ -125,7 +120,7 @@ impl Sessions {
 }
 
 /// How s3s finds the secret to check a signature with.
-pub(super) struct SecretKeys(pub(super) std::sync::Arc<Sessions>);
+pub(super) struct SecretKeys(pub(super) Arc<Sessions>);
 
 #[async_trait::async_trait]
 impl S3Auth for SecretKeys {
@@ -134,55 +129,6 @@ impl S3Auth for SecretKeys {
             return Ok(SecretKey::from(self.0.user.secret_access_key.as_str()));
         }
         self.0.issued().get(access_key).map(|session| session.secret.clone()).ok_or_else(errors::unknown_access_key)
-    }
-}
-
-/// A source of names and secrets that cannot be guessed from outside the process: SHA-256 over a seed, which comes from the
-/// operating system by way of the standard library's hash keys, and a counter.
-#[derive(Debug)]
-pub(super) struct Randomness {
-    seed: [u64; 4],
-    drawn: AtomicU64,
-}
-
-impl Randomness {
-    /// Letters of an access key id: base 32, as AWS has it.
-    const KEY_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    /// `ASIA` marks the key of a session, `AKIA` that of a user; both have 16 letters more.
-    const SESSION_KEY_PREFIX: &str = "ASIA";
-    const SESSION_KEY_LETTERS: usize = 16;
-    /// 30 bytes are 40 letters of base 64, the length of every AWS secret.
-    const SECRET_BYTES: usize = 30;
-    /// Real tokens have several hundred letters; four draws are 172, more than any field that is too short would hold.
-    const TOKEN_DRAWS: usize = 4;
-
-    pub(super) fn new() -> Self {
-        let keys = RandomState::new();
-        Self { seed: [0_u8, 1, 2, 3].map(|part| keys.hash_one(part)), drawn: AtomicU64::new(0) }
-    }
-
-    /// 32 bytes, other ones at each call.
-    pub(super) fn draw(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for word in self.seed {
-            hash.update(&word.to_le_bytes());
-        }
-        hash.update(&self.drawn.fetch_add(1, Ordering::Relaxed).to_le_bytes());
-        hash.finalize()
-    }
-
-    fn access_key_id(&self) -> String {
-        let letters = self.draw().into_iter().take(Self::SESSION_KEY_LETTERS);
-        let letters = letters.map(|byte| char::from(Self::KEY_LETTERS[usize::from(byte % 32)]));
-        Self::SESSION_KEY_PREFIX.chars().chain(letters).collect()
-    }
-
-    fn secret_access_key(&self) -> String {
-        BASE64.encode(&self.draw()[..Self::SECRET_BYTES])
-    }
-
-    fn session_token(&self) -> String {
-        BASE64.encode((0..Self::TOKEN_DRAWS).flat_map(|_| self.draw()).collect::<Vec<u8>>())
     }
 }
 

@@ -300,9 +300,9 @@ impl std::fmt::Display for Cents {
 /// HubSpot sends whole amounts without a fraction.
 fn append_cents(cents: i64, text: &mut String) {
     if cents % 100 == 0 {
-        put(text, format_args!("{}", cents / 100))
+        put(text, format_args!("{}", cents / 100));
     } else {
-        put(text, format_args!("{}", Cents(cents)))
+        put(text, format_args!("{}", Cents(cents)));
     }
 }
 

@@ -8,7 +8,7 @@ use http::Method;
 /// The longest part of a request's body that is remembered, in bytes.
 const BODY_KEPT: usize = 64 * 1024;
 
-/// A request that was answered.
+/// A request that was answered, or left hanging.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedRequest {
     /// Its method.
@@ -21,8 +21,8 @@ pub struct LoggedRequest {
     pub body: String,
     /// The length of its whole body, in bytes.
     pub bytes_in: usize,
-    /// The status of the answer.
-    pub status: u16,
+    /// The status of the answer; `None` for a request that a fault left hanging.
+    pub status: Option<u16>,
     /// The length of the answer's body as announced, in bytes.
     pub bytes_out: usize,
 }

@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -79,40 +79,47 @@ pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) 
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, LONGEST_BODY).await else {
         // The client went away, or sends without end: nobody waits for an answer.
-        return broken(&Answer::of(http::StatusCode::PAYLOAD_TOO_LARGE, &Value::Null), 0);
+        return no_answer();
     };
     let number = server.answered.fetch_add(1, Ordering::Relaxed);
     let correlation_id = format!("00000000-0000-4000-8000-{number:012x}");
+
+    let log = |answer: Option<&Answer>| {
+        server.log.push(LoggedRequest {
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            body: log::kept(&body),
+            bytes_in: body.len(),
+            status: answer.map(|answer| answer.status.as_u16()),
+            bytes_out: answer.map_or(0, |answer| answer.body.len()),
+        });
+    };
 
     let mut cut_after = None;
     let answer = match server.faults.strike(&parts.method, parts.uri.path()) {
         Some(&FaultAction::Status { status, body, retry_after }) => {
             faults::answer(status, body, retry_after, &correlation_id)
         }
+        Some(FaultAction::Hang) => {
+            log(None);
+            stopped(server.stopped.clone()).await;
+            return no_answer();
+        }
         action => {
             match action {
-                Some(FaultAction::Hang) => {
-                    stopped(server.stopped.clone()).await;
-                    return broken(&Answer::of(http::StatusCode::OK, &Value::Null), 0);
-                }
                 Some(FaultAction::Delay(delay)) => tokio::time::sleep(*delay).await,
                 Some(FaultAction::CutBody { after }) => cut_after = Some(*after),
-                Some(FaultAction::Status { .. }) | None => {}
+                _ => {}
             }
-            tokio::time::sleep(server.options.latency).await;
+            // Even a sleep of no time waits for the next tick of the timer, about a millisecond.
+            if !server.options.latency.is_zero() {
+                tokio::time::sleep(server.options.latency).await;
+            }
             server.answer(&parts, &body, &correlation_id).await
         }
     };
-
-    server.log.push(LoggedRequest {
-        method: parts.method,
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().map(str::to_owned),
-        body: log::kept(&body),
-        bytes_in: body.len(),
-        status: answer.status.as_u16(),
-        bytes_out: answer.body.len(),
-    });
+    log(Some(&answer));
     let mut response = match cut_after {
         Some(after) if after < answer.body.len() => broken(&answer, after),
         _ => respond(&answer, Body::from(answer.body.clone())),
@@ -126,6 +133,11 @@ pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) 
 pub(super) async fn stopped(mut signal: watch::Receiver<()>) {
     // Nothing is ever sent: the sender is dropped.
     while signal.changed().await.is_ok() {}
+}
+
+/// The nearest thing to no answer at all: a head, and then the connection breaks.
+fn no_answer() -> Response {
+    broken(&Answer::of(StatusCode::INTERNAL_SERVER_ERROR, &Value::Null), 0)
 }
 
 /// A response that announces the whole body and breaks off after so many bytes.

@@ -60,9 +60,8 @@ impl Client {
         Self::new(roomy(contacts)).await
     }
 
-    pub(crate) fn using(mut self, token: &str) -> Self {
-        self.token = token.to_owned();
-        self
+    pub(crate) fn using(self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self }
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Result<Response> {

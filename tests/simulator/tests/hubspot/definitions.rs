@@ -10,15 +10,13 @@ fn names(answer: &Value) -> Vec<&str> {
 async fn a_complete_list_of_properties_takes_three_calls_and_three_for_the_archived() {
     let (client, truth) = (Client::with(1).await, Truth::of(1));
     let mut read = Vec::new();
-    for archived in ["false", "true"] {
+    for archived in [false, true] {
         for level in ["non_sensitive", "sensitive", "highly_sensitive"] {
             let path = format!("/crm/v3/properties/contacts?dataSensitivity={level}&archived={archived}");
             let answer = client.json(&path).await;
             assert_eq!(answer.get("paging"), None);
             let results = answer["results"].as_array().expect("results").clone();
-            assert!(
-                results.iter().all(|one| one["dataSensitivity"] == level && one["archived"].to_string() == archived)
-            );
+            assert!(results.iter().all(|one| one["dataSensitivity"] == level && one["archived"] == archived));
             read.extend(results);
         }
     }

@@ -4,7 +4,7 @@ use crate::client::{Client, Reply, Truth, ids};
 
 const SEARCH: &str = "/crm/v3/objects/contacts/search";
 
-fn filtered(filters: Value) -> Value {
+fn filtered(filters: &Value) -> Value {
     json!({ "filterGroups": [{ "filters": filters }], "limit": 200 })
 }
 
@@ -38,6 +38,9 @@ async fn without_filters_everything_live_by_creation() {
     assert_eq!(ids(&hits), ids(&truth.lines("contacts")));
 }
 
+/// Whether a line of the truth should be a hit.
+type Expected<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
+
 #[tokio::test]
 async fn operators_agree_with_the_truth() {
     let (client, truth) = (Client::with(400).await, Truth::of(400));
@@ -49,7 +52,6 @@ async fn operators_agree_with_the_truth() {
     let middle = contacts[200]["id"].as_str().expect("an id");
     let modified = contacts[200]["updatedAt"].as_str().expect("a time");
 
-    type Expected<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
     let cases: Vec<(Value, Expected<'_>)> = vec![
         (json!([on("hs_object_id", "GT", middle)]), Box::new(|r| number(r, "hs_object_id") > middle.parse().ok())),
         (json!([on("hs_object_id", "LTE", middle)]), Box::new(|r| number(r, "hs_object_id") <= middle.parse().ok())),
@@ -97,7 +99,7 @@ async fn operators_agree_with_the_truth() {
         ),
     ];
     for (filters, expected) in cases {
-        let (total, hits) = all_hits(&client, filtered(filters.clone())).await;
+        let (total, hits) = all_hits(&client, filtered(&filters)).await;
         let wanted: Vec<&str> = contacts
             .iter()
             .filter(|record| expected(record))
@@ -149,9 +151,9 @@ async fn one_sort_in_either_direction() {
 #[tokio::test]
 async fn contacts_keep_their_modified_time_in_a_property_of_another_name() {
     let client = Client::with(100).await;
-    let wrong = filtered(json!([on("hs_lastmodifieddate", "GT", "1451606400000")]));
+    let wrong = filtered(&json!([on("hs_lastmodifieddate", "GT", "1451606400000")]));
     assert_eq!(all_hits(&client, wrong).await.0, 0);
-    let right = filtered(json!([on("lastmodifieddate", "GT", "1451606400000")]));
+    let right = filtered(&json!([on("lastmodifieddate", "GT", "1451606400000")]));
     assert_eq!(all_hits(&client, right).await.0, 100);
 }
 
@@ -173,7 +175,7 @@ async fn archived_records_are_never_found() {
     let (client, truth) = (Client::with(300).await, Truth::of(300));
     for archived in truth.lines("contacts.archived") {
         let id = archived["id"].as_str().expect("an id");
-        assert_eq!(all_hits(&client, filtered(json!([on("hs_object_id", "EQ", id)]))).await.0, 0);
+        assert_eq!(all_hits(&client, filtered(&json!([on("hs_object_id", "EQ", id)]))).await.0, 0);
     }
 }
 
@@ -189,10 +191,10 @@ async fn what_search_refuses() {
         ("seven filters in a group", json!({ "filterGroups": [group(7)] })),
         ("nineteen filters", json!({ "filterGroups": [group(6), group(6), group(6), group(1)] })),
         ("a body of more than 3,000 characters", long),
-        ("an unknown property", filtered(json!([on("nothing_like_it", "EQ", "1")]))),
-        ("a highly sensitive property", filtered(json!([on("diagnosis_code", "EQ", "I10")]))),
-        ("an unknown operator", filtered(json!([on("email", "LIKE", "a")]))),
-        ("text for a number", filtered(json!([on("num_notes", "GT", "many")]))),
+        ("an unknown property", filtered(&json!([on("nothing_like_it", "EQ", "1")]))),
+        ("a highly sensitive property", filtered(&json!([on("diagnosis_code", "EQ", "I10")]))),
+        ("an unknown operator", filtered(&json!([on("email", "LIKE", "a")]))),
+        ("text for a number", filtered(&json!([on("num_notes", "GT", "many")]))),
         ("an offset that is none", json!({ "after": "abc" })),
     ] {
         let reply = refused(&client, body).await;
@@ -203,7 +205,7 @@ async fn what_search_refuses() {
 #[tokio::test]
 async fn a_time_filter_from_the_epoch_breaks_the_server() {
     let client = Client::with(10).await;
-    let from = |value: &str| filtered(json!([on("lastmodifieddate", "GTE", value)]));
+    let from = |value: &str| filtered(&json!([on("lastmodifieddate", "GTE", value)]));
     assert_eq!(refused(&client, from("0")).await.status, 500);
     assert_eq!(refused(&client, from("1000")).await.status, 200);
 }
@@ -215,8 +217,9 @@ async fn times_have_the_resolution_of_a_millisecond() {
     let time: jiff::Timestamp = contact["updatedAt"].as_str().expect("a time").parse().expect("a time");
     let at = time.as_millisecond();
     let within = |low: i64, high: i64| {
+        let (low, high) = (low.to_string(), high.to_string());
         filtered(
-            json!([{ "propertyName": "lastmodifieddate", "operator": "BETWEEN", "value": low.to_string(), "highValue": high.to_string() }]),
+            &json!([{ "propertyName": "lastmodifieddate", "operator": "BETWEEN", "value": low, "highValue": high }]),
         )
     };
     assert_eq!(all_hits(&client, within(at, at)).await.0, 1);

@@ -28,8 +28,7 @@ impl Issuer for Numbered {
         if self.0.fails.load(Ordering::SeqCst) {
             return Err(IdentityError::Unreachable { service: "STS", source: Cause::new("not today") });
         }
-        let credential =
-            AwsCredential { key_id: format!("session {number}"), secret_key: String::new(), token: None };
+        let credential = AwsCredential { key_id: format!("session {number}"), secret_key: String::new(), token: None };
         Ok(Issued { credential, lasts: Some(Duration::from_secs(self.0.lasts.load(Ordering::SeqCst))) })
     }
 }
@@ -37,7 +36,8 @@ impl Issuer for Numbered {
 fn stage(lasts: Duration) -> (Arc<Stage>, Renewed) {
     let stage = Arc::new(Stage { lasts: AtomicU64::new(lasts.as_secs()), ..Stage::default() });
     let shown = Arc::clone(&stage);
-    let clock = Clock::new(move || after(Timestamp::UNIX_EPOCH, Duration::from_secs(shown.seconds.load(Ordering::SeqCst))));
+    let clock =
+        Clock::new(move || after(Timestamp::UNIX_EPOCH, Duration::from_secs(shown.seconds.load(Ordering::SeqCst))));
     (Arc::clone(&stage), Renewed::new(Box::new(Numbered(stage)), clock))
 }
 

@@ -18,7 +18,7 @@ use super::conditions::Conditions;
 use super::folder::Folder;
 use super::transfer::Received;
 use crate::aws::errors;
-use crate::aws::sessions::Randomness;
+use crate::aws::randomness::Randomness;
 
 /// Every part but the last must be this large.
 const SMALLEST_PART: u64 = 5 * 1024 * 1024;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -260,13 +261,15 @@ async fn a_body_that_breaks_off_leaves_nothing() {
     let mut connection = tokio::net::TcpStream::connect(address).await.expect("a connection");
     connection.write_all(head.as_bytes()).await.expect("sent");
     connection.write_all(b"01234").await.expect("sent");
-    while account.waiting() == 0 {
-        tokio::task::yield_now().await;
-    }
+    let waits_for = async |files| {
+        while account.waiting() != files {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = Duration::from_mins(1);
+    tokio::time::timeout(limit, waits_for(1)).await.expect("the first bytes arrive");
     drop(connection);
-    while account.waiting() > 0 {
-        tokio::task::yield_now().await;
-    }
+    tokio::time::timeout(limit, waits_for(0)).await.expect("they are thrown away");
     assert!(account.files().is_empty());
 }
 

@@ -1,0 +1,69 @@
+//! The plugins of `tests/guests`, built for the tests.
+//!
+//! They are no part of the workspace, as nobody's own plugin is: each has its own lock file, and is built here once by a cargo
+//! of its own, into the folder where the standard plugins are built, so that what they share is built once.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, OnceLock},
+};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The plugin that breaks every rule it is told to break: a core module with the contract's types embedded.
+pub(crate) fn evil() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| build("evil", &[]))
+}
+
+/// The same, with an import from WASI.
+pub(crate) fn evil_with_a_foreign_import() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| build("evil", &["--features", "foreign-import"]))
+}
+
+/// The same plugin, for another version of the contract.
+pub(crate) fn with_contract_version(bytes: &[u8], version: &str) -> Vec<u8> {
+    const OURS: &[u8] = b"@0.1.0";
+    let version = format!("@{version}");
+    assert_eq!(version.len(), OURS.len(), "the version is written over the other in place");
+    let mut bytes = bytes.to_vec();
+    let places: Vec<usize> =
+        bytes.windows(OURS.len()).enumerate().filter(|(_, found)| *found == OURS).map(|(place, _)| place).collect();
+    assert!(!places.is_empty(), "the version stands nowhere in the plugin");
+    for place in places {
+        bytes[place..place + OURS.len()].copy_from_slice(version.as_bytes());
+    }
+    bytes
+}
+
+fn build(name: &str, arguments: &[&str]) -> Vec<u8> {
+    // The file is read before the next build may replace it.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap();
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(name).join("Cargo.toml");
+    let target_folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugins");
+    let status = Command::new(cargo())
+        .args(["build", "--quiet", "--locked", "--profile", "plugin", "--target", TARGET])
+        .arg("--manifest-path")
+        .arg(&manifest)
+        .arg("--target-dir")
+        .arg(&target_folder)
+        .args(arguments)
+        // Flags and wrappers of the outer build (a linter, say) are not for guests.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTFLAGS")
+        .env_remove("RUSTC_WRAPPER")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env_remove("CARGO_BUILD_TARGET")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{} could not be built; is {TARGET} installed?", manifest.display());
+    fs::read(target_folder.join(TARGET).join("plugin").join(format!("{name}.wasm"))).unwrap()
+}
+
+fn cargo() -> PathBuf {
+    env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}

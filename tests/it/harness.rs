@@ -1,0 +1,134 @@
+//! What the tests stand on: a folder of their own, simulated ends, the binary.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use sluice_simulator::{aws, data, hubspot};
+use tempfile::TempDir;
+
+/// A folder of one test, with the simulated ends that it asked for.
+pub(crate) struct Workspace {
+    folder: TempDir,
+    pub(crate) hubspot: hubspot::Running,
+    pub(crate) aws: aws::Running,
+    /// Keeps the simulators going; dropped after them.
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// Contacts in the portals of these tests: a few pages, and every oddity.
+pub(crate) const CONTACTS: u64 = 500;
+
+/// A portal of that size.
+pub(crate) fn portal() -> hubspot::Options {
+    hubspot::Options {
+        data: data::Options { contacts: CONTACTS, ..data::Options::default() },
+        ..hubspot::Options::default()
+    }
+}
+
+impl Workspace {
+    /// Simulated ends without faults.
+    pub(crate) fn new() -> Self {
+        Self::with(portal(), aws::Options::default())
+    }
+
+    /// Simulated ends of these kinds. The bucket's folder is in the test's own, wherever the options say.
+    pub(crate) fn with(hubspot: hubspot::Options, aws: aws::Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let hubspot = runtime.block_on(hubspot::start(hubspot, None)).unwrap();
+        let aws = aws::Options { root: folder.path().join("s3"), ..aws };
+        let aws = runtime.block_on(aws::start(aws, None)).unwrap();
+        fs::write(folder.path().join("token"), hubspot::TOKEN).unwrap();
+        let account = aws::Options::default();
+        fs::write(folder.path().join("access-key-id"), account.access_key_id).unwrap();
+        fs::write(folder.path().join("secret-access-key"), account.secret_access_key).unwrap();
+        Self { folder, hubspot, aws, _runtime: runtime }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The `[source]` section for the simulated HubSpot, with these further lines.
+    pub(crate) fn source(&self, lines: &str) -> String {
+        format!(
+            "[source]\ntype = \"hubspot\"\nbase_url = \"{}\"\ntoken = {{ file = \"token\" }}\n{lines}\n",
+            self.hubspot.base_url()
+        )
+    }
+
+    /// The `[sink]` section for a folder of this machine.
+    pub(crate) fn file_sink(&self) -> String {
+        format!("[sink]\ntype = \"parquet\"\nurl = \"file://{}\"\n", self.path().join("tables").display())
+    }
+
+    /// The `[sink]` section for the simulated S3, through the role; `lines` replace the external id.
+    pub(crate) fn s3_sink(&self, role_lines: &str, lines: &str) -> String {
+        let endpoint = self.aws.endpoint();
+        let credentials =
+            "{ access_key_id = { file = \"access-key-id\" }, secret_access_key = { file = \"secret-access-key\" } }";
+        format!(
+            "[sink]\ntype = \"parquet\"\nurl = \"s3://bucket/crm\"\nregion = \"us-east-1\"\nendpoint = \"{endpoint}\"\n\
+             path_style = true\ncredentials = {credentials}\nrole = {{ arn = \"arn:aws:iam::123456789012:role/sluice-destination\", {role_lines} }}\n{lines}\n"
+        )
+    }
+
+    /// Writes `pipeline.toml` and gives its path.
+    pub(crate) fn pipeline(&self, sections: &[&str]) -> PathBuf {
+        self.write("pipeline.toml", format!("pipeline = \"test\"\n\n{}", sections.join("\n")))
+    }
+
+    /// Runs the binary in the folder of the test, with nothing of the environment but what it needs.
+    pub(crate) fn sluice(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+        command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
+        command.env_clear().env("SLUICE_CACHE_DIR", cache());
+        command
+    }
+
+    /// What a run that must fail says, and its exit code, with everything taken out that differs from run to run.
+    pub(crate) fn refusal(&self, arguments: &[&str]) -> String {
+        let output = self.sluice(arguments);
+        let code = output.status.code().map_or("killed".to_owned(), |code| code.to_string());
+        let text = format!("exit code {code}\n{}", String::from_utf8(output.stderr).unwrap());
+        let folder = self.path().canonicalize().unwrap().display().to_string();
+        text.replace(&folder, "[FOLDER]")
+            .replace(&self.path().display().to_string(), "[FOLDER]")
+            .replace(&self.hubspot.base_url().replace("http://", ""), "[HUBSPOT]")
+            .replace(&self.aws.endpoint().replace("http://", ""), "[AWS]")
+    }
+
+    /// The rows of a table of the newest commit, by its column names, as text.
+    pub(crate) fn commit(&self) -> serde_json::Value {
+        let output = self.sluice(&["tables", "pipeline.toml", "--format", "json"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+/// Where the tests keep compiled plugins: one folder for all, since compiling takes seconds.
+fn cache() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache");
+        fs::create_dir_all(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        folder
+    })
+}

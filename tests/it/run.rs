@@ -1,0 +1,186 @@
+//! Whole runs against simulated ends: what is requested, what lands, what is told.
+
+use std::{collections::BTreeMap, fs};
+
+use sluice_simulator::{aws, data, hubspot};
+
+use crate::harness::{CONTACTS, Workspace, portal};
+
+fn run(workspace: &Workspace, sections: &[&str]) -> String {
+    workspace.pipeline(sections);
+    let output = workspace.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    told
+}
+
+fn report(workspace: &Workspace) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap()
+}
+
+/// The properties that were asked for in any request.
+fn asked_for(workspace: &Workspace) -> String {
+    let requests = workspace.hubspot.requests();
+    let read = requests.iter().filter(|request| request.path.contains("/objects/"));
+    read.map(|request| format!("{} {}\n", request.query.clone().unwrap_or_default(), request.body)).collect()
+}
+
+#[test]
+fn everything_the_account_offers_lands_as_tables() {
+    let workspace = Workspace::new();
+    run(&workspace, &[&workspace.source("streams = [\"*\"]"), &workspace.file_sink()]);
+    let commit = workspace.commit();
+    let rows: BTreeMap<String, u64> = commit["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|table| (table["name"].as_str().unwrap().to_owned(), table["rows"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(rows["objects_contacts"], CONTACTS);
+    assert_eq!(rows["objects_companies"], CONTACTS / 5);
+    assert_eq!(rows["objects_vehicle"], 437);
+    for table in ["owners", "pipelines", "pipeline_stages", "property_definitions", "object_and_event_type_definitions"]
+    {
+        assert!(rows[table] > 0, "{table}");
+    }
+    // The awkward custom type has the name of a standard one, and gets one of its own.
+    assert_eq!(rows["objects_custom_deals_2_13370002"], 61);
+}
+
+#[test]
+fn both_families_of_paths_give_the_same_tables() {
+    let mut seen = Vec::new();
+    for version in ["2026-09", "2026-03", "v3"] {
+        let workspace = Workspace::new();
+        let source = workspace.source(&format!("streams = [\"contacts\", \"owners\"]\napi_version = \"{version}\""));
+        run(&workspace, &[&source, &workspace.file_sink()]);
+        let prefix = if version == "v3" { "/crm/v3/".to_owned() } else { format!("/{version}") };
+        assert!(workspace.hubspot.requests().iter().all(|request| { request.path.contains(&prefix) }));
+        let commit = workspace.commit();
+        let tables: Vec<_> = commit["tables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|table| (table["name"].clone(), table["rows"].clone(), table["columns"].clone()))
+            .collect();
+        seen.push(tables);
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
+}
+
+#[test]
+fn what_is_dropped_is_never_requested() {
+    let workspace = Workspace::new();
+    let drop_all = "[[transform]]\nname = \"drop\"\nplugin = \"redact\"\nsettings = { rules = [{ columns = [\"property_*\"], action = \"drop\" }] }\n";
+    run(&workspace, &[&workspace.source("streams = [\"contacts\"]"), drop_all, &workspace.file_sink()]);
+    let asked = asked_for(&workspace);
+    assert!(
+        asked.contains("properties=hs_object_id&"),
+        "one property is asked for, since none would mean a default set"
+    );
+    for property in ["email", "firstname", "intake_notes", "lifecyclestage"] {
+        assert!(!asked.contains(property), "`{property}` was requested");
+    }
+    let columns = workspace.commit()["tables"][0]["columns"].as_array().unwrap().len();
+    assert_eq!(columns, 4, "the id of the type and the record, and two times");
+}
+
+#[test]
+fn sensitive_properties_are_never_requested_unless_the_file_asks() {
+    let sensitive = ["diagnosis_code", "medical_notes", "insurance_member_id", "passport_number", "primary_physician"];
+    let workspace = Workspace::new();
+    run(&workspace, &[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    let asked = asked_for(&workspace);
+    assert!(asked.contains("email"));
+    for property in sensitive {
+        assert!(!asked.contains(property), "`{property}` was requested");
+    }
+    workspace.write("token", hubspot::SENSITIVE_TOKEN);
+    let sink = workspace.file_sink() + "accepts = [\"sensitive\", \"highly_sensitive\", \"hipaa\"]\n";
+    run(&workspace, &[&workspace.source("streams = [\"contacts\"]\nsensitive = \"include\""), &sink]);
+    for property in sensitive {
+        assert!(asked_for(&workspace).contains(property), "`{property}` was not requested");
+    }
+}
+
+#[test]
+fn very_many_properties_are_read_by_batch_and_the_url_stays_short() {
+    let data = data::Options { contacts: CONTACTS, extra_properties: 900, ..data::Options::default() };
+    let options = hubspot::Options { data, ..portal() };
+    let workspace = Workspace::with(options, aws::Options::default());
+    run(&workspace, &[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    let requests = workspace.hubspot.requests();
+    assert!(requests.iter().any(|request| request.path.ends_with("/batch/read")));
+    assert!(requests.iter().all(|request| request.query.as_ref().is_none_or(|query| query.len() < 8000)));
+    assert_eq!(workspace.commit()["tables"][0]["rows"], CONTACTS);
+    assert_eq!(report(&workspace)["rows_written"], CONTACTS);
+}
+
+#[test]
+fn a_run_writes_through_the_role_and_renews_its_session() {
+    let account = aws::Options { session_lifetime: Some(std::time::Duration::from_secs(2)), ..aws::Options::default() };
+    let slow = hubspot::Options { latency: std::time::Duration::from_millis(400), ..portal() };
+    let workspace = Workspace::with(slow, account);
+    let sink = workspace.s3_sink("external_id = \"sluice-external-id\"", "");
+    run(&workspace, &[&workspace.source("streams = [\"contacts\", \"owners\"]\nrequests_per_10s = 100"), &sink]);
+    let assumed = workspace.aws.requests().iter().filter(|request| request.service == aws::Service::Sts).count();
+    assert!(assumed >= 2, "the session was renewed in mid-run: {assumed}");
+    assert_eq!(workspace.aws.open_uploads().len(), 0);
+    assert!(workspace.path().join("s3/bucket/crm/_sluice/commits/00000000000000000001.json").is_file());
+}
+
+#[test]
+fn a_second_run_replaces_its_tables_and_keeps_the_others() {
+    let workspace = Workspace::new();
+    run(&workspace, &[&workspace.source("streams = [\"contacts\", \"owners\"]"), &workspace.file_sink()]);
+    let first = workspace.commit();
+    let output = workspace.sluice(&["run", "pipeline.toml", "--only", "owners", "--quiet"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let second = workspace.commit();
+    assert_eq!(second["commit"], 2);
+    assert_eq!(first["tables"][0], second["tables"][0], "contacts stay as they were");
+    assert_ne!(first["tables"][1]["files"], second["tables"][1]["files"]);
+    assert_eq!(first["tables"][1]["rows"], second["tables"][1]["rows"]);
+}
+
+#[test]
+fn of_two_runs_at_once_one_names_the_other() {
+    let slow = hubspot::Options { latency: std::time::Duration::from_millis(200), ..portal() };
+    let workspace = Workspace::with(slow, aws::Options::default());
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    let mut first = workspace.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while workspace.hubspot.requests().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "the first run does not begin");
+        std::thread::yield_now();
+    }
+    let before = workspace.hubspot.requests().len();
+    let told = workspace.refusal(&["run", "pipeline.toml"]);
+    assert!(told.starts_with("exit code 1\n") && told.contains(&format!("process {} on host", first.id())), "{told}");
+    assert!(before > 0 && first.wait().unwrap().success());
+    assert_eq!(workspace.commit()["commit"], 1);
+}
+
+#[test]
+fn the_demo_needs_no_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(["demo", "--contacts", "300", "--dir"])
+        .arg(folder.path().join("demo"))
+        .env_clear()
+        .env("SLUICE_CACHE_DIR", folder.path().join("cache"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    for expected in [
+        "would carry the mark `phi` into the bucket",
+        "objects_contacts",
+        "sensitive columns never requested",
+        "commit 1",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert!(folder.path().join("demo/bucket/_sluice/commits/00000000000000000001.json").is_file());
+}
