@@ -18,8 +18,8 @@
 //! back what is there. The commit log and the lease do.
 //!
 //! **Who we are.** The AWS chain of credentials or fixed keys, and on top of them a role that is assumed and renewed in
-//! mid-run: [`identity`](self::settings::Role). The first credentials are fetched when the bucket is opened, so a role
-//! that cannot be assumed is known before anything else is done.
+//! mid-run ([`Role`]). The first credentials are fetched when the bucket is opened, so a role that cannot be assumed is known
+//! before anything else is done.
 //!
 //! This module does not know what it stores; keys come from `table::key` and `state::lease`.
 

@@ -4,21 +4,21 @@
 //! who writes faster than the network waits.
 //! An object that turns out smaller than a part is one plain put: most files of a small portal are.
 //!
-//! The object appears when [`Upload::finish`] returns, whole, or never. An upload that is neither finished nor aborted
-//! leaves its parts behind: on S3 they are invisible and cost money until the bucket's rule for incomplete multipart
-//! uploads removes them; in a folder they are a file that the next sweep removes.
+//! The object appears when [`Upload::finish`] returns, whole, or never. An upload that is dropped is aborted in the
+//! background, as far as the program still runs. What a crash leaves is invisible: on S3, parts that cost money until the
+//! bucket's rule for incomplete multipart uploads removes them; in a folder, a file that the next sweep removes.
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, path::Path as ObjectPath};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
 use super::error::{BucketError, Operation, Place};
 
 /// The size of a part in bytes; only the last is smaller. S3 takes 5 MiB to 5 GiB. Each open upload holds up to one part
 /// that is not full, and there is one open upload for each table that is being written, so parts are small; but not so
-/// small that S3's limit on their number ([`MOST_PARTS`]) binds a file that anyone wants.
+/// small that S3's limit on their number, 10,000, binds a file that anyone wants.
 pub const PART_SIZE: usize = 8 << 20;
 /// The most parts an S3 upload can have.
 const MOST_PARTS: u64 = 10_000;
@@ -197,6 +197,20 @@ impl Upload {
 
     fn judge(&self, error: &object_store::Error) -> BucketError {
         self.place.judge(Operation::Put, &self.key, error)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let (Some(mut parts), Ok(runtime)) = (self.parts.take(), Handle::try_current()) {
+            let key = std::mem::take(&mut self.key);
+            self.sending.abort_all();
+            runtime.spawn(async move {
+                if let Err(error) = parts.abort().await {
+                    tracing::debug!(key, %error, "the parts of an upload that was given up could not be removed");
+                }
+            });
+        }
     }
 }
 

@@ -157,6 +157,9 @@ pub enum Loss {
         /// Why the last renewal failed.
         reason: String,
     },
+    /// Nothing renews it any more: the task that does has failed, which is a mistake in this program.
+    #[error("its renewal has stopped")]
+    Unattended,
 }
 
 /// A lease that is held. It renews itself until it is released or dropped; a dropped one ends by itself.
@@ -236,11 +239,7 @@ impl Lease {
             Ok(loss) => loss.clone(),
             Err(_) => None,
         };
-        match loss {
-            Some(loss) => LeaseError::Lost { bucket: self.entries.describe(), loss },
-            // The renewals have ended without a loss; that only happens when the runtime shuts down.
-            None => std::future::pending().await,
-        }
+        LeaseError::Lost { bucket: self.entries.describe(), loss: loss.unwrap_or(Loss::Unattended) }
     }
 
     /// Looks whether the newest entry is still ours. Whatever was read from the bucket, or found in it, before this call

@@ -36,12 +36,13 @@ impl Seen {
     }
 }
 
+type Log = Arc<Mutex<Vec<Seen>>>;
 type Answers = dyn Fn(&Seen) -> (u16, String) + Send + Sync;
 
 #[derive(Clone)]
 struct Server {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Log,
 }
 
 async fn serve(answers: impl Fn(&Seen) -> (u16, String) + Send + Sync + 'static) -> Server {
@@ -53,7 +54,7 @@ async fn serve(answers: impl Fn(&Seen) -> (u16, String) + Send + Sync + 'static)
     server
 }
 
-async fn answer(State((answers, log)): State<(Arc<Answers>, Arc<Mutex<Vec<Seen>>>)>, request: Request) -> Response {
+async fn answer(State((answers, log)): State<(Arc<Answers>, Log)>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let seen = Seen {
@@ -90,7 +91,7 @@ impl Server {
             arn: "arn:aws:iam::123456789012:role/writer".to_owned(),
             external_id: external_id.map(str::to_owned),
             session_name: "sluice-crm".to_owned(),
-            duration: Duration::from_secs(900),
+            duration: Duration::from_mins(15),
             sts_endpoint: Some(self.url()),
         };
         Settings::S3(S3Settings { role: Some(role), ..self.settings() })
@@ -180,9 +181,9 @@ async fn a_missing_right_to_the_key_of_an_encrypted_bucket_is_named() {
 #[tokio::test]
 async fn a_missing_bucket_is_told_apart_from_a_missing_object() {
     let missing = s3_error("NoSuchBucket", "The specified bucket does not exist");
-    let server = serve(move |seen| match seen.path_and_query.contains("there") {
-        true => (404, s3_error("NoSuchKey", "The specified key does not exist.")),
-        false => (404, missing.clone()),
+    let server = serve(move |seen| {
+        let absent = seen.path_and_query.contains("there");
+        (404, if absent { s3_error("NoSuchKey", "The specified key does not exist.") } else { missing.clone() })
     })
     .await;
     let bucket = Bucket::open(&Settings::S3(server.settings())).await.unwrap();
@@ -237,9 +238,12 @@ async fn what_is_wrong_with_the_request_is_told_and_not_tried_again() {
 
 #[tokio::test]
 async fn a_conditional_put_tells_what_was_there() {
-    let server = serve(|seen| match seen.path_and_query.contains("there") {
-        true => (412, s3_error("PreconditionFailed", "At least one of the conditions did not hold")),
-        false => (200, String::new()),
+    let server = serve(|seen| {
+        if seen.path_and_query.contains("there") {
+            (412, s3_error("PreconditionFailed", "At least one of the conditions did not hold"))
+        } else {
+            (200, String::new())
+        }
     })
     .await;
     let bucket = Bucket::open(&Settings::S3(server.settings())).await.unwrap();
@@ -290,11 +294,8 @@ async fn a_hiccup_is_not_noticed() {
 
 #[tokio::test]
 async fn the_session_of_the_role_is_what_signs() {
-    let server = serve(|seen| match seen.is_sts() {
-        true => (200, session(1, "2999-01-01T00:00:00Z")),
-        false => (200, String::new()),
-    })
-    .await;
+    let server =
+        serve(|seen| (200, if seen.is_sts() { session(1, "2999-01-01T00:00:00Z") } else { String::new() })).await;
     let bucket = Bucket::open(&server.with_role(Some("ext-42"))).await.unwrap();
     bucket.put("x", Bytes::new()).await.unwrap();
     let seen = server.seen();

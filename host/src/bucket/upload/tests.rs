@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::*;
 use crate::bucket::{
@@ -91,6 +91,21 @@ async fn a_completion_whose_answer_was_lost_is_a_completion() {
     let size = write_all(&bucket, "t/a", &[part(1), part(2)]).await.unwrap();
     assert_eq!(size, 2 * PART_SIZE as u64);
     assert_eq!(store.count(Call::AbortParts), 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_dropped_is_aborted() {
+    let (bucket, store) = failing(|_, _, _| Fault::None);
+    let mut upload = bucket.upload("t/a").unwrap();
+    upload.write(part(1)).await.unwrap();
+    drop(upload);
+    let aborted = async {
+        while store.count(Call::AbortParts) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), aborted).await.unwrap();
+    assert!(bucket.list("t").await.unwrap().is_empty());
 }
 
 #[tokio::test]

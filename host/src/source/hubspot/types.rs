@@ -17,6 +17,7 @@ const fn standard(id: &'static str, name: &'static str, singular: &'static str) 
 
 /// The types that the objects API reads, in the order of their ids. Which of them an account has, and a token may read, is
 /// seen when their properties are asked for.
+/// Old engagements (`0-4`), conversations (`0-11`), forms (`0-15`) and lists (`0-45`) have ids too, but other APIs.
 pub(super) const STANDARD: [StandardType; 32] = [
     standard("0-1", "contacts", "contact"),
     standard("0-2", "companies", "company"),

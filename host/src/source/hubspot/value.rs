@@ -4,7 +4,9 @@
 //! `property_unparsed_<name>`, so that nothing is lost and nothing fails.
 //! An empty text means the same as `null`: the value was cleared.
 
-use jiff::{Timestamp, civil};
+use std::ops::RangeInclusive;
+
+use jiff::civil;
 
 /// Values before this many digits fit a 64-bit float exactly.
 const DIGITS_ALWAYS_EXACT: usize = 15;
@@ -13,6 +15,11 @@ const DIGITS_ALWAYS_EXACT: usize = 15;
 const EPOCH: civil::Date = civil::date(1970, 1, 1);
 
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
+
+const MICROS_A_DAY: i64 = MILLISECONDS_A_DAY * 1000;
+
+/// The microseconds of the years -9999 to 9999. A count of milliseconds outside of it is no time but a number.
+const TIMES: RangeInclusive<i64> = -377_705_116_800_000_000..=253_402_300_799_999_999;
 
 /// `true` or `false`.
 pub(super) fn boolean(text: &str) -> Option<bool> {
@@ -49,32 +56,65 @@ pub(super) fn date(text: &str) -> Option<i32> {
     let day = match text.parse::<i64>() {
         Ok(milliseconds) if milliseconds % MILLISECONDS_A_DAY == 0 => milliseconds / MILLISECONDS_A_DAY,
         Ok(_) => return None,
-        Err(_) => {
-            let date = civil_date(text)?;
-            i64::from((date - EPOCH).get_days())
-        }
+        Err(_) => day_of(text)?,
     };
     day.try_into().ok()
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z, from ISO 8601 with an offset, from a date (midnight UTC), or from
-/// milliseconds.
+/// milliseconds. All of the years -9999 to 9999: "the end of time" is a value that people enter.
 pub(super) fn timestamp(text: &str) -> Option<i64> {
-    if text.contains('T') {
-        return text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond);
+    if let Some((date, time)) = text.split_once('T') {
+        let (time, offset) = split_offset(time)?;
+        return Some(day_of(date)? * MICROS_A_DAY + time_of_day(time)? - offset);
     }
     match text.parse::<i64>() {
-        Ok(milliseconds) => {
-            milliseconds.checked_mul(1000).filter(|&micros| Timestamp::from_microsecond(micros).is_ok())
-        }
-        Err(_) => date(text).map(|day| i64::from(day) * MILLISECONDS_A_DAY * 1000),
+        Ok(milliseconds) => milliseconds.checked_mul(1000).filter(|micros| TIMES.contains(micros)),
+        Err(_) => day_of(text).map(|day| day * MICROS_A_DAY),
     }
 }
 
-/// `YYYY-MM-DD` and nothing else: jiff alone would take a time behind it, and lose it.
-fn civil_date(text: &str) -> Option<civil::Date> {
+/// Days since 1970-01-01 of `YYYY-MM-DD` and nothing else: jiff alone would take a time behind it, and lose it.
+fn day_of(text: &str) -> Option<i64> {
     let shaped = text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
-    if shaped { text.parse().ok() } else { None }
+    let date: civil::Date = if shaped { text.parse().ok()? } else { return None };
+    Some((date.duration_since(EPOCH)).as_hours() / 24)
+}
+
+/// Microseconds since midnight of `HH:MM:SS` with up to nine digits of a fraction. What is finer than a microsecond is cut.
+fn time_of_day(text: &str) -> Option<i64> {
+    let (clock, fraction) = match text.split_once('.') {
+        Some((clock, fraction)) => (clock, fraction),
+        None => (text, "0"),
+    };
+    let mut parts = clock.split(':');
+    let mut part = |below: i64| parts.next().and_then(two_digits).filter(|value| *value < below);
+    let seconds = part(24)? * 3600 + part(60)? * 60 + part(60)?;
+    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit()) && (1..=9).contains(&fraction.len());
+    if parts.next().is_some() || !digits {
+        return None;
+    }
+    let micros: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+    Some(seconds * 1_000_000 + micros)
+}
+
+/// A time and its offset from UTC in microseconds: `Z`, `+01:00`.
+fn split_offset(text: &str) -> Option<(&str, i64)> {
+    if let Some(time) = text.strip_suffix('Z') {
+        return Some((time, 0));
+    }
+    let (time, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let size = (two_digits(hours)? * 60 + two_digits(minutes)?) * 60 * 1_000_000;
+    match offset.as_bytes()[0] {
+        b'+' => Some((time, size)),
+        b'-' => Some((time, -size)),
+        _ => None,
+    }
+}
+
+fn two_digits(text: &str) -> Option<i64> {
+    (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -113,7 +153,20 @@ mod tests {
         assert_eq!(timestamp("2026-01-02T04:04:05.678+01:00"), Some(1_767_323_045_678_000));
         assert_eq!(timestamp("1767323045678"), Some(1_767_323_045_678_000));
         assert_eq!(timestamp("2026-01-31"), Some(20_484 * 86_400_000_000));
-        for text in ["", "yesterday", "2026-01-02T03:04", "2026-01-02 03:04:05", "99999999999999999"] {
+        assert_eq!(timestamp("9999-12-31T23:59:59.999Z"), Some(253_402_300_799_999_000));
+        assert_eq!(timestamp("1601-01-01T00:00:00Z"), Some(-11_644_473_600_000_000));
+        assert_eq!(timestamp("2026-01-02T03:04:05Z"), Some(1_767_323_045_000_000));
+        for text in [
+            "",
+            "yesterday",
+            "2026-01-02T03:04",
+            "2026-01-02T03:04:05",
+            "2026-01-02T24:00:00Z",
+            "2026-01-02T03:04:05.Z",
+            "2026-01-02T03:04:05.1234567890Z",
+            "2026-01-02 03:04:05",
+            "99999999999999999",
+        ] {
             assert_eq!(timestamp(text), None, "{text}");
         }
     }

@@ -5,7 +5,7 @@ use tokio::sync::Barrier;
 use super::*;
 use crate::bucket::{Cause, s3};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A clock and an issuer that a test moves by hand.
 #[derive(Debug, Default)]
