@@ -3,7 +3,7 @@
 //! [`run`] tells it from beginning to end:
 //!
 //! 1. the lease is taken, before anything is asked of the source, and the newest commit read;
-//! 2. [`plan`](planning::plan) discovers what the source offers, asks the plugins for their outlines and resolves it all; the
+//! 2. [`plan()`] discovers what the source offers, asks the plugins for their outlines and resolves it all; the
 //!    guard judges (`sluice plan` does this and stops);
 //! 3. streams are read, a few at once: pages become batches, batches go through the transforms and into the files of their
 //!    table ([`stage`]); bounded channels between them slow whoever is ahead;

@@ -22,7 +22,8 @@ fn report(workspace: &Workspace) -> serde_json::Value {
 fn asked_for(workspace: &Workspace) -> String {
     let requests = workspace.hubspot.requests();
     let read = requests.iter().filter(|request| request.path.contains("/objects/"));
-    read.map(|request| format!("{} {}\n", request.query.clone().unwrap_or_default(), request.body)).collect()
+    read.flat_map(|request| [request.query.clone().unwrap_or_default(), request.body.clone(), "\n".to_owned()])
+        .collect()
 }
 
 #[test]

@@ -90,8 +90,7 @@ fn is_test(path: &Path) -> bool {
 /// The top-level modules that a text imports by `crate::…`, lists in braces included.
 fn imports(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (start, _) in text.match_indices("crate::") {
-        let rest = &text[start + "crate::".len()..];
+    for rest in text.split("crate::").skip(1) {
         if let Some(list) = rest.strip_prefix('{') {
             let mut depth = 0;
             let mut item = String::new();
