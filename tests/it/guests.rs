@@ -24,6 +24,12 @@ pub(crate) fn evil_with_a_foreign_import() -> &'static [u8] {
     BYTES.get_or_init(|| build("evil", &["--features", "foreign-import"]))
 }
 
+/// The plugin of the README, on the SDK alone.
+pub(crate) fn hello() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| build("hello", &[]))
+}
+
 /// The same plugin, for another version of the contract.
 pub(crate) fn with_contract_version(bytes: &[u8], version: &str) -> Vec<u8> {
     const OURS: &[u8] = b"@0.1.0";

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fs};
 
 use sluice_simulator::{aws, data, hubspot};
 
-use crate::harness::{CONTACTS, Workspace, portal};
+use crate::{
+    guests::hello,
+    harness::{CONTACTS, Workspace, portal},
+};
 
 fn run(workspace: &Workspace, sections: &[&str]) -> String {
     workspace.pipeline(sections);
@@ -129,6 +132,46 @@ fn a_run_writes_through_the_role_and_renews_its_session() {
     assert!(assumed >= 2, "the session was renewed in mid-run: {assumed}");
     assert_eq!(workspace.aws.open_uploads().len(), 0);
     assert!(workspace.path().join("s3/bucket/crm/_sluice/commits/00000000000000000001.json").is_file());
+}
+
+#[test]
+fn the_readmes_plugin_runs_as_it_stands() {
+    let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(project.join("README.md")).unwrap();
+    let plugin = fs::read_to_string(project.join("tests/guests/hello/src/lib.rs")).unwrap();
+    assert!(readme.contains(&format!("```rust\n{plugin}```")), "the README shows another plugin than the tests build");
+    assert!(plugin.lines().count() <= 30);
+    let workspace = Workspace::new();
+    workspace.write("lower_case.wasm", hello());
+    let digest = workspace.sluice(&["plugin", "inspect", "lower_case.wasm"]);
+    let told = String::from_utf8(digest.stdout).unwrap();
+    let digest = told.lines().find_map(|line| line.strip_prefix("digest")).unwrap().trim();
+    let transform = format!(
+        "[[transform]]\nname = \"lower\"\npath = \"lower_case.wasm\"\ndigest = \"{digest}\"\nsettings = {{ columns = [\"lastName\"] }}\n"
+    );
+    run(&workspace, &[&workspace.source("streams = [\"owners\"]"), &transform, &workspace.file_sink()]);
+    let names = texts(&workspace, "owners", "lastName");
+    assert!(names.len() > 100 && names.iter().any(|name| !name.is_empty()));
+    assert!(names.iter().all(|name| *name == name.to_lowercase()), "{names:?}");
+}
+
+/// The values of a column of text, nulls left out.
+fn texts(workspace: &Workspace, table: &str, column: &str) -> Vec<String> {
+    let commit = workspace.commit();
+    let found = commit["tables"].as_array().unwrap().iter().find(|found| found["name"] == table).unwrap();
+    let mut values = Vec::new();
+    for file in found["files"].as_array().unwrap() {
+        let file = fs::File::open(file["url"].as_str().unwrap()).unwrap();
+        let reader =
+            parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        for batch in reader {
+            let batch = batch.unwrap();
+            let array = batch.column_by_name(column).unwrap();
+            let array = array.as_any().downcast_ref::<arrow_array::StringArray>().unwrap();
+            values.extend(array.iter().flatten().map(str::to_owned));
+        }
+    }
+    values
 }
 
 #[test]
