@@ -2,20 +2,17 @@
 use sluice_guest::prelude::*;
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Settings {
-    /// The columns to lower-case.
+    /// Columns to lower-case.
     columns: Vec<String>,
 }
-
 struct LowerCase(Settings);
-
 impl Plugin for LowerCase {
     type Settings = Settings;
-
     fn open(settings: Settings, _: Attachments) -> Result<Self, Failure> {
         Ok(Self(settings))
     }
-
     fn outline(&self, input: &Schema) -> Result<Outline, Failure> {
         let mut outline = Outline::keep_all(input);
         for column in &self.0.columns {
@@ -24,5 +21,4 @@ impl Plugin for LowerCase {
         Ok(outline)
     }
 }
-
 export!(LowerCase);
