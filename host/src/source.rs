@@ -98,6 +98,12 @@ pub enum SourceError {
         #[source]
         cause: crate::http::HttpError,
     },
+    /// A page is followed by itself, so that reading would never end.
+    #[error("the {what} do not end: a page names itself as the next one")]
+    Endless {
+        /// What was being read.
+        what: String,
+    },
     /// A batch could not be built; a mistake in sluice.
     #[error("a batch of stream `{stream}` could not be built")]
     Batch {

@@ -96,10 +96,14 @@ async fn owners(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Vec<Row>, Sour
                 Err(cause) => return Err(failed("owners", cause)),
             };
             rows.extend(page.results.into_iter().map(owner_row));
-            after = page.paging.and_then(|paging| paging.next).map(|next| next.after);
-            if after.is_none() {
+            let next = page.paging.and_then(|paging| paging.next).map(|next| next.after);
+            if next.is_none() {
                 break;
             }
+            if next == after {
+                return Err(SourceError::Endless { what: "owners".to_owned() });
+            }
+            after = next;
         }
     }
     Ok(rows)

@@ -57,6 +57,9 @@ pub(super) async fn records(
                 if last {
                     return Ok(());
                 }
+                if page.after == after {
+                    return Err(SourceError::Endless { what: what(request) });
+                }
                 after = page.after;
             }
             Err(error) if error.is_overload() && size.halve() => {
@@ -67,9 +70,14 @@ pub(super) async fn records(
                 );
             }
             Err(error) if is_refusal(&error) => return Err(not_readable(&request.stream, &error)),
-            Err(cause) => return Err(failed(&format!("records of stream `{}`", request.stream.name), cause)),
+            Err(cause) => return Err(failed(&what(request), cause)),
         }
     }
+}
+
+/// What is being read, for errors.
+fn what(request: &ReadRequest) -> String {
+    format!("records of stream `{}`", request.stream.name)
 }
 
 /// The properties that the columns need, each once, in their order.
