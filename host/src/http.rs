@@ -20,7 +20,7 @@ mod request;
 mod retry;
 mod stats;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transport;
 mod verdict;
 

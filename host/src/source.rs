@@ -98,11 +98,33 @@ pub enum SourceError {
         #[source]
         cause: crate::http::HttpError,
     },
-    /// A page is followed by itself, so that reading would never end.
-    #[error("the {what} do not end: a page names itself as the next one")]
+    /// Two properties whose columns would have one name.
+    #[error("properties `{}` and `{}` of stream `{stream}` would both become column `{column}`", .properties[0], .properties[1])]
+    SameColumn {
+        /// The stream.
+        stream: String,
+        /// The properties, by the names HubSpot gives them.
+        properties: [String; 2],
+        /// The column.
+        column: String,
+    },
+    /// Pages are followed by pages without an end.
+    #[error("the {what} do not end: {why}")]
     Endless {
         /// What was being read.
         what: String,
+        /// What shows it.
+        why: &'static str,
+    },
+    /// Records were listed, and their values not given, however often they were asked for.
+    #[error("the {what} are not complete: of {listed} records that are listed together, {missing} were not given")]
+    Incomplete {
+        /// What was being read.
+        what: String,
+        /// Records whose values were asked for.
+        listed: usize,
+        /// Those of them that neither came nor were said to be gone.
+        missing: usize,
     },
     /// A batch could not be built; a mistake in sluice.
     #[error("a batch of stream `{stream}` could not be built")]

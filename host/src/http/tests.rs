@@ -2,7 +2,7 @@
 
 mod attempts;
 mod errors;
-mod server;
+pub(crate) mod server;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use crate::{
     secret::Secret,
     sink::ParquetSettings,
     source::hubspot::{self, HubSpot, Paths},
-    spec::{ApiVersion, Compression, RoleSpec, SecretRef, SinkSpec, Spec},
+    spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
     wasm::Engine,
 };
 
@@ -44,6 +44,7 @@ pub fn open_source(spec: &Spec) -> Result<HubSpot, Error> {
             ApiVersion::V3 => Paths::Numbered,
         },
         requests_per_10s: source.requests_per_10s,
+        sensitive_definitions: source.sensitive == Sensitive::Include,
     };
     Ok(HubSpot::new(&settings)?)
 }

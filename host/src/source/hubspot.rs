@@ -17,8 +17,13 @@ mod api;
 mod columns;
 mod decode;
 mod definitions;
+mod names;
+mod paging;
 mod read;
 mod schema;
+mod sensitivity;
+#[cfg(test)]
+mod tests;
 mod types;
 mod value;
 mod vendor;
@@ -38,6 +43,7 @@ use crate::{
 };
 
 pub use self::api::Paths;
+use self::sensitivity::Sensitivity;
 
 /// Where HubSpot answers.
 pub const BASE_URL: &str = "https://api.hubapi.com";
@@ -62,6 +68,8 @@ pub struct Settings {
     pub paths: Paths,
     /// Never send more requests than this in ten seconds, whatever the account allows.
     pub requests_per_10s: Option<NonZeroU32>,
+    /// Whether `property_definitions` describes sensitive properties too.
+    pub sensitive_definitions: bool,
 }
 
 /// One HubSpot account.
@@ -72,6 +80,7 @@ pub struct HubSpot {
     general: Budget,
     search: Budget,
     custom: OnceCell<Vec<api::ObjectSchema>>,
+    sensitive_definitions: bool,
 }
 
 impl HubSpot {
@@ -96,6 +105,7 @@ impl HubSpot {
             general: Budget::new(general),
             search: Budget::new(search),
             custom: OnceCell::new(),
+            sensitive_definitions: settings.sensitive_definitions,
         })
     }
 
@@ -115,23 +125,26 @@ impl HubSpot {
         self.custom.get_or_try_init(ask).await.map(Vec::as_slice)
     }
 
-    /// The properties of a type, over all levels of sensitivity. `None` where the type may not be read, or is not there.
+    /// The properties of a type, over all levels of sensitivity; the refusal, where the type may not be read or is not there.
     async fn properties(&self, type_id: &str) -> Result<Result<Vec<api::Property>, HttpError>, SourceError> {
-        const LEVELS: [&str; 3] = ["non_sensitive", "sensitive", "highly_sensitive"];
-        let mut all = Vec::new();
-        for level in LEVELS {
-            let request = self.get(self.paths.properties(type_id)).parameter("dataSensitivity", level);
+        let mut lists = Vec::new();
+        for level in Sensitivity::ALL {
+            let request = self.get(self.paths.properties(type_id)).parameter("dataSensitivity", level.as_str());
             match self.client.json::<api::Results<api::Property>>(&request).await {
-                Ok(answer) => all.extend(answer.results.into_iter().map(|property| property.at_level(level))),
+                Ok(answer) => lists.push((level, answer.results)),
                 // An account without sensitive data refuses to speak of it; what it lists without is complete.
-                Err(error) if is_refusal(&error) && level != LEVELS[0] => {}
+                Err(error) if is_refusal(&error) && level != Sensitivity::Not => {
+                    tracing::info!(
+                        object_type = type_id,
+                        level = level.as_str(),
+                        "no properties of this level: the account has none, or the token may not see them"
+                    );
+                }
                 Err(error) if is_refusal(&error) => return Ok(Err(error)),
                 Err(cause) => return Err(failed(&format!("properties of `{type_id}`"), cause)),
             }
         }
-        all.sort_by(|left, right| left.name.cmp(&right.name));
-        all.dedup_by(|left, right| left.name == right.name);
-        Ok(Ok(all))
+        Ok(Ok(sensitivity::united(lists)))
     }
 
     /// All object types that can be read: id and name.
@@ -144,40 +157,13 @@ impl HubSpot {
             fully_qualified_name: None,
         });
         let mut streams: Vec<StreamInfo> = own.collect();
-        streams.extend(custom_streams(custom));
+        streams.extend(names::custom_streams(custom));
         Ok(streams)
     }
 
     fn get(&self, path: String) -> crate::http::Request {
         crate::http::Request::get(&self.general, path)
     }
-}
-
-/// The streams of custom types. A name that folds to one of HubSpot's own, or to another custom type's, gets the type's id
-/// behind it, whichever of them was made first: so a name never changes its meaning when another type appears.
-fn custom_streams(custom: &[api::ObjectSchema]) -> Vec<StreamInfo> {
-    let folded = |schema: &api::ObjectSchema| schema::legal(&schema.name).to_ascii_lowercase();
-    custom
-        .iter()
-        .map(|schema| {
-            let name = folded(schema);
-            let reserved = types::STANDARD.iter().any(|standard| standard.name == name || standard.singular == name)
-                || definitions::KINDS.iter().any(|kind| kind.as_str() == name)
-                || name.starts_with('_');
-            let shared = custom.iter().filter(|other| folded(other) == name).count() > 1;
-            let name = if reserved || shared {
-                format!("custom_{}_{}", name.trim_start_matches('_'), schema::legal(&schema.object_type_id))
-            } else {
-                name
-            };
-            StreamInfo {
-                name,
-                kind: StreamKind::Objects,
-                object_type_id: Some(schema.object_type_id.clone()),
-                fully_qualified_name: schema.fully_qualified_name.clone(),
-            }
-        })
-        .collect()
 }
 
 /// What the contract's attributes say of a stream.
@@ -219,7 +205,7 @@ impl Source for HubSpot {
     async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError> {
         let Some(type_id) = &stream.object_type_id else { return Ok(schema::of_definitions(stream)) };
         match self.properties(type_id).await? {
-            Ok(properties) => Ok(schema::of_records(stream, type_id, &properties)),
+            Ok(properties) => schema::of_records(stream, type_id, &properties),
             Err(refusal) => Err(not_readable(stream, &refusal)),
         }
     }
@@ -256,43 +242,5 @@ impl Source for HubSpot {
             retry_wait_seconds: stats.waited_for_retry.as_secs_f64(),
             budget_share: self.general.usage().share,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn custom(name: &str, id: &str) -> api::ObjectSchema {
-        api::ObjectSchema {
-            object_type_id: id.to_owned(),
-            name: name.to_owned(),
-            fully_qualified_name: Some(format!("p1_{name}")),
-            ..api::ObjectSchema::default()
-        }
-    }
-
-    #[test]
-    fn custom_types_never_take_a_name_that_is_anothers() {
-        let schemas = [
-            custom("vehicle", "2-1"),
-            custom("Contacts", "2-2"),
-            custom("my car", "2-3"),
-            custom("my_car", "2-4"),
-            custom("owners", "2-5"),
-            custom("company", "2-6"),
-        ];
-        let names: Vec<String> = custom_streams(&schemas).into_iter().map(|stream| stream.name).collect();
-        assert_eq!(
-            names,
-            [
-                "vehicle",
-                "custom_contacts_2_2",
-                "custom_my_car_2_3",
-                "custom_my_car_2_4",
-                "custom_owners_2_5",
-                "custom_company_2_6"
-            ]
-        );
     }
 }

@@ -13,51 +13,51 @@ use url::Url;
 use crate::http::{Answer, Budget, BudgetNews, BudgetRules, Explanation, Rate, StopReason, Vendor, Verdict};
 
 /// The end of the day, to the vendor of these tests.
-pub(super) const MIDNIGHT: &str = "2026-03-02T00:00:00Z";
+pub(crate) const MIDNIGHT: &str = "2026-03-02T00:00:00Z";
 
 /// What the server saw of one request.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// How many came before.
-    pub(super) number: usize,
-    pub(super) at: Instant,
-    pub(super) method: Method,
-    pub(super) path_and_query: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+    pub(crate) number: usize,
+    pub(crate) at: Instant,
+    pub(crate) method: Method,
+    pub(crate) path_and_query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 /// What the server does with a request.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Answer(Response),
     /// Says nothing, for ever.
     Hang,
 }
 
 /// An answer with this status and body.
-pub(super) fn answer(status: u16, body: impl Into<Body>) -> Reply {
+pub(crate) fn answer(status: u16, body: impl Into<Body>) -> Reply {
     with_header(status, "x-test", "1", body)
 }
 
 /// An answer with one header more.
-pub(super) fn with_header(status: u16, name: &str, value: &str, body: impl Into<Body>) -> Reply {
+pub(crate) fn with_header(status: u16, name: &str, value: &str, body: impl Into<Body>) -> Reply {
     Reply::Answer(Response::builder().status(status).header(name, value).body(body.into()).unwrap())
 }
 
 /// The head of a success, the beginning of its body, and a broken connection.
-pub(super) fn cut(body: &'static str) -> Reply {
+pub(crate) fn cut(body: &'static str) -> Reply {
     let broken = std::io::Error::other("the connection breaks here");
     answer(200, Body::from_stream(futures::stream::iter([Ok(body), Err(broken)])))
 }
 
 /// A server that listens until the test is over.
-pub(super) struct Server {
-    pub(super) base: Url,
+pub(crate) struct Server {
+    pub(crate) base: Url,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
-    pub(super) async fn start(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let (seen, count) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
@@ -85,13 +85,13 @@ impl Server {
         Self { base, seen }
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
 
 /// A budget that is never full.
-pub(super) fn wide_budget() -> Budget {
+pub(crate) fn wide_budget() -> Budget {
     let requests = 1_000_000.try_into().unwrap();
     Budget::new(BudgetRules {
         name: "wide",
@@ -102,7 +102,7 @@ pub(super) fn wide_budget() -> Budget {
 
 /// A vendor in whose API 429 with `DAILY` in the body is a daily limit, and 477 a move of the account.
 #[derive(Debug)]
-pub(super) struct Acme;
+pub(crate) struct Acme;
 
 impl Vendor for Acme {
     fn name(&self) -> &'static str {
@@ -142,6 +142,6 @@ impl Vendor for Acme {
 }
 
 /// Every status a server can end an answer with.
-pub(super) fn all_statuses() -> impl Iterator<Item = StatusCode> {
+pub(crate) fn all_statuses() -> impl Iterator<Item = StatusCode> {
     (200..600).map(|status| StatusCode::from_u16(status).unwrap())
 }

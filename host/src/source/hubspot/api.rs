@@ -2,9 +2,10 @@
 //!
 //! The answers are wire types: everything is optional that HubSpot has been seen to leave out.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::value::RawValue;
 
-use super::decode::Paging;
+use super::paging::Paging;
 
 /// Where things are in one version of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,19 +106,11 @@ pub(super) struct Property {
     pub(super) updated_at: Option<String>,
 }
 
-impl Property {
-    /// The same property, at least as sensitive as the level it was listed under: what a list was asked for counts where
-    /// the property itself says nothing.
-    pub(super) fn at_level(mut self, level: &str) -> Self {
-        self.data_sensitivity.get_or_insert_with(|| level.to_owned());
-        self
-    }
-}
-
 /// The definition of a custom object type.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ObjectSchema {
+    #[serde(deserialize_with = "object_type_id")]
     pub(super) object_type_id: String,
     pub(super) name: String,
     pub(super) fully_qualified_name: Option<String>,
@@ -147,8 +140,8 @@ pub(super) struct Owner {
     pub(super) kind: Option<String>,
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
-    pub(super) user_id: Option<serde_json::Number>,
-    pub(super) user_id_including_inactive: Option<serde_json::Number>,
+    pub(super) user_id: Option<Box<RawValue>>,
+    pub(super) user_id_including_inactive: Option<Box<RawValue>>,
     pub(super) archived: Option<bool>,
     pub(super) created_at: Option<String>,
     pub(super) updated_at: Option<String>,
@@ -206,6 +199,16 @@ pub(super) struct ErrorDetail {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ErrorContext {
     pub(super) required_granular_scopes: Vec<String>,
+}
+
+/// An object type id, `2-3465404`. It becomes part of paths, so nothing else may stand there.
+fn object_type_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match id.split_once('-') {
+        Some((kind, number)) if digits(kind) && digits(number) => Ok(id),
+        _ => Err(D::Error::custom("no object type id, expected two numbers with `-` between")),
+    }
 }
 
 fn null_is_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {

@@ -5,12 +5,17 @@
 //! Property names come in the same order in every record of a page, so the column of a name is found by remembering which
 //! came next last time; the table of all names is asked only when that fails.
 
+mod page;
+pub(super) mod raw;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, fmt};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use jiff::Timestamp;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeSeed;
 
 use super::{columns::ColumnBuilder, value};
 use crate::schema::{ColumnType, Field, arrow_schema, attribute};
@@ -73,10 +78,12 @@ impl fmt::Debug for RecordDecoder {
 /// What a page says of itself.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {
-    /// The records it held.
-    pub(super) records: usize,
+    /// The id of its first record; absent if it has none.
+    pub(super) first: Option<String>,
     /// Where the next page begins; absent on the last.
     pub(super) after: Option<String>,
+    /// Of the records that were asked for by id, those that neither came nor are said to be gone.
+    pub(super) missing: usize,
 }
 
 impl RecordDecoder {
@@ -120,19 +127,26 @@ impl RecordDecoder {
         self.columns.first().map_or(0, ColumnBuilder::len)
     }
 
-    /// Decodes a page. On an error nothing of it remains.
-    pub(super) fn page(&mut self, bytes: &[u8]) -> Result<Page, serde_json::Error> {
+    /// Decodes a page, of which these records were asked for by their ids, or no particular ones. Of a page that cannot be
+    /// read, or that lacks a record, nothing remains.
+    pub(super) fn page(&mut self, bytes: &[u8], asked_for: Option<&[String]>) -> Result<Page, serde_json::Error> {
         let before = self.rows();
+        let awaited = asked_for.map(|ids| ids.iter().map(String::as_str).collect());
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let decoded = PageSeed { decoder: self }
+        let decoded = page::PageSeed { decoder: self, awaited }
             .deserialize(&mut deserializer)
             .and_then(|page| deserializer.end().map(|()| page));
-        if decoded.is_err() {
-            for column in &mut self.columns {
-                column.truncate(before);
-            }
+        if !matches!(&decoded, Ok(page) if page.missing == 0) {
+            self.truncate(before);
         }
         decoded
+    }
+
+    /// Goes back to an earlier number of rows.
+    fn truncate(&mut self, rows: usize) {
+        for column in &mut self.columns {
+            column.truncate(rows);
+        }
     }
 
     /// Whether there is enough for a batch.
@@ -213,219 +227,5 @@ fn fits(column_type: ColumnType, text: &str) -> bool {
         ColumnType::Date => value::date(text).is_some(),
         ColumnType::Timestamp => value::timestamp(text).is_some(),
         ColumnType::Text => true,
-    }
-}
-
-struct PageSeed<'d> {
-    decoder: &'d mut RecordDecoder,
-}
-
-impl<'de> DeserializeSeed<'de> for PageSeed<'_> {
-    type Value = Page;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Page, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PageSeed<'_> {
-    type Value = Page;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a page of records")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page, A::Error> {
-        let mut records = None;
-        let mut after = None;
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            match key.as_str() {
-                "results" => records = Some(map.next_value_seed(RecordsSeed { decoder: self.decoder })?),
-                "paging" => {
-                    after = map.next_value::<Option<Paging>>()?.and_then(|paging| paging.next).map(|next| next.after);
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        let records = records.ok_or_else(|| A::Error::missing_field("results"))?;
-        Ok(Page { records, after })
-    }
-}
-
-/// `paging` of any answer that comes in pages.
-#[derive(Debug, serde::Deserialize)]
-pub(super) struct Paging {
-    pub(super) next: Option<NextPage>,
-}
-
-/// `paging.next`.
-#[derive(Debug, serde::Deserialize)]
-pub(super) struct NextPage {
-    pub(super) after: String,
-}
-
-struct RecordsSeed<'d> {
-    decoder: &'d mut RecordDecoder,
-}
-
-impl<'de> DeserializeSeed<'de> for RecordsSeed<'_> {
-    type Value = usize;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RecordsSeed<'_> {
-    type Value = usize;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<usize, A::Error> {
-        let mut records = 0;
-        while seq.next_element_seed(RecordSeed { decoder: self.decoder })?.is_some() {
-            records += 1;
-        }
-        Ok(records)
-    }
-}
-
-struct RecordSeed<'d> {
-    decoder: &'d mut RecordDecoder,
-}
-
-impl<'de> DeserializeSeed<'de> for RecordSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RecordSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a record")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let rows = self.decoder.rows();
-        let mut id: Option<Text<'de>> = None;
-        let mut updated_at = None;
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            match key.as_str() {
-                "id" => id = Some(map.next_value()?),
-                "updatedAt" => {
-                    updated_at =
-                        map.next_value::<Option<Text<'de>>>()?.and_then(|text| value::timestamp(text.as_str()));
-                }
-                "properties" => map.next_value_seed(PropertiesSeed { decoder: self.decoder, rows })?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        let id = id.ok_or_else(|| A::Error::missing_field("id"))?;
-        self.decoder.finish_row(rows, id.as_str(), updated_at);
-        Ok(())
-    }
-}
-
-struct PropertiesSeed<'d> {
-    decoder: &'d mut RecordDecoder,
-    rows: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for PropertiesSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PropertiesSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the properties of a record")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut position = 0;
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            let slot = self.decoder.slot(position, key.as_str());
-            position += 1;
-            match slot {
-                Some(slot) => {
-                    if let Some(text) = map.next_value::<Option<Text<'de>>>()? {
-                        self.decoder.fill(slot, self.rows, text.as_str());
-                    }
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A JSON string, borrowed from the page where it has no escapes. Numbers and booleans, which HubSpot sends as text except
-/// where it forgets to, become the text they would have been.
-enum Text<'de> {
-    Borrowed(&'de str),
-    Owned(String),
-}
-
-impl Text<'_> {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Borrowed(text) => text,
-            Self::Owned(text) => text,
-        }
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Text<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text::Borrowed(text))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text::Owned(text.to_owned()))
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Text<'de>, E> {
-                Ok(Text::Owned(value.to_string()))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Text<'de>, E> {
-                Ok(Text::Owned(value.to_string()))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Text<'de>, E> {
-                Ok(Text::Owned(value.to_string()))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Text<'de>, E> {
-                Ok(Text::Owned(value.to_string()))
-            }
-        }
-        deserializer.deserialize_any(TextVisitor)
     }
 }

@@ -2,9 +2,18 @@
 //!
 //! They are small (thousands of rows at most), so each is read into rows of named texts and put into columns from there.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use super::{HubSpot, api, columns::ColumnBuilder, decode::record, failed, is_refusal, not_readable, types};
+use super::{
+    HubSpot, api,
+    columns::ColumnBuilder,
+    decode::{raw, record},
+    failed, is_refusal, not_readable,
+    paging::{Course, Paging},
+    sensitivity, types,
+};
 use crate::{
     http::HttpError,
     schema::arrow_schema,
@@ -83,6 +92,7 @@ async fn owners(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Vec<Row>, Sour
     let mut rows = Vec::new();
     // Archived owners are listed apart; records still name them.
     for archived in ["false", "true"] {
+        let mut course = Course::default();
         let mut after: Option<String> = None;
         loop {
             let mut request =
@@ -95,15 +105,14 @@ async fn owners(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Vec<Row>, Sour
                 Err(error) if is_refusal(&error) => return Err(not_readable(stream, &error)),
                 Err(cause) => return Err(failed("owners", cause)),
             };
+            after = Paging::after(page.paging);
+            course
+                .page(page.results.first().map(|owner| owner.id.as_str()), after.as_deref())
+                .map_err(|why| SourceError::Endless { what: "owners".to_owned(), why })?;
             rows.extend(page.results.into_iter().map(owner_row));
-            let next = page.paging.and_then(|paging| paging.next).map(|next| next.after);
-            if next.is_none() {
+            if after.is_none() {
                 break;
             }
-            if next == after {
-                return Err(SourceError::Endless { what: "owners".to_owned() });
-            }
-            after = next;
         }
     }
     Ok(rows)
@@ -113,7 +122,7 @@ fn owner_row(owner: api::Owner) -> Row {
     let user_id = owner.user_id.or(owner.user_id_including_inactive);
     vec![
         ("ownerId", Some(owner.id)),
-        ("userId", user_id.map(|id| id.to_string())),
+        ("userId", user_id.and_then(|id| raw::id(&id).map(Cow::into_owned))),
         ("email", owner.email),
         ("firstName", owner.first_name),
         ("lastName", owner.last_name),
@@ -183,7 +192,12 @@ async fn property_definitions(hubspot: &HubSpot) -> Result<Vec<Row>, SourceError
     for stream in hubspot.object_types().await? {
         let Some(type_id) = &stream.object_type_id else { continue };
         if let Ok(properties) = hubspot.properties(type_id).await? {
-            rows.extend(properties.into_iter().map(|property| property_row(type_id, property)));
+            // What is not to be read is not to be described either: labels and options of a sensitive property may tell
+            // as much as its values.
+            let described = properties
+                .into_iter()
+                .filter(|property| hubspot.sensitive_definitions || sensitivity::marks(property).is_empty());
+            rows.extend(described.map(|property| property_row(type_id, property)));
         }
     }
     Ok(rows)

@@ -8,9 +8,10 @@ use super::{
     HubSpot, api,
     decode::{Page, RecordDecoder},
     failed, is_refusal, not_readable,
+    paging::{Course, Paging},
 };
 use crate::{
-    http::{PageSize, Request, Undecodable},
+    http::{HttpError, PageSize, Request, Undecodable},
     schema::attribute,
     source::{BatchSender, ReadRequest, SourceError},
 };
@@ -23,6 +24,10 @@ const LONGEST_URL: usize = 8000;
 
 /// Attempts at a page that is too much for the server before a smaller one is asked for.
 const ATTEMPTS_BEFORE_HALVING: u32 = 3;
+
+/// How often a page is listed anew when values are not given for all its records: one may have been archived in between,
+/// and is not listed any more.
+const LISTINGS_OF_A_PAGE: u32 = 4;
 
 /// The property that every record has: what is asked for where no other is wanted, since asking for none brings a default
 /// set.
@@ -45,11 +50,15 @@ pub(super) async fn records(
         properties,
     };
     let mut size = PageSize::new(MOST_RECORDS);
+    let mut course = Course::default();
     let mut after = None;
     loop {
         match reader.page(after.as_deref(), size.get()).await {
             Ok(page) => {
                 size.good();
+                course
+                    .page(page.first.as_deref(), page.after.as_deref())
+                    .map_err(|why| SourceError::Endless { what: what(request), why })?;
                 let last = page.after.is_none();
                 if (last || reader.is_full()) && !reader.send(batches).await? {
                     return Ok(());
@@ -57,20 +66,20 @@ pub(super) async fn records(
                 if last {
                     return Ok(());
                 }
-                if page.after == after {
-                    return Err(SourceError::Endless { what: what(request) });
-                }
                 after = page.after;
             }
-            Err(error) if error.is_overload() && size.halve() => {
+            Err(PageError::Http(error)) if error.is_overload() && size.halve() => {
                 tracing::warn!(
                     stream = request.stream.name,
                     records = size.get(),
                     "pages are too large, asking for less"
                 );
             }
-            Err(error) if is_refusal(&error) => return Err(not_readable(&request.stream, &error)),
-            Err(cause) => return Err(failed(&what(request), cause)),
+            Err(PageError::Http(error)) if is_refusal(&error) => return Err(not_readable(&request.stream, &error)),
+            Err(PageError::Http(cause)) => return Err(failed(&what(request), cause)),
+            Err(PageError::Incomplete { listed, missing }) => {
+                return Err(SourceError::Incomplete { what: what(request), listed, missing });
+            }
         }
     }
 }
@@ -129,34 +138,60 @@ struct Reader<'r> {
     properties: Vec<String>,
 }
 
+/// Why there is no page.
+enum PageError {
+    Http(HttpError),
+    /// Values were not given for all records that are listed.
+    Incomplete {
+        listed: usize,
+        missing: usize,
+    },
+}
+
+impl From<HttpError> for PageError {
+    fn from(error: HttpError) -> Self {
+        Self::Http(error)
+    }
+}
+
 impl Reader<'_> {
     /// Asks for a page, and decodes its records.
-    async fn page(&self, after: Option<&str>, records: u32) -> Result<Page, crate::http::HttpError> {
+    async fn page(&self, after: Option<&str>, records: u32) -> Result<Page, PageError> {
         if !self.by_batch {
             let request = list(self.hubspot, self.type_id, &self.properties, after, records);
-            return self.hubspot.client.decoded(&request, |body| self.decode(body)).await;
+            return Ok(self.hubspot.client.decoded(&request, |body| self.decode(body, None)).await?);
         }
-        let ids = list(self.hubspot, self.type_id, &[ID_PROPERTY.to_owned()], after, records);
-        let ids: api::Results<api::RecordId> = self.hubspot.client.json(&ids).await?;
-        let after = ids.paging.and_then(|paging| paging.next).map(|next| next.after);
-        if ids.results.is_empty() {
-            return Ok(Page { records: 0, after });
+        let mut incomplete = PageError::Incomplete { listed: 0, missing: 0 };
+        for _ in 0..LISTINGS_OF_A_PAGE {
+            let ids = list(self.hubspot, self.type_id, &[ID_PROPERTY.to_owned()], after, records);
+            let ids: api::Results<api::RecordId> = self.hubspot.client.json(&ids).await?;
+            let after = Paging::after(ids.paging);
+            let ids: Vec<String> = ids.results.into_iter().map(|record| record.id).collect();
+            let Some(first) = ids.first().cloned() else { return Ok(Page { after, ..Page::default() }) };
+            let missing = match self.values(&ids).await {
+                Ok(Page { missing: 0, .. }) => return Ok(Page { first: Some(first), after, missing: 0 }),
+                Ok(page) => page.missing,
+                // None of them is there any more, says HubSpot; the list will say the same, if it is true.
+                Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => ids.len(),
+                Err(error) => return Err(error.into()),
+            };
+            tracing::warn!(stream = self.request.stream.name, missing, "values were not given for all records listed");
+            incomplete = PageError::Incomplete { listed: ids.len(), missing };
         }
-        let inputs: Vec<_> = ids.results.iter().map(|record| serde_json::json!({ "id": record.id })).collect();
+        Err(incomplete)
+    }
+
+    /// Asks for the values of these records, and decodes them.
+    async fn values(&self, ids: &[String]) -> Result<Page, HttpError> {
+        let inputs: Vec<_> = ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
         let body = serde_json::json!({ "inputs": inputs, "properties": self.properties });
         let request = Request::post(&self.hubspot.general, self.hubspot.paths.batch_read(self.type_id), &body)
             .overload_attempts(ATTEMPTS_BEFORE_HALVING);
-        let values = self.hubspot.client.decoded(&request, |body| self.decode(body)).await;
-        match values {
-            Ok(page) => Ok(Page { after, ..page }),
-            // Every record of the page has been archived since its id was listed.
-            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => Ok(Page { records: 0, after }),
-            Err(error) => Err(error),
-        }
+        self.hubspot.client.decoded(&request, |body| self.decode(body, Some(ids))).await
     }
 
-    fn decode(&self, body: &Bytes) -> Result<Page, Undecodable> {
-        Ok(self.locked().page(body)?)
+    fn decode(&self, body: &Bytes, asked_for: Option<&[String]>) -> Result<Page, Undecodable> {
+        Ok(self.locked().page(body, asked_for)?)
     }
 
     fn is_full(&self) -> bool {

@@ -1,10 +1,11 @@
 //! From HubSpot's property definitions to the schema of a stream.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::{api, decode::record};
+use super::{api, decode::record, names, sensitivity};
 use crate::{
-    schema::{ColumnType, Field, Mark, Schema, attribute, unparsed_name},
+    schema::{ColumnType, Field, Schema, attribute, unparsed_name},
+    source::SourceError,
     stream::{StreamInfo, StreamKind},
 };
 
@@ -21,7 +22,11 @@ const ID_PROPERTY: &str = "hs_object_id";
 const MERGED_PROPERTY: &str = "hs_merged_object_ids";
 
 /// The schema of a stream of records: what every record has, then a column a property.
-pub(super) fn of_records(stream: &StreamInfo, type_id: &str, properties: &[api::Property]) -> Schema {
+pub(super) fn of_records(
+    stream: &StreamInfo,
+    type_id: &str,
+    properties: &[api::Property],
+) -> Result<Schema, SourceError> {
     let mut fields = vec![
         Field::new(record::OBJECT_TYPE_ID, ColumnType::Text)
             .required()
@@ -34,35 +39,22 @@ pub(super) fn of_records(stream: &StreamInfo, type_id: &str, properties: &[api::
         Field::new(record::UPDATED_AT, ColumnType::Timestamp),
         Field::new(record::INGESTED_AT, ColumnType::Timestamp).required(),
     ];
-    let mut taken: BTreeSet<String> = fields.iter().map(|field| field.name.to_ascii_lowercase()).collect();
+    let mut named: BTreeMap<String, &str> = BTreeMap::new();
     for property in properties {
-        let column = free_name(&format!("property_{}", legal(&property.name)), &mut taken);
+        let column = names::column(&property.name);
+        if let Some(other) = named.insert(column.clone(), &property.name) {
+            return Err(SourceError::SameColumn {
+                stream: stream.name.clone(),
+                properties: [other.to_owned(), property.name.clone()],
+                column,
+            });
+        }
         let field = property_field(property, &column, type_id);
         let companion = (field.column_type != ColumnType::Text).then(|| companion_of(&field));
         fields.push(field);
-        if let Some(companion) = companion {
-            let name = free_name(&companion.name, &mut taken);
-            fields.push(Field { name, ..companion });
-        }
+        fields.extend(companion);
     }
-    Schema { name: stream.name.clone(), fields, attributes: super::attributes_of(stream) }
-}
-
-/// A name that no column has yet. HubSpot's names are unique as they are; two that fold to one column name are told apart
-/// by a number, in the order of the properties.
-fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
-    let mut candidate = name.to_owned();
-    let mut number = 2;
-    while !taken.insert(candidate.to_ascii_lowercase()) {
-        candidate = format!("{name}_{number}");
-        number += 1;
-    }
-    candidate
-}
-
-/// A name with every character that a column cannot have replaced by `_`.
-pub(super) fn legal(name: &str) -> String {
-    name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
+    Ok(Schema { name: stream.name.clone(), fields, attributes: super::attributes_of(stream) })
 }
 
 fn property_field(property: &api::Property, column: &str, own_type: &str) -> Field {
@@ -82,7 +74,7 @@ fn property_field(property: &api::Property, column: &str, own_type: &str) -> Fie
     if property.field_type == "checkbox" || property.name == MERGED_PROPERTY {
         field = field.with(attribute::SEPARATOR, SEPARATOR);
     }
-    field.marks = marks(property);
+    field.marks = sensitivity::marks(property);
     field
 }
 
@@ -136,23 +128,6 @@ fn references(property: &api::Property, own_type: &str) -> Option<String> {
         let is_type_id = referenced.starts_with(|first: char| first.is_ascii_digit());
         is_type_id.then(|| referenced.to_owned())
     })
-}
-
-/// HubSpot's sensitivity level, and its categories, as marks.
-fn marks(property: &api::Property) -> BTreeSet<Mark> {
-    let level = property.data_sensitivity.as_deref().filter(|level| *level != "non_sensitive");
-    let categories = property.sensitive_data_categories.iter().map(String::as_str);
-    level
-        .into_iter()
-        .chain(categories)
-        .filter_map(|text| {
-            let folded: String = text
-                .chars()
-                .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '_' })
-                .collect();
-            folded.parse().ok()
-        })
-        .collect()
 }
 
 /// The schema of a stream of definitions: its columns are sluice's own, not a portal's.

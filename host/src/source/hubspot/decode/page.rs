@@ -1,0 +1,226 @@
+//! The JSON of a page, walked once: each value goes from the text to its column, with no record in between.
+
+use std::{borrow::Cow, collections::BTreeSet, fmt};
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{Page, RecordDecoder, raw};
+use crate::source::hubspot::{paging::Paging, value};
+
+/// A page that is being decoded.
+pub(super) struct PageSeed<'d> {
+    pub(super) decoder: &'d mut RecordDecoder,
+    /// The records that were asked for and have not come; `None` where no particular ones were.
+    pub(super) awaited: Option<BTreeSet<&'d str>>,
+}
+
+impl<'de> DeserializeSeed<'de> for PageSeed<'_> {
+    type Value = Page;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Page, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PageSeed<'_> {
+    type Value = Page;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a page of records")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Page, A::Error> {
+        let mut first = None;
+        let mut after = None;
+        let mut errors: Vec<RecordError> = Vec::new();
+        while let Some(key) = map.next_key::<Name<'de>>()? {
+            match &*key.0 {
+                "results" if first.is_none() => {
+                    let records = RecordsSeed { decoder: self.decoder, awaited: &mut self.awaited };
+                    first = Some(map.next_value_seed(records)?);
+                }
+                "results" => return Err(A::Error::duplicate_field("results")),
+                "paging" => after = Paging::after(map.next_value()?),
+                "errors" => errors = map.next_value()?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let first = first.ok_or_else(|| A::Error::missing_field("results"))?;
+        let mut awaited = self.awaited.unwrap_or_default();
+        for gone in errors.iter().filter(|error| error.category.as_deref() == Some(NOT_FOUND)) {
+            for id in &gone.context.ids {
+                awaited.remove(id.as_str());
+            }
+        }
+        Ok(Page { first, after, missing: awaited.len() })
+    }
+}
+
+/// What HubSpot says of records that are not there any more.
+const NOT_FOUND: &str = "OBJECT_NOT_FOUND";
+
+/// Why some of the records that were asked for are not in the answer.
+#[derive(Deserialize)]
+struct RecordError {
+    category: Option<String>,
+    #[serde(default)]
+    context: RecordErrorContext,
+}
+
+#[derive(Default, Deserialize)]
+struct RecordErrorContext {
+    #[serde(default)]
+    ids: Vec<String>,
+}
+
+struct RecordsSeed<'d, 'w> {
+    decoder: &'d mut RecordDecoder,
+    awaited: &'d mut Option<BTreeSet<&'w str>>,
+}
+
+impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, '_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Option<String>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
+    /// The id of the first record.
+    type Value = Option<String>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Option<String>, A::Error> {
+        let mut first = None;
+        loop {
+            let row = self.decoder.rows();
+            let Some(id) = seq.next_element_seed(RecordSeed { decoder: self.decoder })? else { return Ok(first) };
+            // A record that was not asked for, or has come before: it was merged into another since its id was listed, and
+            // that one has a row of its own.
+            if self.awaited.as_mut().is_some_and(|awaited| !awaited.remove(&*id)) {
+                self.decoder.truncate(row);
+            }
+            if first.is_none() {
+                first = Some(id.into_owned());
+            }
+        }
+    }
+}
+
+struct RecordSeed<'d> {
+    decoder: &'d mut RecordDecoder,
+}
+
+impl<'de> DeserializeSeed<'de> for RecordSeed<'_> {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RecordSeed<'_> {
+    /// The record's id.
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cow<'de, str>, A::Error> {
+        let row = self.decoder.rows();
+        let mut id = None;
+        let mut updated_at = None;
+        while let Some(key) = map.next_key::<Name<'de>>()? {
+            match &*key.0 {
+                "id" => id = raw::id(map.next_value::<&'de RawValue>()?),
+                "updatedAt" => {
+                    let text = raw::text(map.next_value::<&'de RawValue>()?);
+                    updated_at = text.and_then(|text| value::timestamp(&text));
+                }
+                "properties" => map.next_value_seed(PropertiesSeed { decoder: self.decoder, row })?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let id = id.ok_or_else(|| A::Error::missing_field("id"))?;
+        self.decoder.finish_row(row, &id, updated_at);
+        Ok(id)
+    }
+}
+
+struct PropertiesSeed<'d> {
+    decoder: &'d mut RecordDecoder,
+    row: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for PropertiesSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PropertiesSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the properties of a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut position = 0;
+        while let Some(key) = map.next_key::<Name<'de>>()? {
+            let slot = self.decoder.slot(position, &key.0);
+            position += 1;
+            match slot {
+                Some(slot) => {
+                    if let Some(text) = raw::text(map.next_value::<&'de RawValue>()?) {
+                        self.decoder.fill(slot, self.row, &text);
+                    }
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name of a member, borrowed from the page where it has no escapes.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}

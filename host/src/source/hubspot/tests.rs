@@ -1,0 +1,208 @@
+//! The source against a HubSpot that contradicts itself, leaves things out, or does not end.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow_array::{Array, StringArray};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::{
+    http::tests::server::{Reply, Seen, Server, answer},
+    schema::{ColumnType, Field},
+};
+
+fn hubspot(server: &Server) -> HubSpot {
+    HubSpot::new(&Settings {
+        base_url: server.base.clone(),
+        token: Secret::new("pat-na1-00000000-1111-2222-3333-444444444444"),
+        paths: Paths::Numbered,
+        requests_per_10s: NonZeroU32::new(10_000),
+        sensitive_definitions: false,
+    })
+    .unwrap()
+}
+
+fn contacts() -> StreamInfo {
+    StreamInfo {
+        name: "contacts".to_owned(),
+        kind: StreamKind::Objects,
+        object_type_id: Some("0-1".to_owned()),
+        fully_qualified_name: None,
+    }
+}
+
+/// Serves JSON for what a request asks.
+async fn serve(reply: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static) -> Server {
+    Server::start(move |seen| {
+        let (status, body) = reply(seen);
+        match body {
+            Value::Null => Reply::Answer(axum::response::Response::builder().status(status).body("".into()).unwrap()),
+            body => answer(status, body.to_string()),
+        }
+    })
+    .await
+}
+
+fn level_of(seen: &Seen) -> &'static str {
+    ["highly_sensitive", "non_sensitive", "sensitive"]
+        .into_iter()
+        .find(|level| seen.path_and_query.contains(&format!("dataSensitivity={level}")))
+        .unwrap()
+}
+
+/// Reads the keys of all contacts, with as many properties as need batch reads, if `wide`.
+async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>, Vec<String>) {
+    let name = |number: usize| format!("property_{number:050}");
+    let properties = if wide { 300 } else { 1 };
+    let columns = (0..properties)
+        .map(|number| Field::new(name(number), ColumnType::Text).with(attribute::PROPERTY, name(number)))
+        .chain([Field::new(decode::record::OBJECT_ID, ColumnType::Text).required()])
+        .collect();
+    let request = ReadRequest { stream: contacts(), columns, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+    let (sender, mut batches) = mpsc::channel(8);
+    let outcome = hubspot(server).read(request, sender).await;
+    let mut ids = Vec::new();
+    while let Some(batch) = batches.recv().await {
+        let column = batch.column(properties).as_any().downcast_ref::<StringArray>().unwrap();
+        ids.extend(column.iter().map(|id| id.unwrap().to_owned()));
+    }
+    (outcome, ids)
+}
+
+fn records(ids: &[&str]) -> Value {
+    ids.iter().map(|id| json!({ "id": id, "properties": {} })).collect()
+}
+
+#[tokio::test]
+async fn a_property_listed_at_two_levels_is_as_sensitive_as_the_graver_one() {
+    let server = serve(|seen| {
+        let property = |level: &str| json!({ "name": "diagnosis", "type": "string", "dataSensitivity": level });
+        match level_of(seen) {
+            "sensitive" => (200, json!({ "results": [property("non_sensitive")] })),
+            "non_sensitive" => (200, json!({ "results": [property("non_sensitive")] })),
+            _ => (403, Value::Null),
+        }
+    })
+    .await;
+    let schema = hubspot(&server).schema(&contacts()).await.unwrap();
+    let marked: Vec<_> = schema.fields.iter().filter(|field| !field.marks.is_empty()).map(|field| &field.name).collect();
+    assert_eq!(marked, ["property_diagnosis"]);
+}
+
+#[tokio::test]
+async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
+    let server = serve(|seen| match seen.path_and_query.split('?').next().unwrap() {
+        "/crm/v3/properties/0-1" if level_of(seen) == "sensitive" => {
+            (200, json!({ "results": [{ "name": "diagnosis", "label": "Diagnosis of cancer", "type": "string" }] }))
+        }
+        "/crm/v3/properties/0-1" if level_of(seen) == "non_sensitive" => {
+            (200, json!({ "results": [{ "name": "email", "type": "string" }] }))
+        }
+        "/crm/v3/schemas" => (200, json!({ "results": [] })),
+        _ => (403, Value::Null),
+    })
+    .await;
+    let stream = definitions::streams().find(|stream| stream.kind == StreamKind::PropertyDefinitions).unwrap();
+    let request = ReadRequest {
+        columns: vec![Field::new("name", ColumnType::Text), Field::new("label", ColumnType::Text)],
+        stream,
+        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+    };
+    let (sender, mut batches) = mpsc::channel(8);
+    hubspot(&server).read(request, sender).await.unwrap();
+    let batch = batches.recv().await.unwrap();
+    let names = batch.column(0).as_any().downcast_ref::<StringArray>().unwrap();
+    assert_eq!(names.iter().collect::<Vec<_>>(), [Some("email")]);
+}
+
+#[tokio::test]
+async fn two_properties_never_share_a_column() {
+    let odd = names::column("First-Name");
+    let crafted = odd.strip_prefix("property_").unwrap().to_owned();
+    let server = serve(move |seen| match level_of(seen) {
+        "non_sensitive" => {
+            let properties = ["First-Name", &crafted].map(|name| json!({ "name": name, "type": "string" }));
+            (200, json!({ "results": properties }))
+        }
+        _ => (403, Value::Null),
+    })
+    .await;
+    let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
+    assert!(refused.to_string().ends_with(&format!("would both become column `{odd}`")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_custom_type_whose_id_is_no_id_is_refused() {
+    let server =
+        serve(|_| (200, json!({ "results": [{ "name": "car", "objectTypeId": "2-1/../0-1", "labels": {} }] }))).await;
+    let refused = hubspot(&server).streams().await.unwrap_err();
+    assert!(crate::error_chain(&refused).contains("two numbers with `-` between"), "{}", crate::error_chain(&refused));
+}
+
+#[tokio::test]
+async fn records_that_a_batch_read_leaves_out_are_never_lost_in_silence() {
+    for (status, body) in [
+        (200, json!({ "results": records(&["1"]) })),
+        (207, json!({ "results": records(&["1"]), "errors": [{ "category": "TIMEOUT", "context": { "ids": ["2"] } }] })),
+        (404, json!({ "category": "OBJECT_NOT_FOUND" })),
+    ] {
+        let server = serve(move |seen| {
+            if seen.path_and_query.contains("batch/read") {
+                (status, body.clone())
+            } else {
+                (200, json!({ "results": records(&["1", "2"]) }))
+            }
+        })
+        .await;
+        let (outcome, ids) = read_contacts(&server, true).await;
+        let missing = if status == 404 { 2 } else { 1 };
+        assert_eq!(
+            outcome.unwrap_err().to_string(),
+            format!(
+                "the records of stream `contacts` are not complete: of 2 records that are listed together, {missing} were not given"
+            )
+        );
+        assert!(ids.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_record_archived_between_list_and_batch_read_is_left_out() {
+    for (status, answer) in
+        [(404, json!({ "category": "OBJECT_NOT_FOUND" })), (200, json!({ "results": records(&["2"]) }))]
+    {
+        let listings = AtomicUsize::new(0);
+        let server = serve(move |seen| {
+            if !seen.path_and_query.contains("batch/read") {
+                let ids: &[&str] = if listings.fetch_add(1, Ordering::SeqCst) == 0 { &["1", "2"] } else { &["2"] };
+                return (200, json!({ "results": records(ids) }));
+            }
+            if seen.body.contains(r#""id":"1""#) { (status, answer.clone()) } else { (200, json!({ "results": records(&["2"]) })) }
+        })
+        .await;
+        let (outcome, ids) = read_contacts(&server, true).await;
+        outcome.unwrap();
+        assert_eq!(ids, ["2"]);
+    }
+}
+
+#[tokio::test]
+async fn a_list_without_an_end_is_an_error() {
+    let ever_new = AtomicUsize::new(0);
+    let empty = serve(move |_| {
+        let after = ever_new.fetch_add(1, Ordering::SeqCst).to_string();
+        (200, json!({ "results": [], "paging": { "next": { "after": after } } }))
+    })
+    .await;
+    let ever_new = AtomicUsize::new(0);
+    let same_records = serve(move |_| {
+        let after = ever_new.fetch_add(1, Ordering::SeqCst).to_string();
+        (200, json!({ "results": records(&["1"]), "paging": { "next": { "after": after } } }))
+    })
+    .await;
+    for server in [empty, same_records] {
+        let (outcome, _) = read_contacts(&server, false).await;
+        assert!(matches!(outcome, Err(SourceError::Endless { .. })), "{outcome:?}");
+    }
+}
