@@ -32,6 +32,7 @@ Exit codes:
   0    complete
   1    the run failed; the tables are what they were
   2    the command line, the pipeline file or the guard: the owner of the pipeline must act
+  3    committed, but a table grows old: its stream cannot be read any more
   130  interrupted; the tables are what they were";
 
 /// Moves HubSpot data to S3 and lets its owner decide, in code, what may pass.
@@ -121,7 +122,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut output = Output::new();
     match dispatch(arguments.command, &mut output) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let (hint, code) = judge(&error);
@@ -131,8 +132,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<()> {
+fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Run(arguments) => return runtime()?.block_on(run::run(&arguments, output)),
         #[cfg(feature = "simulator")]
         Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),
         Command::Init { file } => init::init(&file, output),
@@ -140,12 +142,12 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<()> {
             output::start_log(false);
             runtime()?.block_on(plan::plan(&file, format, output))
         }
-        Command::Run(arguments) => runtime()?.block_on(run::run(&arguments, output)),
         Command::Tables { place, format } => runtime()?.block_on(tables::tables(&place, format, output)),
         #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => runtime()?.block_on(simulate::simulate(&arguments, output)),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

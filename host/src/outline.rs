@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     printable::printable,
-    schema::{Field, Schema},
+    schema::{Field, Schema, attribute},
 };
 
 /// What a plugin does to one schema.
@@ -123,6 +123,12 @@ pub enum OutlineError {
         /// The code, made printable.
         code: String,
     },
+    /// An attribute by which the host knows columns of its own.
+    #[error("output `{name}` sets the attribute `{}`, which only the host sets", attribute::UNPARSED_OF)]
+    HostAttribute {
+        /// The column.
+        name: String,
+    },
     /// An output without columns.
     #[error("it leaves no column")]
     NoColumns,
@@ -182,6 +188,9 @@ impl Outline {
                 }
                 Output::Compute { group, .. } if *group >= self.groups.len() => {
                     return Err(self.no_such_group(format!("output `{name}`"), *group));
+                }
+                Output::Compute { field, .. } if field.attributes.contains_key(attribute::UNPARSED_OF) => {
+                    return Err(OutlineError::HostAttribute { name: name.to_owned() });
                 }
                 Output::Keep { .. } | Output::Compute { .. } => {}
             }

@@ -4,7 +4,7 @@
 //!
 //! 1. the lease is taken, before anything is asked of the source, and the newest commit read;
 //! 2. [`plan()`] discovers what the source offers, asks the plugins for their outlines and resolves it all; the
-//!    guard judges (`sluice plan` does this and stops);
+//!    guard judges (`sluice plan` does this and stops); so are the tables judged that the run will not write (`kept`);
 //! 3. streams are read, a few at once: pages become batches, batches go through the transforms and into the files of their
 //!    table ([`stage`]); bounded channels between them slow whoever is ahead;
 //! 4. when every stream is complete, one conditional write commits all tables;
@@ -15,8 +15,10 @@
 //! Source and bucket are open before a run begins: this module never asks who they are, nor reads a secret of theirs
 //! ([`connect`] does, apart).
 
+mod audit;
 mod connect;
 mod error;
+mod kept;
 mod planning;
 mod plugins;
 mod progress;
@@ -24,7 +26,7 @@ mod report;
 mod shutdown;
 mod stage;
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -33,6 +35,7 @@ use tokio::runtime::Handle;
 pub use self::{
     connect::{bucket_settings, engine, open_source},
     error::Error,
+    kept::{Kept, KeptTable, Others},
     planning::{Planned, plan, refused},
     plugins::{LoadedTransform, LoadedTransforms},
     progress::{Progress, StreamProgress, StreamState},
@@ -84,18 +87,25 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
     let id = RunId::new(began).map_err(Error::RunId)?;
     let holder = Holder::here(id.clone(), run.spec.pipeline.pipeline.get_ref().as_str());
     let lease = Lease::take(run.bucket, holder, Clock::system()).await?;
-    let outcome = tokio::select! {
-        biased;
-        lost = lease.lost() => {
-            run.shutdown.stop();
-            Err(lost.into())
-        }
-        outcome = under_lease(&run, &lease, &id, began) => outcome,
-    };
+    let outcome = while_held(&run, &lease, &id, began).await;
     if let Err(error) = lease.release().await {
         tracing::warn!(error = crate::error_chain(&error), "the lease was not released; it ends by itself");
     }
     outcome
+}
+
+/// Works under the lease. When it is lost, everything stops; but a commit that has begun is let end, since nobody would know
+/// otherwise whether it was made. It cannot overwrite another run's: it is made only if it is the next.
+async fn while_held(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
+    let mut work = std::pin::pin!(under_lease(run, lease, id, began));
+    tokio::select! {
+        biased;
+        lost = lease.lost() => {
+            run.shutdown.stop();
+            work.await.map_err(|_| lost.into())
+        }
+        outcome = &mut work => outcome,
+    }
 }
 
 async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
@@ -108,34 +118,48 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
         () = run.shutdown.stopping() => return Err(Error::Interrupted),
         planned = planning::plan(run.spec, run.source.as_ref(), run.plugins) => planned?,
     };
-    let planned = planned.only(run.spec, run.only)?;
+    let wanted = planned.wanted(run.spec, run.only)?;
+    let written = wanted.iter().map(|&index| planned.plan.streams[index].table.clone()).collect();
+    let others = kept::judge(base.as_ref(), &planned, &written).map_err(|problems| refused(run.spec, problems))?;
+    let planned = planned.only(&wanted);
     let plan = &planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
     let streams = read_streams(run, plan, id, began).await?;
-    let tables: BTreeMap<String, Table> = plan
-        .streams
-        .iter()
-        .zip(&streams)
-        .map(|(stream, written)| {
-            let columns = stream.table_columns().cloned().collect();
-            let table = Table { run: id.clone(), written: Timestamp::now(), columns, files: written.files.clone() };
-            (stream.table.clone(), table)
-        })
-        .collect();
-    let author = Author {
-        run: id.clone(),
-        pipeline: plan.pipeline.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        plugins: run.plugins.iter().map(|it| (it.name.clone(), it.plugin.digest().to_string())).collect(),
-        audit: report::audit(plan, run.plugins, run.spec),
-    };
+    let change = change(run, plan, id, &streams, &others);
     if run.shutdown.is_stopping() {
         return Err(Error::Interrupted);
     }
-    let commit = log.commit(base.as_ref(), Change { author, committed: Timestamp::now(), tables }).await?;
+    let commit = log.commit(base.as_ref(), change).await?;
     tracing::info!(commit = commit.number, run = %id, "committed");
     sweep_after(run.bucket, &commit, lease).await;
-    Ok(report::of(run, &planned, &commit, streams, began, started.elapsed()))
+    Ok(report::of(run, &planned, &commit, streams, others, began, started.elapsed()))
+}
+
+/// What the run changes: its tables, each with its audit record.
+fn change(run: &Run<'_>, plan: &Plan, id: &RunId, written: &[stage::Written], others: &Others) -> Change {
+    let tables = plan.streams.iter().zip(written).map(|(stream, written)| {
+        let table = Table {
+            run: id.clone(),
+            pipeline: plan.pipeline.clone(),
+            stream: stream.stream.name.clone(),
+            written: Timestamp::now(),
+            columns: stream.table_columns().cloned().collect(),
+            files: written.files.clone(),
+            audit: audit::of(plan, stream, run.plugins, run.spec),
+        };
+        (stream.table.clone(), table)
+    });
+    Change {
+        author: Author {
+            run: id.clone(),
+            pipeline: plan.pipeline.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            plugins: run.plugins.iter().map(|it| (it.name.clone(), it.plugin.digest().to_string())).collect(),
+        },
+        committed: Timestamp::now(),
+        tables: tables.collect(),
+        retired: others.retired.clone(),
+    }
 }
 
 async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {

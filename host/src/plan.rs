@@ -22,6 +22,7 @@ mod rules;
 pub mod select;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +33,7 @@ pub use self::{
 use crate::{
     outline::{Outline, Output},
     problem::{Place, Problem},
-    schema::{Attributes, Field, Mark, Marks, Schema, attribute},
+    schema::{Attributes, Field, Mark, Marks, Schema},
     spec::{Sensitive, Spec, TransformSpec},
     stream::StreamInfo,
 };
@@ -78,6 +79,10 @@ pub struct Step {
     pub visible: Vec<usize>,
     /// Marks of everything the plugin's attachments may carry into what it computes.
     pub attachment_marks: Marks,
+    /// Columns that the step computes and the file trusts it with, each with the mark that is cleared.
+    pub cleared: BTreeSet<(String, Mark)>,
+    /// The codes under which rejected rows are reported.
+    pub rejection_codes: Vec<String>,
 }
 
 impl StreamPlan {
@@ -112,7 +117,7 @@ pub struct StreamDraft {
     stream: StreamInfo,
     attributes: Attributes,
     withheld: Vec<Field>,
-    left_out: Vec<String>,
+    left_out: Vec<Field>,
     name: String,
     stages: Vec<Stage>,
     steps: Vec<Step>,
@@ -124,15 +129,20 @@ impl StreamDraft {
         let mut withheld = Vec::new();
         let mut left_out = Vec::new();
         let mut columns = Vec::new();
-        let mut fields = schema.fields;
+        let mut fields = Vec::new();
+        for field in schema.fields {
+            if spec.pipeline.source.sensitive == Sensitive::Exclude && is_sensitive(&field) && !field.is_key() {
+                withheld.push(field);
+            } else {
+                fields.push(field);
+            }
+        }
         rules::add_marks(spec, &stream, &mut fields);
         for field in fields {
-            if spec.pipeline.source.sensitive == Sensitive::Exclude && is_marked_by_hubspot(&field) {
-                withheld.push(field);
-            } else if field.is_key() || rules::reads(spec, &stream, subject(&field)) {
+            if field.is_key() || rules::reads(spec, &stream, &field) {
                 columns.push(Column::source(field));
             } else {
-                left_out.push(field.name);
+                left_out.push(field);
             }
         }
         let stage = Stage::new(columns);
@@ -153,17 +163,14 @@ impl StreamDraft {
     }
 
     /// The columns that a glob could mean: all the source has, those that are not requested included.
-    fn known_columns(&self) -> impl Iterator<Item = &str> {
+    fn known_columns(&self) -> impl Iterator<Item = &Field> {
         let requested = self.stages.first().into_iter().flat_map(|stage| stage.columns.iter());
-        requested
-            .map(|column| column.field.name.as_str())
-            .chain(self.withheld.iter().map(|field| field.name.as_str()))
-            .chain(self.left_out.iter().map(String::as_str))
+        requested.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out)
     }
 
     /// Whether a transform of the file is for this stream.
     pub fn takes(&self, transform: &TransformSpec) -> bool {
-        transform.streams.iter().any(|glob| rules::names_stream(glob.get_ref(), &self.stream))
+        rules::takes(transform, &self.stream)
     }
 
     /// What the next plugin is shown: every column but the host's own.
@@ -173,9 +180,21 @@ impl StreamDraft {
 
     /// Takes the outline that a transform's plugin gave for [`visible`](Self::visible).
     /// The outline has been checked against that schema.
-    pub fn apply(&mut self, transform: usize, spec: &TransformSpec, outline: Outline, attachment_marks: Marks) {
+    ///
+    /// # Errors
+    /// An outline with words in it that a plugin with marked attachments may not choose ([`words`]).
+    pub fn apply(
+        &mut self,
+        transform: usize,
+        spec: &TransformSpec,
+        outline: Outline,
+        attachment_marks: Marks,
+    ) -> Result<(), words::Unsaid> {
+        let words = words::Words::of(&self.visible(), spec, !attachment_marks.is_empty());
+        words.check(&outline)?;
         let before = self.last();
         let visible = before.visible();
+        let mut cleared = BTreeSet::new();
         let mut columns = Vec::with_capacity(outline.outputs.len());
         for output in &outline.outputs {
             match output {
@@ -191,19 +210,21 @@ impl StreamDraft {
                     let mut marks = before.marks_of(&reads);
                     marks.extend(field.marks.iter().cloned());
                     marks.extend(attachment_marks.iter().cloned());
-                    for (mark, names) in &spec.clears {
-                        if names.iter().any(|name| *name.get_ref() == field.name) {
-                            marks.remove(&mark.0);
+                    for mark in rules::cleared(spec, &self.stream, &field.name) {
+                        if marks.remove(mark) {
+                            cleared.insert((field.name.clone(), mark.clone()));
                         }
                     }
-                    let field = Field { marks, ..field.clone() };
-                    columns.push(Column::computed(field, *group, reads));
+                    let attributes = words.attributes(&field.attributes);
+                    columns.push(Column::computed(Field { marks, attributes, ..field.clone() }, *group, reads));
                 }
             }
         }
         self.name.clone_from(&outline.table);
-        self.steps.push(Step { transform, outline, visible, attachment_marks });
+        let rejection_codes = words.codes(&outline.rejection_codes);
+        self.steps.push(Step { transform, outline, visible, attachment_marks, cleared, rejection_codes });
         self.stages.push(Stage::new(columns));
+        Ok(())
     }
 
     fn last(&self) -> &Stage {
@@ -229,9 +250,9 @@ impl StreamDraft {
 }
 
 impl Plan {
-    /// Resolves all streams, and judges the whole.
-    pub fn resolve(spec: &Spec, drafts: Vec<StreamDraft>) -> Result<Self, Vec<Problem>> {
-        let mut problems = rules::idle(spec, &drafts);
+    /// Resolves all streams, and judges the whole. `unreadable`: streams that the file takes in and that cannot be read.
+    pub fn resolve(spec: &Spec, drafts: Vec<StreamDraft>, unreadable: &[StreamInfo]) -> Result<Self, Vec<Problem>> {
+        let mut problems = rules::idle(spec, &drafts, unreadable);
         let plan = Self {
             pipeline: spec.pipeline.pipeline.get_ref().as_str().to_owned(),
             streams: drafts.into_iter().map(StreamDraft::finish).collect(),
@@ -240,7 +261,7 @@ impl Plan {
         };
         problems.extend(plan.two_of_one_name(spec));
         problems.extend(keys::check(spec, &plan));
-        problems.extend(guard::judge(spec, &plan));
+        problems.extend(guard::judge(spec, &plan, unreadable));
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
 
@@ -288,11 +309,7 @@ fn visible_schema(name: String, attributes: &Attributes, stage: &Stage) -> Schem
     Schema { name, fields, attributes: attributes.clone() }
 }
 
-/// The column whose name rules speak of: for the text of unparsable values, the property they belong to.
-fn subject(field: &Field) -> &str {
-    field.attributes.get(attribute::UNPARSED_OF).unwrap_or(&field.name)
-}
-
-fn is_marked_by_hubspot(field: &Field) -> bool {
+/// Whether HubSpot calls a column sensitive.
+fn is_sensitive(field: &Field) -> bool {
     field.marks.iter().map(Mark::as_str).any(|mark| mark == Mark::SENSITIVE || mark == Mark::HIGHLY_SENSITIVE)
 }

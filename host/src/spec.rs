@@ -19,7 +19,7 @@ pub use self::{
         ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, LimitsSpec, MarkSpec, OnReject,
         PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec, SourceType, TransformSpec,
     },
-    values::{ByteSize, Glob, MarkName, Name, SecretRef, Span, Url},
+    values::{ByteSize, ClearedColumn, Glob, MarkName, Name, SecretRef, Span, Url},
 };
 use crate::{
     problem::{Place, Problem, Problems, nearest},
@@ -92,15 +92,54 @@ fn check_transforms(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Prob
             (Some(plugin), None) => check_standard_plugin(plugin, spec, text, problems),
             (None, Some(_)) => {}
         }
-        for attachment in &spec.attachments {
-            let here = Some(Place::of(text, attachment.span().start));
-            let attachment = attachment.get_ref();
-            if attachment.file.is_some() == attachment.secret.is_some() {
-                problems.push(
-                    Problem::new(format!("attachment `{}` needs either `file` or `secret`", attachment.name)).at(here),
-                );
-            }
+        check_attachments(spec, text, problems);
+        check_clears(spec, text, problems);
+    }
+}
+
+fn check_attachments(spec: &TransformSpec, text: &str, problems: &mut Vec<Problem>) {
+    let mut names: Vec<&str> = Vec::new();
+    for attachment in &spec.attachments {
+        let here = Some(Place::of(text, attachment.span().start));
+        let attachment = attachment.get_ref();
+        if attachment.file.is_some() == attachment.secret.is_some() {
+            problems.push(
+                Problem::new(format!("attachment `{}` needs either `file` or `secret`", attachment.name)).at(here),
+            );
         }
+        if names.contains(&attachment.name.as_str()) {
+            problems.push(
+                Problem::new(format!("two attachments of one transform are called `{}`", attachment.name))
+                    .at(here)
+                    .hint("give each a name of its own: the plugin and the audit record tell them apart by it"),
+            );
+        }
+        names.push(&attachment.name);
+    }
+}
+
+/// What a transform is trusted with is said stream by stream: a line that a reviewer reads with one stream in mind must not
+/// hold for those that are added later.
+fn check_clears(spec: &TransformSpec, text: &str, problems: &mut Vec<Problem>) {
+    if spec.names_its_streams() {
+        return;
+    }
+    for column in spec.clears.values().flatten().filter(|column| column.get_ref().stream.is_none()) {
+        let name = column.get_ref();
+        problems.push(
+            Problem::new(format!("`clears` names `{name}` of whatever streams there are"))
+                .at(Some(Place::of(text, column.span().start)))
+                .hint(format!(
+                    "name the stream, as in `contacts.{name}`, or the transform's streams, as in `streams = [\"contacts\"]`"
+                )),
+        );
+    }
+    for mark in &spec.clears_rows {
+        problems.push(
+            Problem::new("`clears_rows` would hold for whatever streams there are")
+                .at(Some(Place::of(text, mark.span().start)))
+                .hint("name the transform's streams one by one, as in `streams = [\"contacts\"]`"),
+        );
     }
 }
 

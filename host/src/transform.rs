@@ -103,6 +103,22 @@ pub enum TransformError {
     },
 }
 
+impl TransformError {
+    /// What would mend it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Plugin { cause, .. } => cause.hint(),
+            Self::OutlineChanged { .. } => {
+                Some("a plugin answers the same question in the same way every time: tell its author")
+            }
+            Self::Rejected { .. } => {
+                Some("look at these rows in HubSpot, or let such rows be left out and counted: on_reject = \"drop\"")
+            }
+            Self::Batch { .. } => None,
+        }
+    }
+}
+
 /// What a transform is made of, beside its instances.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -114,6 +130,8 @@ pub struct Step {
     pub outline: Outline,
     /// What is done with a batch.
     pub program: Program,
+    /// The codes under which rejected rows are counted, in the order of the outline's.
+    pub rejection_codes: Vec<String>,
     /// Whether a rejected row ends the run.
     pub fail_on_reject: bool,
 }
@@ -138,7 +156,7 @@ impl Transform {
         }
         Ok(Self {
             schema: arrow_schema(&step.program.fields),
-            rejection_codes: step.outline.rejection_codes,
+            rejection_codes: step.rejection_codes,
             name: step.name,
             program: step.program,
             instances,

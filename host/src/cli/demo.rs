@@ -26,7 +26,7 @@ use crate::pipeline::{self, Shutdown};
 const PIPELINE: &str = include_str!("../../../pipelines/demo.toml");
 
 /// The line without which the guard refuses.
-const CLEARS: &str = "clears = { phi = [\"property_intake_notes\"] }\n";
+const CLEARS: &str = "clears = { phi = [\"contacts.property_intake_notes\"] }\n";
 
 /// What can be typed behind `sluice demo`.
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     outline::Output as OutlineOutput,
     pipeline::{self, LoadedTransforms, Planned},
-    plan::{Plan, StreamPlan},
+    plan::{Plan, Step, StreamPlan},
     schema::{Field, Mark},
 };
 
@@ -46,7 +46,7 @@ fn text(planned: &Planned, plugins: &LoadedTransforms) -> String {
         text.push_str(&stream_text(plan, stream));
     }
     for (stream, reason) in &planned.unreadable {
-        text.push_str(&format!("\nnot read: `{stream}` ({reason})\n"));
+        text.push_str(&format!("\nnot read: `{}` ({reason})\n", stream.name));
     }
     text
 }
@@ -68,6 +68,7 @@ fn stream_text(plan: &Plan, stream: &StreamPlan) -> String {
             ("computes", list(stream.computed_in(index))),
             ("renames", renames(stream, index).join(", ")),
             ("chooses rows by", list(stream.selects_by(index))),
+            ("is trusted to clear", cleared(step)),
         ];
         for (what, columns) in lines.iter().filter(|(_, columns)| !columns.is_empty()) {
             text.push_str(&format!("    {what}: {columns}\n"));
@@ -84,6 +85,12 @@ fn stream_text(plan: &Plan, stream: &StreamPlan) -> String {
         grid.row(vec![field.name.clone(), field.column_type.name().to_owned(), marks(field.marks.iter()), from]);
     }
     text + &grid.render(2)
+}
+
+/// What a step is trusted with.
+fn cleared(step: &Step) -> String {
+    let cleared = step.cleared.iter().map(|(column, mark)| format!("`{mark}` from `{column}`"));
+    cleared.collect::<Vec<_>>().join(", ")
 }
 
 fn renames(stream: &StreamPlan, step: usize) -> Vec<String> {
@@ -118,7 +125,7 @@ fn json(planned: &Planned, plugins: &LoadedTransforms) -> Value {
         .map(|it| json!({ "name": it.name, "plugin": it.plugin.name(), "digest": it.plugin.digest().to_string() }))
         .collect();
     let unreadable: Vec<Value> =
-        planned.unreadable.iter().map(|(stream, reason)| json!({ "stream": stream, "reason": reason })).collect();
+        planned.unreadable.iter().map(|(stream, reason)| json!({ "stream": stream.name, "reason": reason })).collect();
     json!({
         "pipeline": plan.pipeline,
         "accepts": names_of_marks(plan.accepts.iter()),
@@ -141,6 +148,7 @@ fn stream_json(plan: &Plan, stream: &StreamPlan) -> Value {
                 "drops": names(stream.dropped_in(index)),
                 "computes": names(stream.computed_in(index)),
                 "chooses_rows_by": names(stream.selects_by(index)),
+                "clears": step.cleared.iter().map(|(column, mark)| json!({ "column": column, "mark": mark.as_str() })).collect::<Vec<_>>(),
             })
         })
         .collect();

@@ -6,7 +6,7 @@ use super::{
     judge,
     output::{Grid, bytes, thousands},
 };
-use crate::pipeline::{Report, StreamReport, TransformReport};
+use crate::pipeline::{Kept, KeptTable, Others, Report, StreamReport, TransformReport};
 
 /// The form of the JSON. Raised when a name changes its meaning or goes.
 const FORMAT: u32 = 1;
@@ -48,6 +48,7 @@ pub(super) fn text(report: &Report) -> String {
             some(&names)
         ));
     }
+    text.push_str(&others(&report.others));
     let usage = &report.usage;
     text.push_str(&format!(
         "{} requests ({} retried, {} over the limit), waited {:.1} s for the limit and {:.1} s for retries\n",
@@ -65,6 +66,24 @@ pub(super) fn text(report: &Report) -> String {
         report.elapsed.as_secs_f64(),
         report.run
     ));
+    text
+}
+
+/// The tables that the run did not write, and why.
+fn others(others: &Others) -> String {
+    let mut text = String::new();
+    for KeptTable { table, run, why } in &others.kept {
+        let why = match why {
+            Kept::OfPipeline(pipeline) => format!("it is pipeline `{pipeline}`'s"),
+            Kept::NotAskedFor => "its stream was left out by `--only`".to_owned(),
+            Kept::NotReadable { stream } => format!("stream `{stream}` cannot be read, so the table grows old"),
+        };
+        text.push_str(&format!("kept as run {run} wrote it: `{table}`; {why}\n"));
+    }
+    if !others.retired.is_empty() {
+        let names: Vec<String> = others.retired.iter().cloned().collect();
+        text.push_str(&format!("retired, since the pipeline file does not speak of them any more: {}\n", some(&names)));
+    }
     text
 }
 
@@ -111,10 +130,11 @@ pub(super) fn json(report: &Report) -> Value {
         report.plugins.iter().map(|(transform, digest)| json!({ "transform": transform, "digest": digest })).collect();
     let unreadable: Vec<Value> =
         report.unreadable.iter().map(|(stream, reason)| json!({ "stream": stream, "reason": reason })).collect();
+    let kept: Vec<Value> = report.others.kept.iter().map(kept_json).collect();
     json!({
         "format": FORMAT,
-        "outcome": "complete",
-        "exit_code": 0,
+        "outcome": if report.is_partial() { "partial" } else { "complete" },
+        "exit_code": exit_code(report),
         "run": report.run,
         "pipeline": report.pipeline,
         "bucket": report.bucket,
@@ -125,6 +145,8 @@ pub(super) fn json(report: &Report) -> Value {
         "rows_written": report.rows_out(),
         "streams": streams,
         "unreadable": unreadable,
+        "kept": kept,
+        "retired": report.others.retired,
         "plugins": plugins,
         "api": {
             "requests": report.usage.requests,
@@ -136,6 +158,21 @@ pub(super) fn json(report: &Report) -> Value {
             "budget_share": report.usage.budget_share,
         },
     })
+}
+
+/// The exit code of a run that has committed.
+pub(super) fn exit_code(report: &Report) -> u8 {
+    const PARTIAL: u8 = 3;
+    if report.is_partial() { PARTIAL } else { 0 }
+}
+
+fn kept_json(table: &KeptTable) -> Value {
+    let (why, stream, pipeline) = match &table.why {
+        Kept::OfPipeline(pipeline) => ("other_pipeline", None, Some(pipeline)),
+        Kept::NotAskedFor => ("not_asked_for", None, None),
+        Kept::NotReadable { stream } => ("not_readable", Some(stream), None),
+    };
+    json!({ "table": table.table, "run": table.run, "why": why, "stream": stream, "pipeline": pipeline })
 }
 
 fn stream_json(stream: &StreamReport) -> Value {

@@ -1,6 +1,11 @@
 //! `sluice run`: a pipeline from beginning to end.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -29,25 +34,52 @@ pub(super) struct Arguments {
     pub(super) quiet: bool,
 }
 
-pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let watched = output.is_watched() && !arguments.quiet;
     output::start_log(watched);
+    let report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
     let shutdown = Shutdown::new();
     listen_for_signals(shutdown.clone())?;
     let outcome = run_once(arguments, watched, &shutdown).await;
-    if let Some(file) = &arguments.report {
+    if let Some(file) = report_file {
         let json = match &outcome {
             Ok(report) => report::json(report),
             Err(error) => report::json_of_failure(error),
         };
-        let text = serde_json::to_string_pretty(&json)? + "\n";
-        std::fs::write(file, text).with_context(|| format!("the report `{}` cannot be written", file.display()))?;
+        // The run is over, and its outcome is what counts.
+        if let Err(error) = file.write(&json) {
+            output.say(&format!("warning: {error:#}"));
+        }
     }
     let report = outcome?;
     if !arguments.quiet {
         output.say(&report::text(&report));
     }
-    Ok(())
+    Ok(ExitCode::from(report::exit_code(&report)))
+}
+
+/// The file of the report, opened before the run: one that cannot be written is a mistake to know of before, not after.
+struct ReportFile {
+    file: std::fs::File,
+    path: PathBuf,
+}
+
+impl ReportFile {
+    fn open(path: &Path) -> Result<Self, Usage> {
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        match file {
+            Ok(file) => Ok(Self { file, path: path.to_owned() }),
+            Err(error) => Err(Usage(format!("the report `{}` cannot be written: {error}", path.display()))),
+        }
+    }
+
+    fn write(mut self, json: &serde_json::Value) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(json)? + "\n";
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.write_all(text.as_bytes()))
+            .with_context(|| format!("the report `{}` could not be written", self.path.display()))
+    }
 }
 
 pub(super) async fn run_once(

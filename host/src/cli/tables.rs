@@ -12,9 +12,13 @@ use super::{
 use crate::{
     bucket::{Bucket, Credentials, S3Settings, Settings},
     pipeline,
+    printable::printable,
     schema::Mark,
     table::{Commit, CommitLog, Table},
 };
+
+/// Characters of a pipeline's name that are shown.
+const LONGEST_NAME: usize = 64;
 
 pub(super) async fn tables(place: &str, format: TablesFormat, output: &mut Output) -> anyhow::Result<()> {
     super::output::start_log(false);
@@ -104,9 +108,12 @@ fn json(commit: &Commit, root: &str) -> Value {
             json!({
                 "name": name,
                 "run": table.run.as_str(),
+                "pipeline": table.pipeline,
+                "stream": table.stream,
                 "rows": table.rows(),
                 "columns": columns,
                 "files": files,
+                "audit": table.audit,
             })
         })
         .collect();
@@ -115,14 +122,14 @@ fn json(commit: &Commit, root: &str) -> Value {
         "committed": commit.committed.to_string(),
         "run": commit.author.run.as_str(),
         "pipeline": commit.author.pipeline,
-        "audit": commit.author.audit,
         "tables": tables,
     })
 }
 
 fn duckdb(commit: &Commit, root: &str) -> String {
-    let mut sql =
-        format!("-- commit {} of pipeline {}, {:.0}\n", commit.number, commit.author.pipeline, commit.committed);
+    // The pipeline's name comes from the bucket, and a comment ends with its line.
+    let pipeline = printable(&commit.author.pipeline, LONGEST_NAME);
+    let mut sql = format!("-- commit {} of pipeline {pipeline}, {:.0}\n", commit.number, commit.committed);
     for (name, table) in &commit.tables {
         sql.push_str(&view(name, table, root));
     }
@@ -137,7 +144,7 @@ fn view(name: &str, table: &Table, root: &str) -> String {
         .collect();
     // Our folders look like partitions (`run=…`); the run is no column of the table.
     format!(
-        "CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([\n{}\n], hive_partitioning = false);\n",
+        "CREATE OR REPLACE VIEW \"{name}\" AS SELECT * FROM read_parquet([\n{}\n], hive_partitioning = false);\n",
         files.join(",\n")
     )
 }

@@ -70,6 +70,7 @@ impl Error {
         match self {
             Self::Source(SourceError::NotReadable { hint, .. }) => hint.clone(),
             Self::Source(SourceError::Http { cause, .. }) => source_hint(cause),
+            Self::Transform { cause, .. } => cause.hint().map(str::to_owned),
             Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) => cause.hint(),
             Self::Lease(error) => error.hint(),
             Self::Log(error) => error.hint(),

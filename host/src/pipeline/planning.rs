@@ -6,11 +6,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Error, plugins::LoadedTransforms};
 use crate::{
-    plan::{Plan, StreamDraft, select, transforms},
+    plan::{Plan, StreamDraft, select, transforms, words::Unsaid},
     problem::{Problem, Problems, nearest},
     schema::Schema,
     source::{Source, SourceError},
     spec::Spec,
+    stream::StreamInfo,
 };
 
 /// Streams whose schemas are asked for at once. Each takes a few requests, and the limit of the account holds for these too.
@@ -21,15 +22,14 @@ const SCHEMAS_AT_ONCE: usize = 8;
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// Streams that a glob takes in and that cannot be read: their names, and why.
-    pub unreadable: Vec<(String, String)>,
+    /// Streams that a glob takes in and that cannot be read, and why.
+    pub unreadable: Vec<(StreamInfo, String)>,
 }
 
 impl Planned {
-    /// The same plan for these streams alone; for all, if none is named. What is left out has been planned and judged all
-    /// the same.
-    pub(super) fn only(mut self, spec: &Spec, only: &[String]) -> Result<Self, Error> {
-        let streams = &mut self.plan.streams;
+    /// The streams of the plan that are to be read: those of these names, or all, if none is named.
+    pub(super) fn wanted(&self, spec: &Spec, only: &[String]) -> Result<Vec<usize>, Error> {
+        let streams = &self.plan.streams;
         for name in only {
             let mut known = streams.iter().flat_map(|stream| stream.stream.names());
             if !known.any(|stream| stream == name) {
@@ -41,10 +41,15 @@ impl Planned {
                 return Err(refused(spec, vec![problem.hint(hint)]));
             }
         }
-        if !only.is_empty() {
-            streams.retain(|stream| stream.stream.names().any(|name| only.iter().any(|only| only == name)));
-        }
-        Ok(self)
+        let named = |index: &usize| streams[*index].stream.names().any(|name| only.iter().any(|only| only == name));
+        Ok((0..streams.len()).filter(|index| only.is_empty() || named(index)).collect())
+    }
+
+    /// The same plan for these streams alone. What is left out has been planned and judged all the same.
+    pub(super) fn only(mut self, wanted: &[usize]) -> Self {
+        let mut index = 0..;
+        self.plan.streams.retain(|_| index.next().is_some_and(|index| wanted.contains(&index)));
+        self
     }
 }
 
@@ -52,15 +57,16 @@ impl Planned {
 pub async fn plan(spec: &Arc<Spec>, source: &dyn Source, plugins: &LoadedTransforms) -> Result<Planned, Error> {
     let (drafts, unreadable, problems) = discover(spec, source).await?;
     let (spec, plugins) = (Arc::clone(spec), plugins.clone());
+    let not_read: Vec<StreamInfo> = unreadable.iter().map(|(stream, _)| stream.clone()).collect();
     // Outlines are made by plugins: work for a thread that may be busy.
-    let resolved = tokio::task::spawn_blocking(move || resolve(&spec, drafts, &plugins, problems)).await;
+    let resolved = tokio::task::spawn_blocking(move || resolve(&spec, drafts, &not_read, &plugins, problems)).await;
     match resolved {
         Ok(plan) => Ok(Planned { plan: plan?, unreadable }),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 
-type Discovered = (Vec<StreamDraft>, Vec<(String, String)>, Vec<Problem>);
+type Discovered = (Vec<StreamDraft>, Vec<(StreamInfo, String)>, Vec<Problem>);
 
 /// Chooses the streams and fetches their schemas.
 async fn discover(spec: &Arc<Spec>, source: &dyn Source) -> Result<Discovered, Error> {
@@ -86,7 +92,7 @@ async fn discover(spec: &Arc<Spec>, source: &dyn Source) -> Result<Discovered, E
         match schema {
             Ok(schema) => drafts.push(StreamDraft::begin(spec, selected.stream, schema)),
             Err(error) if selected.named => problems.push(not_readable(&error)),
-            Err(error) => unreadable.push((selected.stream.name, error.to_string())),
+            Err(error) => unreadable.push((selected.stream, error.to_string())),
         }
     }
     Ok((drafts, unreadable, problems))
@@ -103,6 +109,7 @@ fn not_readable(error: &SourceError) -> Problem {
 fn resolve(
     spec: &Spec,
     mut drafts: Vec<StreamDraft>,
+    unreadable: &[StreamInfo],
     plugins: &LoadedTransforms,
     mut problems: Vec<Problem>,
 ) -> Result<Plan, Error> {
@@ -114,27 +121,25 @@ fn resolve(
             let loaded = plugins.get(index);
             let log = loaded.log(!loaded.attachment_marks.is_empty());
             let outline = loaded.instance(log).and_then(|mut instance| instance.outline_of(&draft.visible()));
-            match outline {
-                Ok(outline) => draft.apply(index, transform, outline, loaded.attachment_marks.clone()),
-                Err(error) => {
-                    problems.push(
-                        Problem::new(format!(
-                            "transform `{}`, stream `{}`: {}",
-                            loaded.name,
-                            draft.stream().name,
-                            crate::error_chain(&error)
-                        ))
-                        .at(spec.place(&transform.name)),
-                    );
-                    break;
-                }
+            let refused = match outline {
+                Ok(outline) => draft
+                    .apply(index, transform, outline, loaded.attachment_marks.clone())
+                    .map_err(|unsaid| (unsaid.to_string(), Some(Unsaid::HINT))),
+                Err(error) => Err((crate::error_chain(&error), error.hint())),
+            };
+            if let Err((what, hint)) = refused {
+                let stream = &draft.stream().name;
+                let problem = Problem::new(format!("transform `{}`, stream `{stream}`: {what}", loaded.name))
+                    .at(spec.place(&transform.name));
+                problems.push(hint.into_iter().fold(problem, Problem::hint));
+                break;
             }
         }
     }
     if !problems.is_empty() {
         return Err(refused(spec, problems));
     }
-    Plan::resolve(spec, drafts).map_err(|problems| refused(spec, problems))
+    Plan::resolve(spec, drafts, unreadable).map_err(|problems| refused(spec, problems))
 }
 
 /// An error that holds these problems.

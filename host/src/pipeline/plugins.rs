@@ -28,12 +28,14 @@ pub struct LoadedTransform {
     pub name: String,
     /// Its plugin.
     pub plugin: Plugin,
-    /// Digests of the settings and of each attachment, for the audit record.
-    pub inputs: Vec<(String, Digest)>,
+    /// The digest of its settings.
+    pub settings_digest: Digest,
     /// Marks of everything computed with its attachments.
     pub attachment_marks: Marks,
     settings: String,
     attachments: Vec<Attachment>,
+    /// The marks of each of them.
+    marks: Vec<Marks>,
     limits: Limits,
 }
 
@@ -74,24 +76,28 @@ impl LoadedTransform {
         let settings = serde_json::to_string(&transform.settings).map_err(|error| {
             Problem::new(format!("the settings of transform `{name}` cannot be handed over: {error}"))
         })?;
-        let mut inputs = vec![("settings".to_owned(), Digest::of(settings.as_bytes()))];
         let mut attachments = Vec::new();
-        let mut attachment_marks = Marks::new();
         for attachment in &transform.attachments {
-            let (bytes, marks) = read_attachment(spec, attachment)?;
-            let name = attachment.get_ref().name.clone();
-            inputs.push((name.clone(), Digest::of(&bytes)));
-            attachment_marks.extend(marks);
-            attachments.push(Attachment { name, bytes });
+            attachments.push(read_attachment(spec, attachment)?);
         }
+        let (attachments, marks): (_, Vec<Marks>) = attachments.into_iter().unzip();
         Ok(Self {
             plugin: load_plugin(spec, engine, transform)?,
             limits: limits(&transform.limits),
+            settings_digest: Digest::of(settings.as_bytes()),
+            attachment_marks: marks.iter().flatten().cloned().collect(),
             name,
-            inputs,
-            attachment_marks,
             settings,
             attachments,
+            marks,
+        })
+    }
+
+    /// Its attachments: name, marks, and the digest of the content, where no mark forbids to tell it.
+    pub fn attachments(&self) -> impl Iterator<Item = (&str, &Marks, Option<Digest>)> {
+        self.attachments.iter().zip(&self.marks).map(|(attachment, marks)| {
+            let digest = marks.is_empty().then(|| Digest::of(&attachment.bytes));
+            (attachment.name.as_str(), marks, digest)
         })
     }
 
@@ -128,7 +134,7 @@ impl Instances for TransformInstances {
     }
 }
 
-fn read_attachment(spec: &Spec, attachment: &Spanned<AttachmentSpec>) -> Result<(Vec<u8>, Marks), Problem> {
+fn read_attachment(spec: &Spec, attachment: &Spanned<AttachmentSpec>) -> Result<(Attachment, Marks), Problem> {
     let place = spec.place(attachment);
     let attachment = attachment.get_ref();
     let missing =
@@ -142,7 +148,7 @@ fn read_attachment(spec: &Spec, attachment: &Spanned<AttachmentSpec>) -> Result<
         (None, Some(file)) => environment::file(file, &spec.folder),
         (None, None) => unreachable!("the spec has a file or a secret for every attachment"),
     };
-    bytes.map(|bytes| (bytes, marks)).map_err(missing)
+    bytes.map(|bytes| (Attachment { name: attachment.name.clone(), bytes }, marks)).map_err(missing)
 }
 
 fn load_plugin(spec: &Spec, engine: &Engine, transform: &TransformSpec) -> Result<Plugin, Problem> {

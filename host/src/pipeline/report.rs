@@ -1,18 +1,14 @@
-//! What a run has done: for the person who started it, and for the audit.
+//! What a run has done.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
-
-use super::{Planned, Run, plugins::LoadedTransforms, stage::Written};
-use crate::{
-    plan::{Origin, Plan, StreamPlan, transforms},
-    schema::{Field, Mark},
-    source::Usage,
-    spec::Spec,
-    table::Commit,
+use super::{
+    Planned, Run,
+    kept::{Kept, Others},
+    stage::Written,
 };
+use crate::{schema::Field, source::Usage, table::Commit};
+use jiff::Timestamp;
 
 /// What a run has done.
 #[derive(Debug, Clone)]
@@ -35,6 +31,8 @@ pub struct Report {
     pub streams: Vec<StreamReport>,
     /// Streams that a glob takes in and that could not be read, and why.
     pub unreadable: Vec<(String, String)>,
+    /// The tables of the bucket that the run did not write.
+    pub others: Others,
     /// The plugin of each transform, with its digest.
     pub plugins: Vec<(String, String)>,
 }
@@ -81,6 +79,11 @@ impl Report {
         self.streams.iter().map(|stream| stream.rows_in).sum()
     }
 
+    /// Whether a table of this pipeline grows old because its stream cannot be read.
+    pub fn is_partial(&self) -> bool {
+        self.others.kept.iter().any(|table| matches!(table.why, Kept::NotReadable { .. }))
+    }
+
     /// Rows written, over all streams.
     pub fn rows_out(&self) -> u64 {
         self.streams.iter().map(|stream| stream.rows_out).sum()
@@ -92,6 +95,7 @@ pub(super) fn of(
     planned: &Planned,
     commit: &Commit,
     written: Vec<Written>,
+    others: Others,
     began: Timestamp,
     elapsed: Duration,
 ) -> Report {
@@ -126,84 +130,12 @@ pub(super) fn of(
         elapsed,
         usage: run.source.usage(),
         streams: streams.collect(),
-        unreadable: planned.unreadable.clone(),
+        unreadable: planned.unreadable.iter().map(|(stream, why)| (stream.name.clone(), why.clone())).collect(),
+        others,
         plugins: run.plugins.iter().map(|it| (it.name.clone(), it.plugin.digest().to_string())).collect(),
     }
 }
 
 fn names<'f>(fields: impl Iterator<Item = &'f Field>) -> Vec<String> {
     fields.map(|field| field.name.clone()).collect()
-}
-
-/// The audit record of a run: which plugin, by digest, and which settings let which columns pass. It stands in the commit,
-/// beside the tables it speaks of. It names columns, never values.
-pub(super) fn audit(plan: &Plan, plugins: &LoadedTransforms, spec: &Spec) -> Value {
-    let transforms: Vec<Value> = transforms(spec)
-        .zip(plugins.iter())
-        .map(|(transform, loaded)| {
-            let clears: BTreeMap<&str, Vec<&str>> = transform
-                .clears
-                .iter()
-                .map(|(mark, columns)| {
-                    (mark.0.as_str(), columns.iter().map(|column| column.get_ref().as_str()).collect())
-                })
-                .collect();
-            let clears_rows: Vec<&str> = transform.clears_rows.iter().map(|mark| mark.0.as_str()).collect();
-            let inputs: BTreeMap<&str, String> =
-                loaded.inputs.iter().map(|(name, digest)| (name.as_str(), digest.to_string())).collect();
-            json!({
-                "name": loaded.name,
-                "plugin": loaded.plugin.name(),
-                "digest": loaded.plugin.digest().to_string(),
-                "inputs": inputs,
-                "clears": clears,
-                "clears_rows": clears_rows,
-            })
-        })
-        .collect();
-    let streams: Vec<Value> = plan.streams.iter().map(|stream| audit_stream(plan, stream)).collect();
-    json!({
-        "accepts": plan.accepts.iter().map(Mark::as_str).collect::<Vec<_>>(),
-        "transforms": transforms,
-        "streams": streams,
-    })
-}
-
-fn audit_stream(plan: &Plan, stream: &StreamPlan) -> Value {
-    let last = stream.stages.len() - 1;
-    let columns: Vec<Value> = stream.stages[last]
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            json!({
-                "name": column.field.name,
-                "marks": column.field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(),
-                "from": stream.origins(last, index),
-                "computed_by": computed_by(plan, stream, last, index),
-            })
-        })
-        .collect();
-    json!({
-        "stream": stream.stream.name,
-        "table": stream.table,
-        "withheld": stream.withheld.iter().map(|field| &field.name).collect::<Vec<_>>(),
-        "columns": columns,
-    })
-}
-
-/// The transforms that computed a column on its way, last first.
-fn computed_by<'p>(plan: &'p Plan, stream: &StreamPlan, stage: usize, column: usize) -> Vec<&'p str> {
-    match &stream.stages[stage].columns[column].origin {
-        Origin::Source => Vec::new(),
-        Origin::Kept { from } => computed_by(plan, stream, stage - 1, *from),
-        Origin::Computed { reads, .. } => {
-            let mut names = vec![plan.transforms[stream.steps[stage - 1].transform].as_str()];
-            for &read in reads {
-                names.extend(computed_by(plan, stream, stage - 1, read));
-            }
-            names.dedup();
-            names
-        }
-    }
 }

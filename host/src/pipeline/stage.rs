@@ -8,7 +8,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use arrow_array::RecordBatch;
 use jiff::Timestamp;
-use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio::{
+    runtime::Handle,
+    sync::mpsc,
+    task::{JoinError, JoinHandle},
+};
 
 use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, shutdown::Shutdown};
 use crate::{
@@ -64,10 +68,14 @@ impl Stage<'_> {
         if self.shutdown.is_stopping() {
             return Err(Error::Interrupted);
         }
-        let total = self.source.count(&self.plan.stream).await?;
+        let total = tokio::select! {
+            biased;
+            () = self.shutdown.stopping() => return Err(Error::Interrupted),
+            total = self.source.count(&self.plan.stream) => total?,
+        };
         self.progress.begin(total);
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-        let worker = self.start_worker(receiver)?;
+        let mut worker = self.start_worker(receiver)?;
         let request = ReadRequest {
             stream: self.plan.stream.clone(),
             columns: self.plan.requested().cloned().collect(),
@@ -76,20 +84,21 @@ impl Stage<'_> {
         let read = tokio::select! {
             biased;
             () = self.shutdown.stopping() => Err(Error::Interrupted),
+            // It works until the channel is closed, and the reader holds that open: it has failed.
+            failed = &mut worker => return unwrapped(failed).and(Err(Error::Interrupted)),
             read = self.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
         };
         // The channel is closed now: the worker comes to its end.
-        let worker = joined(worker).await;
-        let (writer, mut written) = match (worker, read) {
+        let Worker { writer, mut written } = match (unwrapped(worker.await), read) {
             // Of two failures the worker's comes first: the reader's may only follow from it.
             (Err(error), _) => return Err(error),
             (Ok(worker), Err(error)) => {
-                joined(tokio::task::spawn_blocking(move || worker.writer.abort())).await;
+                unwrapped(tokio::task::spawn_blocking(move || worker.writer.abort()).await);
                 return Err(error);
             }
-            (Ok(worker), Ok(())) => (worker.writer, worker.written),
+            (Ok(worker), Ok(())) => worker,
         };
-        written.files = joined(tokio::task::spawn_blocking(move || writer.finish())).await?;
+        written.files = unwrapped(tokio::task::spawn_blocking(move || writer.finish()).await)?;
         self.progress.done();
         Ok(written)
     }
@@ -131,6 +140,7 @@ impl Stage<'_> {
                 input: self.plan.input_of(index),
                 outline: step.outline.clone(),
                 program: self.plan.program(index),
+                rejection_codes: step.rejection_codes.clone(),
                 fail_on_reject: on_reject == Some(OnReject::Fail),
             },
         }
@@ -199,9 +209,9 @@ impl Worker {
     }
 }
 
-/// What a task gives; its panic, if it had one, goes on here.
-async fn joined<T>(task: JoinHandle<T>) -> T {
-    match task.await {
+/// What a task gave; its panic, if it had one, goes on here.
+fn unwrapped<T>(outcome: Result<T, JoinError>) -> T {
+    match outcome {
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }

@@ -5,10 +5,11 @@
 //! id must not stand beside it in another column.
 
 use super::{Origin, Plan, Stage, StreamPlan, transform_place};
-use crate::{problem::Problem, schema::attribute, spec::Spec};
-
-/// HubSpot's property that repeats a record's id.
-const ID_PROPERTY: &str = "hs_object_id";
+use crate::{
+    problem::Problem,
+    schema::{Field, attribute},
+    spec::Spec,
+};
 
 /// Reports every key column that does not survive as it must.
 pub(super) fn check(spec: &Spec, plan: &Plan) -> Vec<Problem> {
@@ -42,7 +43,7 @@ fn check_stream(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
                 computed_from_others(before, &column.origin)
                     .map(|other| {
                         Problem::new(format!(
-                            "transform `{transform}` computes the key column `{}` of stream `{}` from `{other}`, which is no key column",
+                            "transform `{transform}` computes the key column `{}` of stream `{}` from {other}",
                             column.field.name, stream.stream.name
                         ))
                     })
@@ -56,37 +57,52 @@ fn check_stream(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
     problems
 }
 
-/// A column that a key is computed from though it is none.
-fn computed_from_others<'a>(before: &'a Stage, origin: &Origin) -> Option<&'a str> {
+/// What a key is computed from that is no key column.
+fn computed_from_others(before: &Stage, origin: &Origin) -> Option<String> {
     let Origin::Computed { reads, .. } = origin else { return None };
+    if reads.is_empty() {
+        return Some("no column at all".to_owned());
+    }
     let other = reads.iter().map(|&read| &before.columns[read].field).find(|field| !field.is_key())?;
-    Some(&other.name)
+    Some(format!("`{}`, which is no key column", other.name))
 }
 
-/// The raw id beside a key that is not raw any more.
+/// Raw ids beside a key that is not raw any more.
 fn raw_id_beside_key(spec: &Spec, stream: &StreamPlan) -> Option<Problem> {
     let last = stream.stages.len() - 1;
     let columns = &stream.stages[last].columns;
-    let key = columns.iter().enumerate().find(|(index, column)| {
-        column.field.is_key() && !stream.is_raw(last, *index) && key_of_record(stream, last, *index)
+    let (_, key) = columns.iter().enumerate().find(|(index, column)| {
+        column.field.is_key() && stream.raw(last, *index).is_none() && key_of_record(stream, last, *index)
     })?;
-    let raw = columns.iter().enumerate().find(|(index, column)| {
-        stream.is_raw(last, *index)
-            && column.field.attributes.get(attribute::PROPERTY).is_some_and(|property| property == ID_PROPERTY)
+    let (column, source) = columns.iter().enumerate().find_map(|(index, column)| {
+        let source = stream.raw(last, index).filter(|source| holds_ids_of(stream, source))?;
+        Some((column, source))
     })?;
     let step =
-        stream.steps.iter().find(|step| step.outline.outputs.iter().any(|output| output.name() == key.1.field.name));
+        stream.steps.iter().find(|step| step.outline.outputs.iter().any(|output| output.name() == key.field.name));
+    let how = if source.is_key() {
+        format!("let the transform drop `{}`", column.field.name)
+    } else {
+        format!(
+            "let the same transform compute it too, or leave it out: `[[source.columns]]` with `exclude = [\"{}\"]`",
+            source.name
+        )
+    };
     Some(
         Problem::new(format!(
-            "table `{}` would hold the raw id in `{}` beside the computed key `{}`",
-            stream.table, raw.1.field.name, key.1.field.name
+            "table `{}` would hold raw ids in `{}` beside the computed key `{}`",
+            stream.table, column.field.name, key.field.name
         ))
         .at(step.and_then(|step| transform_place(spec, step.transform)))
-        .hint(format!(
-            "let the same transform compute `{0}` too, or leave it out: `[[source.columns]]` with `exclude = [\"{0}\"]`",
-            raw.1.field.name
-        )),
+        .hint(how),
     )
+}
+
+/// Whether a column of the source holds ids of the stream's own records.
+fn holds_ids_of(stream: &StreamPlan, source: &Field) -> bool {
+    let own = source.is_key() && !source.attributes.contains_key(attribute::OBJECT_TYPE);
+    let references = source.attributes.get(attribute::REFERENCES);
+    own || references.is_some_and(|type_id| Some(type_id) == stream.stream.object_type_id.as_ref())
 }
 
 /// Whether a key column goes back to the record's id, rather than to the id of its type.
@@ -99,12 +115,13 @@ fn key_of_record(stream: &StreamPlan, stage: usize, column: usize) -> bool {
 }
 
 impl StreamPlan {
-    /// Whether a column holds what the source delivered, unchanged.
-    fn is_raw(&self, stage: usize, column: usize) -> bool {
-        match self.stages[stage].columns[column].origin {
-            Origin::Source => true,
-            Origin::Kept { from } => self.is_raw(stage - 1, from),
-            Origin::Computed { .. } => false,
+    /// The column of the source that a column holds unchanged, if it does.
+    fn raw(&self, stage: usize, column: usize) -> Option<&Field> {
+        let here = &self.stages[stage].columns[column];
+        match here.origin {
+            Origin::Source => Some(&here.field),
+            Origin::Kept { from } => self.raw(stage - 1, from),
+            Origin::Computed { .. } => None,
         }
     }
 }

@@ -180,6 +180,15 @@ impl StreamPlan {
         reads.map(move |&input| &self.stages[step].columns[made.visible[input]].field)
     }
 
+    /// The marks of all that the choice of a step's rows can depend on.
+    pub fn selection_marks(&self, step: usize) -> Marks {
+        if self.steps[step].outline.selects.is_none() {
+            return Marks::new();
+        }
+        let columns = self.selects_by(step).flat_map(|field| field.marks.iter().cloned());
+        columns.chain(self.steps[step].attachment_marks.iter().cloned()).collect()
+    }
+
     /// Whether the plugin of a step is handed anything that carries a mark.
     pub fn reads_marked(&self, step: usize) -> bool {
         !self.steps[step].attachment_marks.is_empty() || self.seen_in(step).any(|field| !field.marks.is_empty())

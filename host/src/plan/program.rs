@@ -1,8 +1,12 @@
 //! What is done with a batch in one step: the plan's last word, in positions rather than names.
 //!
 //! Only what is needed is done: a group whose columns nobody needs is not called, a column nobody needs is not carried.
-//! Groups that read columns of different marks are never served by the same instance of a plugin, so that an instance that
-//! has seen marked values cannot pass them on through a column that lineage holds to be clean.
+//!
+//! An instance remembers, and could pass on through one group what another was shown. Lineage says that it does not; what
+//! must not depend on trust is kept apart, each in an instance of its own: groups that read other marks, a group that
+//! computes a key, a group that clears a mark.
+//! Groups of the same marks do share an instance, so "this column depends on that one" is within the same marks what the
+//! plugin declares, not what the sandbox enforces.
 
 use std::collections::BTreeMap;
 
@@ -53,17 +57,24 @@ pub enum ProgramOutput {
 pub(super) fn of(step: &Step, before: &Stage, after: &Stage) -> Program {
     let positions = positions(before);
     let mut calls: Vec<GroupCall> = Vec::new();
-    let mut instances: BTreeMap<Marks, usize> = BTreeMap::new();
+    let mut instances = 0;
+    let mut shared: BTreeMap<Marks, usize> = BTreeMap::new();
+    let mut fresh = || {
+        instances += 1;
+        instances - 1
+    };
     for (group, reads) in step.outline.groups.iter().enumerate() {
         let selects = step.outline.selects == Some(group);
         let computes =
             after.needed().any(|column| matches!(&column.origin, Origin::Computed { group: by, .. } if *by == group));
         if selects || computes {
             let reads: Vec<usize> = reads.iter().map(|&input| step.visible[input]).collect();
-            let next = instances.len();
             calls.push(GroupCall {
                 group,
-                instance: *instances.entry(before.marks_of(&reads)).or_insert(next),
+                instance: match is_kept_apart(step, group) {
+                    true => fresh(),
+                    false => *shared.entry(before.marks_of(&reads)).or_insert_with(&mut fresh),
+                },
                 reads: reads.iter().map(|column| positions[column]).collect(),
                 selects,
             });
@@ -86,12 +97,13 @@ pub(super) fn of(step: &Step, before: &Stage, after: &Stage) -> Program {
             outputs.extend(output);
         }
     }
-    Program {
-        calls,
-        instances: instances.len(),
-        outputs,
-        fields: after.needed().map(|column| column.field.clone()).collect(),
-    }
+    Program { calls, instances, outputs, fields: after.needed().map(|column| column.field.clone()).collect() }
+}
+
+/// Whether a group gets an instance that serves no other.
+fn is_kept_apart(step: &Step, group: usize) -> bool {
+    let clears = |field: &Field| step.cleared.iter().any(|(column, _)| *column == field.name);
+    step.outline.computed_by(group).any(|field| field.is_key() || clears(field))
 }
 
 /// For each needed column of a stage, its position in a batch.

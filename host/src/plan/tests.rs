@@ -98,13 +98,13 @@ fn with(spec: &Spec, outlines: &[&dyn Fn(&Schema) -> Outline]) -> StreamDraft {
     let mut draft = draft(spec);
     for (index, (transform, plugin)) in transforms(spec).zip(outlines).enumerate() {
         let outline = plugin(&draft.visible());
-        draft.apply(index, transform, outline, Marks::new());
+        draft.apply(index, transform, outline, Marks::new()).unwrap();
     }
     draft
 }
 
 fn resolve(spec: &Spec, outlines: &[&dyn Fn(&Schema) -> Outline]) -> Result<Plan, Vec<Problem>> {
-    Plan::resolve(spec, vec![with(spec, outlines)])
+    Plan::resolve(spec, vec![with(spec, outlines)], &[])
 }
 
 fn messages(outcome: Result<Plan, Vec<Problem>>) -> Vec<String> {
@@ -181,7 +181,9 @@ fn a_computed_column_has_the_marks_of_all_its_group_reads_until_they_are_cleared
     assert_eq!(problems.len(), 1);
     assert_eq!(
         problems[0].hint.as_deref(),
-        Some("if `hide` may be trusted to remove what is sensitive, add to it: clears = { phi = [\"token\"] }")
+        Some(
+            "if `hide` may be trusted to remove what is sensitive, add to it: clears = { phi = [\"contacts.token\"] }"
+        )
     );
     assert_eq!(
         problems[0].details,
@@ -189,7 +191,7 @@ fn a_computed_column_has_the_marks_of_all_its_group_reads_until_they_are_cleared
             "path: contacts.property_diagnosis → `token` computed by `hide` from `property_diagnosis` → `objects_contacts.token`"
         ]
     );
-    let cleared = spec(&format!("{PHI}{}", transform("hide", "clears = { phi = [\"token\"] }")));
+    let cleared = spec(&format!("{PHI}{}", transform("hide", "clears = { phi = [\"contacts.token\"] }")));
     assert_eq!(table(&resolve(&cleared, &[&token]).unwrap()), ["objectId", "token"]);
 }
 
@@ -209,7 +211,7 @@ fn groups_of_other_marks_are_served_by_other_instances() {
         ];
         outline(input, groups, outputs)
     };
-    let spec = spec(&format!("{PHI}{}", transform("hide", "clears = { phi = [\"token\"] }")));
+    let spec = spec(&format!("{PHI}{}", transform("hide", "streams = [\"contacts\"]\nclears = { phi = [\"token\"] }")));
     let plan = resolve(&spec, &[&both]).unwrap();
     let program = plan.streams[0].program(0);
     let instances: Vec<usize> = program.calls.iter().map(|call| call.instance).collect();
@@ -217,16 +219,61 @@ fn groups_of_other_marks_are_served_by_other_instances() {
     assert_eq!(program.instances, 2);
 }
 
+fn spec_of_clears(lines: &str) -> Spec {
+    spec(&format!("{PHI}{}", transform("hide", lines)))
+}
+
+#[test]
+fn what_is_cleared_is_cleared_of_one_stream_alone() {
+    let token = |input: &Schema| {
+        let groups = vec![reads(input, &["property_diagnosis"])];
+        outline(input, groups, vec![keep(input, "objectId"), compute(0, text("token"))])
+    };
+    let spec = spec(&format!(
+        "[[mark]]\ncolumns = [\"property_diagnosis\"]\nmarks = [\"phi\"]\n{}",
+        transform("hide", "clears = { phi = [\"0-1.token\"] }")
+    ));
+    let deals = Schema { name: "deals".to_owned(), ..contacts() };
+    let mut drafts = vec![draft(&spec), StreamDraft::begin(&spec, stream("deals", "0-3"), deals)];
+    for draft in &mut drafts {
+        let outline = token(&draft.visible());
+        draft.apply(0, transforms(&spec).next().unwrap(), outline, Marks::new()).unwrap();
+    }
+    assert_eq!(
+        messages(Plan::resolve(&spec, drafts, &[])),
+        ["column `token` of table `objects_deals` would carry the mark `phi` into the bucket"]
+    );
+}
+
 #[test]
 fn clears_that_clear_nothing_are_mistakes() {
     let keeps = |input: &Schema| outline(input, vec![], vec![keep(input, "objectId"), keep(input, "property_email")]);
-    let spec =
-        spec(&format!("{PHI}{}", transform("hide", "clears = { phi = [\"property_email\", \"property_tocken\"] }")));
+    let spec = spec(&format!(
+        "{PHI}{}",
+        transform(
+            "hide",
+            "clears = { phi = [\"contacts.property_email\", \"contacts.property_tocken\", \"deals.token\"] }"
+        )
+    ));
     assert_eq!(
         messages(resolve(&spec, &[&keeps])),
         [
-            "`clears` names `property_email`, which transform `hide` keeps as it is",
-            "`clears` names `property_tocken`, which transform `hide` does not compute",
+            "`clears` names `contacts.property_email`, which transform `hide` keeps as it is",
+            "`clears` names `contacts.property_tocken`, which transform `hide` does not compute",
+            "`clears` names `deals.token`, and transform `hide` is for no such stream",
+        ]
+    );
+    let unmarked = |input: &Schema| {
+        let groups = vec![reads(input, &["property_email"])];
+        outline(input, groups, vec![keep(input, "objectId"), compute(0, text("token"))])
+    };
+    let clears_too_much =
+        spec_of_clears("clears = { phi = [\"contacts.token\"] }\nstreams = [\"contacts\"]\nclears_rows = [\"phi\"]");
+    assert_eq!(
+        messages(resolve(&clears_too_much, &[&unmarked])),
+        [
+            "`clears` names `contacts.token`, which does not depend on anything marked `phi` in transform `hide`",
+            "`clears_rows` names `phi`, and transform `hide` chooses no rows by anything so marked",
         ]
     );
 }
@@ -246,7 +293,7 @@ fn rows_are_not_chosen_by_marked_columns_unless_the_file_says_so() {
         refused,
         ["transform `choose` would choose rows of stream `contacts` by `property_diagnosis`, marked `phi`"]
     );
-    let spec = spec(&format!("{PHI}{}", transform("choose", "clears_rows = [\"phi\"]")));
+    let spec = spec(&format!("{PHI}{}", transform("choose", "streams = [\"contacts\"]\nclears_rows = [\"phi\"]")));
     let plan = resolve(&spec, &[&filter]).unwrap();
     assert_eq!(requested(&plan), ["objectId", "property_email", "property_diagnosis"]);
     assert!(plan.streams[0].program(0).calls[0].selects);
@@ -254,7 +301,7 @@ fn rows_are_not_chosen_by_marked_columns_unless_the_file_says_so() {
 
 #[test]
 fn marks_of_attachments_count_like_those_of_columns() {
-    let spec = spec(&transform("keyed", ""));
+    let spec = spec(&transform("keyed", "settings.as = \"token\""));
     let mut draft = draft(&spec);
     let input = draft.visible();
     let hashed = outline(
@@ -263,8 +310,8 @@ fn marks_of_attachments_count_like_those_of_columns() {
         vec![keep(&input, "objectId"), compute(0, text("token"))],
     );
     let transform = transforms(&spec).next().unwrap();
-    draft.apply(0, transform, hashed, Marks::from(["secret".parse().unwrap()]));
-    let refused = messages(Plan::resolve(&spec, vec![draft]));
+    draft.apply(0, transform, hashed, Marks::from(["secret".parse().unwrap()])).unwrap();
+    let refused = messages(Plan::resolve(&spec, vec![draft], &[]));
     assert_eq!(refused, ["column `token` of table `objects_contacts` would carry the mark `secret` into the bucket"]);
 }
 
@@ -306,8 +353,134 @@ fn unparsable_values_follow_their_property_and_are_never_shown() {
 fn a_mark_on_a_property_is_on_its_unparsable_values_too() {
     let spec = spec("[[mark]]\ncolumns = [\"property_score\"]\nmarks = [\"phi\"]");
     let refused = messages(resolve(&spec, &[]));
-    assert_eq!(refused.len(), 2);
-    assert!(refused[1].contains("property_unparsed_score"), "{refused:?}");
+    assert_eq!(
+        refused,
+        ["column `property_score` of table `objects_contacts` would carry the mark `phi` into the bucket"]
+    );
+    let plan = with(&spec, &[]).finish();
+    let marked: Vec<_> =
+        plan.table_columns().filter(|field| !field.marks.is_empty()).map(|field| &field.name).collect();
+    assert_eq!(marked, ["property_score", "property_unparsed_score"]);
+}
+
+#[test]
+fn unparsable_values_can_be_marked_and_left_out_by_themselves() {
+    let marked = spec("[[mark]]\ncolumns = [\"property_unparsed_*\"]\nmarks = [\"phi\"]");
+    let problems = resolve(&marked, &[]).unwrap_err();
+    assert_eq!(
+        problems[0].message,
+        "column `property_unparsed_score` of table `objects_contacts` would carry the mark `phi` into the bucket"
+    );
+    assert!(problems[0].hint.as_deref().unwrap().contains("exclude = [\"property_unparsed_score\"]"));
+    let left_out = spec(
+        "[[source.columns]]\nexclude = [\"property_unparsed_*\"]\n[[mark]]\ncolumns = [\"property_unparsed_*\"]\nmarks = [\"phi\"]",
+    );
+    let plan = resolve(&left_out, &[]).unwrap();
+    assert!(table(&plan).contains(&"property_score"));
+    assert!(!table(&plan).contains(&"property_unparsed_score"));
+}
+
+#[test]
+fn a_property_whose_name_had_to_be_folded_is_ruled_by_either_name() {
+    for glob in ["property_first_name_5c1ee47b", "property_First-Name", "property_First*"] {
+        let spec = spec(&format!("[[mark]]\ncolumns = [\"{glob}\"]\nmarks = [\"phi\"]"));
+        let mut schema = contacts();
+        schema.fields.push(text("property_first_name_5c1ee47b").with(attribute::PROPERTY, "First-Name"));
+        let draft = StreamDraft::begin(&spec, stream("contacts", "0-1"), schema);
+        assert_eq!(
+            messages(Plan::resolve(&spec, vec![draft], &[])),
+            [
+                "column `property_first_name_5c1ee47b` of table `objects_contacts` would carry the mark `phi` into the bucket"
+            ]
+        );
+    }
+}
+
+#[test]
+fn only_hubspots_own_marks_withhold_and_never_a_key() {
+    let spec_ = spec("[[mark]]\ncolumns = [\"objectId\", \"property_email\"]\nmarks = [\"sensitive\"]");
+    let draft = draft(&spec_);
+    assert_eq!(draft.withheld.iter().map(|field| &field.name).collect::<Vec<_>>(), ["property_member_id"]);
+    assert_eq!(
+        messages(Plan::resolve(&spec_, vec![draft], &[])),
+        [
+            "column `objectId` of table `objects_contacts` would carry the mark `sensitive` into the bucket",
+            "column `property_email` of table `objects_contacts` would carry the mark `sensitive` into the bucket",
+        ]
+    );
+    let mut schema = contacts();
+    schema.fields[0].marks.insert("sensitive".parse().unwrap());
+    let draft = StreamDraft::begin(&spec(""), stream("contacts", "0-1"), schema);
+    assert!(draft.visible().index_of("objectId").is_some());
+}
+
+#[test]
+fn what_a_stream_that_cannot_be_read_would_match_is_no_mistake() {
+    let spec = spec(&format!(
+        "[[mark]]\ncolumns = [\"property_dealstage\"]\nmarks = [\"phi\"]\n{}",
+        transform("step", "streams = [\"deals\"]\nclears = { phi = [\"token\"] }\nclears_rows = [\"phi\"]")
+    ));
+    let read_all = || vec![draft(&spec)];
+    assert_eq!(Plan::resolve(&spec, read_all(), &[]).unwrap_err().len(), 4);
+    Plan::resolve(&spec, read_all(), &[stream("deals", "0-3")]).unwrap();
+}
+
+#[test]
+fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
+    let spec = spec(&transform("keyed", "settings = { columns = [{ as = \"token\" }], codes = [\"too-old\"] }"));
+    let apply = |table: &str, column: &str, marks: &[&str]| {
+        let mut draft = draft(&spec);
+        let input = draft.visible();
+        let label = text(column).with(attribute::LABEL, "the key is 1234").with(attribute::REFERENCES, "0-1");
+        let outline = Outline {
+            table: table.to_owned(),
+            selects: Some(0),
+            rejection_codes: vec!["too-old".to_owned(), "the-key-is-1234".to_owned()],
+            ..outline(
+                &input,
+                vec![reads(&input, &["property_email"])],
+                vec![keep(&input, "objectId"), compute(0, label)],
+            )
+        };
+        let marks = marks.iter().map(|mark| mark.parse().unwrap()).collect();
+        draft.apply(0, transforms(&spec).next().unwrap(), outline, marks).map(|()| draft)
+    };
+    let free = apply("key_1234", "key_1234", &[]).unwrap().finish();
+    assert_eq!(free.steps[0].rejection_codes, ["too-old", "the-key-is-1234"]);
+    assert!(apply("key_1234", "token", &["secret"]).is_err());
+    assert!(apply("contacts", "key_1234", &["secret"]).is_err());
+    let bound = apply("contacts", "token", &["secret"]).unwrap().finish();
+    assert_eq!(bound.steps[0].rejection_codes, ["too-old", "code-2"]);
+    let token = bound.table_columns().find(|field| field.name == "token").unwrap();
+    assert_eq!(token.attributes, Attributes::from([(attribute::REFERENCES.to_owned(), "0-1".to_owned())]));
+}
+
+#[test]
+fn a_group_that_computes_a_key_or_clears_a_mark_has_an_instance_of_its_own() {
+    let spec = spec_of_clears("clears = { phi = [\"contacts.a\"] }");
+    let many = |input: &Schema| {
+        let id = text("objectId").required().with(attribute::KEY, "true");
+        let groups =
+            ["objectId", "property_hs_object_id", "property_email", "property_diagnosis", "property_diagnosis"];
+        let groups = groups.iter().map(|name| reads(input, &[name])).collect();
+        let dropped = compute(4, text("b"));
+        outline(
+            input,
+            groups,
+            vec![
+                compute(0, id),
+                compute(1, text("property_hs_object_id")),
+                compute(2, text("property_email")),
+                compute(3, text("a")),
+                dropped,
+            ],
+        )
+    };
+    let mut draft = with(&spec, &[&many]);
+    draft.stages[1].columns.iter_mut().for_each(|column| column.field.marks.clear());
+    let plan = Plan::resolve(&spec, vec![draft], &[]).unwrap();
+    let instances: Vec<usize> = plan.streams[0].program(0).calls.iter().map(|call| call.instance).collect();
+    assert_eq!(instances, [0, 1, 1, 2, 3]);
 }
 
 #[test]
@@ -338,15 +511,29 @@ fn keys_survive() {
             "transform `step` computes the key column `objectId` of stream `contacts` from `property_email`, which is no key column"
         ]
     );
+    let from_nothing = |input: &Schema| {
+        let groups = vec![vec![]];
+        outline(input, groups, vec![keep(input, "objectId"), compute(0, key("second"))])
+    };
+    assert_eq!(
+        messages(resolve(&spec, &[&from_nothing])),
+        ["transform `step` computes the key column `second` of stream `contacts` from no column at all"]
+    );
     let beside = |input: &Schema| {
         let groups = vec![reads(input, &["objectId"])];
         outline(input, groups, vec![compute(0, key("objectId")), keep(input, "property_hs_object_id")])
     };
     assert_eq!(
         messages(resolve(&spec, &[&beside])),
-        [
-            "table `objects_contacts` would hold the raw id in `property_hs_object_id` beside the computed key `objectId`"
-        ]
+        ["table `objects_contacts` would hold raw ids in `property_hs_object_id` beside the computed key `objectId`"]
+    );
+    let renamed = |input: &Schema| {
+        let groups = vec![reads(input, &["objectId"])];
+        outline(input, groups, vec![compute(0, key("objectId")), rename(input, "objectId", "harmless")])
+    };
+    assert_eq!(
+        messages(resolve(&spec, &[&renamed])),
+        ["table `objects_contacts` would hold raw ids in `harmless` beside the computed key `objectId`"]
     );
     let both = |input: &Schema| {
         let groups = vec![reads(input, &["objectId"]), reads(input, &["property_hs_object_id"])];
@@ -361,7 +548,7 @@ fn two_streams_never_share_a_table_unnoticed() {
     let schema = Schema { name: "CONTACTS".to_owned(), ..contacts() };
     let second = StreamDraft::begin(&spec, stream("CONTACTS", "2-1"), schema);
     assert_eq!(
-        messages(Plan::resolve(&spec, vec![draft(&spec), second])),
+        messages(Plan::resolve(&spec, vec![draft(&spec), second], &[])),
         ["streams `contacts` and `CONTACTS` would both be written to table `objects_CONTACTS`"]
     );
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::values::{ByteSize, Glob, MarkName, Name, SecretRef, Span, Url};
+use super::values::{ByteSize, ClearedColumn, Glob, MarkName, Name, SecretRef, Span, Url};
 
 /// A sluice pipeline: one source, its streams, ordered transforms, one sink.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -172,13 +172,16 @@ pub struct TransformSpec {
     #[serde(default)]
     #[schemars(with = "Vec<AttachmentSpec>")]
     pub attachments: Vec<Spanned<AttachmentSpec>>,
-    /// Marks that this step is trusted to remove, and from which of its output columns: `{ phi = ["property_token"] }`.
+    /// Marks that this step is trusted to remove, and from which of its output columns, of which stream:
+    /// `{ phi = ["contacts.property_token"] }`. Where `streams` names the step's streams one by one, `property_token` will
+    /// do, and means all of them.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Vec<String>>")]
-    pub clears: BTreeMap<MarkName, Vec<Spanned<String>>>,
-    /// Marks of columns by whose values this step may choose rows.
+    #[schemars(with = "BTreeMap<String, Vec<ClearedColumn>>")]
+    pub clears: BTreeMap<MarkName, Vec<Spanned<ClearedColumn>>>,
+    /// Marks of columns by whose values this step may choose rows. Takes a step whose `streams` are named one by one.
     #[serde(default)]
-    pub clears_rows: Vec<MarkName>,
+    #[schemars(with = "Vec<MarkName>")]
+    pub clears_rows: Vec<Spanned<MarkName>>,
     /// What happens when the plugin rejects a row.
     #[serde(default)]
     pub on_reject: OnReject,
@@ -191,7 +194,7 @@ pub struct TransformSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttachmentSpec {
-    /// The name the plugin knows it by.
+    /// The name the plugin knows it by. Each attachment of a step has its own.
     pub name: String,
     /// The file, relative to the pipeline file.
     pub file: Option<PathBuf>,
@@ -211,6 +214,13 @@ pub enum OnReject {
     Drop,
     /// The run ends.
     Fail,
+}
+
+impl TransformSpec {
+    /// Whether the file names this step's streams one by one.
+    pub fn names_its_streams(&self) -> bool {
+        self.streams.iter().all(|glob| glob.get_ref().is_plain())
+    }
 }
 
 /// What a plugin may use. Each has a default that suits plugins which do a bounded amount of work a value.

@@ -132,6 +132,49 @@ impl FromStr for MarkName {
     }
 }
 
+/// A column that a transform is trusted with, perhaps of one stream alone: `contacts.property_token`, `property_token`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClearedColumn {
+    /// The stream, by any of its names; absent for every stream of the transform.
+    pub stream: Option<String>,
+    /// The column, as the transform names it.
+    pub column: String,
+}
+
+deserialize_from_text!(
+    ClearedColumn,
+    "a column that the transform computes, `column` or `stream.column`",
+    Some("^([^.*?{}\\[\\]]+\\.)?[A-Za-z0-9_]+$")
+);
+
+impl fmt::Display for ClearedColumn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.stream {
+            Some(stream) => write!(formatter, "{stream}.{}", self.column),
+            None => formatter.write_str(&self.column),
+        }
+    }
+}
+
+impl FromStr for ClearedColumn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (stream, column) = match text.rsplit_once('.') {
+            Some((stream, column)) => (Some(stream), column),
+            None => (None, text),
+        };
+        let legal = column.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !column.is_empty();
+        let plain = stream.is_none_or(|stream| !stream.is_empty() && !stream.contains(['*', '?', '{', '}', '[', ']']));
+        if !legal || !plain {
+            return Err(format!(
+                "`{text}` is no column: write `column` or `stream.column`; what is trusted is named one by one, without `*`"
+            ));
+        }
+        Ok(Self { stream: stream.map(str::to_owned), column: column.to_owned() })
+    }
+}
+
 /// A number of bytes, with its unit: `64MiB`, `500kB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteSize(pub u64);

@@ -1,6 +1,6 @@
 //! What a commit says, and how the next one follows from the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -30,8 +30,6 @@ pub struct Author {
     pub version: String,
     /// The digests of the plugins, by the names of their transforms.
     pub plugins: BTreeMap<String, String>,
-    /// What let which columns pass: the run's audit record, as its maker has it.
-    pub audit: serde_json::Value,
 }
 
 /// A table as a commit lists it.
@@ -39,12 +37,18 @@ pub struct Author {
 pub struct Table {
     /// The run that wrote it. Older than the commit's own where the table was carried over.
     pub run: RunId,
+    /// The pipeline whose table it is.
+    pub pipeline: String,
+    /// The stream whose rows it holds.
+    pub stream: String,
     /// When it was written.
     pub written: Timestamp,
     /// Its columns, in order.
     pub columns: Vec<Field>,
     /// Its files, in order. None for a table without rows.
     pub files: Vec<DataFile>,
+    /// What let which columns pass: the audit record, as the run that wrote the table made it.
+    pub audit: serde_json::Value,
 }
 
 impl Table {
@@ -77,13 +81,16 @@ pub struct Change {
     pub author: Author,
     /// When it is made.
     pub committed: Timestamp,
-    /// The tables it has written, whole. They replace those of the same name; all others stay as they are.
+    /// The tables it has written, whole. They replace those of the same name.
     pub tables: BTreeMap<String, Table>,
+    /// Tables that are not listed any more. All others stay as they are.
+    pub retired: BTreeSet<String>,
 }
 
 /// The commit that a change makes of the one it is based on; of nothing, for the first.
 pub fn next(base: Option<&Commit>, change: Change) -> Commit {
     let mut tables = base.map(|base| base.tables.clone()).unwrap_or_default();
+    tables.retain(|name, _| !change.retired.contains(name));
     tables.extend(change.tables);
     Commit {
         number: base.map_or(1, |base| base.number + 1),
@@ -111,6 +118,8 @@ pub(super) mod tests {
         email.marks.insert("phi".parse().unwrap());
         Table {
             run: run.clone(),
+            pipeline: "crm".to_owned(),
+            stream: name.to_owned(),
             written: "2026-11-23T20:15:00Z".parse().unwrap(),
             columns: vec![Field::new("objectId", ColumnType::Integer).required(), email],
             files: vec![DataFile {
@@ -118,6 +127,7 @@ pub(super) mod tests {
                 rows: 10,
                 bytes: 1000,
             }],
+            audit: serde_json::json!({ "accepts": ["phi"] }),
         }
     }
 
@@ -129,10 +139,10 @@ pub(super) mod tests {
                 pipeline: "crm".to_owned(),
                 version: "0.1.0".to_owned(),
                 plugins: BTreeMap::from([("strip".to_owned(), "sha256:ab".to_owned())]),
-                audit: serde_json::json!({ "cleared": ["phi"] }),
             },
             committed: "2026-11-23T20:20:00Z".parse().unwrap(),
             tables: tables.iter().map(|name| ((*name).to_owned(), table(name, run))).collect(),
+            retired: BTreeSet::new(),
         }
     }
 
@@ -152,5 +162,13 @@ pub(super) mod tests {
         let writers: Vec<_> = second.tables.iter().map(|(name, table)| (name.as_str(), table.run.clone())).collect();
         assert_eq!(writers, [("contacts", run(1)), ("deals", run(2)), ("owners", run(2))]);
         assert_eq!(second.tables["contacts"], first.tables["contacts"]);
+    }
+
+    #[test]
+    fn a_retired_table_is_not_listed_any_more() {
+        let first = next(None, change(&run(1), &["contacts", "deals"]));
+        let retires = Change { retired: BTreeSet::from(["deals".to_owned()]), ..change(&run(2), &["contacts"]) };
+        assert_eq!(next(Some(&first), retires).tables.keys().collect::<Vec<_>>(), ["contacts"]);
+        assert!(first.tables.contains_key("deals"));
     }
 }

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::commit::{Author, Commit, DataFile, Table};
+use super::{
+    commit::{Author, Commit, DataFile, Table},
+    key::{DataKey, is_table_name},
+};
 use crate::schema::{ColumnType, Field, Mark};
 
 /// The format that this version writes, and the newest it reads.
@@ -38,17 +41,19 @@ struct StoredCommit {
     sluice: String,
     plugins: BTreeMap<String, String>,
     tables: BTreeMap<String, StoredTable>,
-    audit: serde_json::Value,
 }
 
 #[derive(Serialize, Deserialize)]
 struct StoredTable {
     run: String,
+    pipeline: String,
+    stream: String,
     written: String,
     rows: u64,
     bytes: u64,
     files: Vec<StoredFile>,
     columns: Vec<StoredColumn>,
+    audit: serde_json::Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,7 +85,6 @@ pub(super) fn write(commit: &Commit) -> String {
         sluice: commit.author.version.clone(),
         plugins: commit.author.plugins.clone(),
         tables: commit.tables.iter().map(|(name, table)| (name.clone(), store_table(table))).collect(),
-        audit: commit.author.audit.clone(),
     };
     serde_json::to_string_pretty(&stored).unwrap_or_else(|_| unreachable!("maps with text keys are always JSON"))
 }
@@ -91,7 +95,10 @@ pub(super) fn read(content: &[u8]) -> Result<Commit, Unreadable> {
         return Err(Unreadable::Newer(format));
     }
     let stored: StoredCommit = serde_json::from_slice(content)?;
-    let tables = stored.tables.into_iter().map(|(name, table)| Ok((name, load_table(table)?)));
+    let tables = stored.tables.into_iter().map(|(name, table)| {
+        let table = load_table(&name, table)?;
+        Ok((name, table))
+    });
     Ok(Commit {
         number: stored.number,
         committed: parse(&stored.committed)?,
@@ -101,7 +108,6 @@ pub(super) fn read(content: &[u8]) -> Result<Commit, Unreadable> {
             pipeline: stored.pipeline,
             version: stored.sluice,
             plugins: stored.plugins,
-            audit: stored.audit,
         },
     })
 }
@@ -118,15 +124,26 @@ fn store_table(table: &Table) -> StoredTable {
         table.files.iter().map(|file| StoredFile { path: file.key.clone(), rows: file.rows, bytes: file.bytes });
     StoredTable {
         run: table.run.to_string(),
+        pipeline: table.pipeline.clone(),
+        stream: table.stream.clone(),
         written: table.written.to_string(),
         rows: table.rows(),
         bytes: table.bytes(),
         files: files.collect(),
         columns: columns.collect(),
+        audit: table.audit.clone(),
     }
 }
 
-fn load_table(stored: StoredTable) -> Result<Table, serde_json::Error> {
+/// Reads a table. Its name and the keys of its files are of no other form than ours: whoever can write to the bucket must
+/// not make readers open other files, or run other SQL, than a table's.
+fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Error> {
+    if !is_table_name(name) {
+        return Err(custom("it lists a table whose name no table has"));
+    }
+    if stored.files.iter().any(|file| DataKey::parse(&file.path).is_none_or(|key| key.table != name)) {
+        return Err(custom(format!("table `{name}` lists a file that is none of its own")));
+    }
     let columns = stored.columns.into_iter().map(|column| {
         let known = ColumnType::ALL.into_iter().find(|known| known.name() == column.column_type);
         let unknown = || custom(format!("column `{}` has the unknown type `{}`", column.name, column.column_type));
@@ -142,8 +159,11 @@ fn load_table(stored: StoredTable) -> Result<Table, serde_json::Error> {
     Ok(Table {
         run: parse(&stored.run)?,
         written: parse::<Timestamp>(&stored.written)?,
+        pipeline: stored.pipeline,
+        stream: stored.stream,
         columns: columns.collect::<Result<_, serde_json::Error>>()?,
         files: files.collect(),
+        audit: stored.audit,
     })
 }
 
@@ -189,6 +209,8 @@ mod tests {
           "tables": {
             "contacts": {
               "run": "20261123T201500Z-00000001",
+              "pipeline": "crm",
+              "stream": "contacts",
               "written": "2026-11-23T20:15:00Z",
               "rows": 10,
               "bytes": 1000,
@@ -216,13 +238,13 @@ mod tests {
                     "label": "E-mail"
                   }
                 }
-              ]
+              ],
+              "audit": {
+                "accepts": [
+                  "phi"
+                ]
+              }
             }
-          },
-          "audit": {
-            "cleared": [
-              "phi"
-            ]
           }
         }
         "#);
@@ -242,7 +264,15 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         let good = write(&next(None, change(&run(1), &["contacts"])));
-        for (from, to) in [("\"integer\"", "\"money\""), ("2026-11-23T20:20:00Z", "today"), ("-00000001\"", "\"")] {
+        for (from, to) in [
+            ("\"integer\"", "\"money\""),
+            ("2026-11-23T20:20:00Z", "today"),
+            ("-00000001\"", "\""),
+            ("\"contacts\": {", "\"contacts; DROP TABLE x\": {"),
+            ("\"path\": \"contacts/", "\"path\": \"deals/"),
+            ("\"path\": \"contacts/", "\"path\": \"../contacts/"),
+            ("part-00000.parquet", "part-00000.parquet'); --"),
+        ] {
             assert!(read(good.replace(from, to).as_bytes()).is_err(), "{to}");
         }
         assert!(read(b"{").is_err());

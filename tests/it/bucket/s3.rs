@@ -1,6 +1,10 @@
 //! Buckets on S3, as far as the simulator is S3: roles and their ends, permissions, lost answers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sluice::{
@@ -247,14 +251,8 @@ fn run(number: u32) -> RunId {
 }
 
 fn change(run: RunId) -> Change {
-    let author = Author {
-        run,
-        pipeline: "crm".to_owned(),
-        version: "0.1.0".to_owned(),
-        plugins: BTreeMap::new(),
-        audit: serde_json::Value::Null,
-    };
-    Change { author, committed: jiff::Timestamp::UNIX_EPOCH, tables: BTreeMap::new() }
+    let author = Author { run, pipeline: "crm".to_owned(), version: "0.1.0".to_owned(), plugins: BTreeMap::new() };
+    Change { author, committed: jiff::Timestamp::UNIX_EPOCH, tables: BTreeMap::new(), retired: BTreeSet::new() }
 }
 
 #[tokio::test]

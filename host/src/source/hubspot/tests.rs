@@ -86,7 +86,8 @@ async fn a_property_listed_at_two_levels_is_as_sensitive_as_the_graver_one() {
     })
     .await;
     let schema = hubspot(&server).schema(&contacts()).await.unwrap();
-    let marked: Vec<_> = schema.fields.iter().filter(|field| !field.marks.is_empty()).map(|field| &field.name).collect();
+    let marked: Vec<_> =
+        schema.fields.iter().filter(|field| !field.marks.is_empty()).map(|field| &field.name).collect();
     assert_eq!(marked, ["property_diagnosis"]);
 }
 
@@ -144,7 +145,10 @@ async fn a_custom_type_whose_id_is_no_id_is_refused() {
 async fn records_that_a_batch_read_leaves_out_are_never_lost_in_silence() {
     for (status, body) in [
         (200, json!({ "results": records(&["1"]) })),
-        (207, json!({ "results": records(&["1"]), "errors": [{ "category": "TIMEOUT", "context": { "ids": ["2"] } }] })),
+        (
+            207,
+            json!({ "results": records(&["1"]), "errors": [{ "category": "TIMEOUT", "context": { "ids": ["2"] } }] }),
+        ),
         (404, json!({ "category": "OBJECT_NOT_FOUND" })),
     ] {
         let server = serve(move |seen| {
@@ -178,7 +182,11 @@ async fn a_record_archived_between_list_and_batch_read_is_left_out() {
                 let ids: &[&str] = if listings.fetch_add(1, Ordering::SeqCst) == 0 { &["1", "2"] } else { &["2"] };
                 return (200, json!({ "results": records(ids) }));
             }
-            if seen.body.contains(r#""id":"1""#) { (status, answer.clone()) } else { (200, json!({ "results": records(&["2"]) })) }
+            if seen.body.contains(r#""id":"1""#) {
+                (status, answer.clone())
+            } else {
+                (200, json!({ "results": records(&["2"]) }))
+            }
         })
         .await;
         let (outcome, ids) = read_contacts(&server, true).await;

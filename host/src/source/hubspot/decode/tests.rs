@@ -106,9 +106,11 @@ fn records_that_were_asked_for_are_all_accounted_for() {
     let short = br#"{"results":[{"id":"1"},{"id":"3"}]}"#;
     assert_eq!(decoder.page(short, Some(&asked)).unwrap().missing, 1);
     assert_eq!(decoder.rows(), 0);
-    let other_fault = br#"{"results":[{"id":"1"},{"id":"3"}],"errors":[{"category":"TIMEOUT","context":{"ids":["2"]}}]}"#;
+    let other_fault =
+        br#"{"results":[{"id":"1"},{"id":"3"}],"errors":[{"category":"TIMEOUT","context":{"ids":["2"]}}]}"#;
     assert_eq!(decoder.page(other_fault, Some(&asked)).unwrap().missing, 1);
-    let gone = br#"{"errors":[{"category":"OBJECT_NOT_FOUND","context":{"ids":["2"]}}],"results":[{"id":"3"},{"id":"1"}]}"#;
+    let gone =
+        br#"{"errors":[{"category":"OBJECT_NOT_FOUND","context":{"ids":["2"]}}],"results":[{"id":"3"},{"id":"1"}]}"#;
     assert_eq!(decoder.page(gone, Some(&asked)).unwrap().missing, 0);
     assert_eq!(rows(&decoder.take().unwrap().unwrap()), ["3 | – | – | – | –", "1 | – | – | – | –"]);
 }

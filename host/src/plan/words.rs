@@ -1,0 +1,111 @@
+//! The words of an outline as a way out.
+//!
+//! An outline is full of a plugin's own words: names of columns and tables, codes of rejections, attributes. They stand in
+//! commits, in the metadata of files and in reports, and a plugin chooses them after it has been handed its attachments: one
+//! with a secret among them could spell the secret in the name of a column. So a plugin whose attachments carry marks may
+//! use only words that were there before:
+//!
+//! - names that its input has, or that stand in its settings in the pipeline file;
+//! - attributes that a column of its input has, with their values;
+//! - rejection codes that stand in its settings; any other is reported by its number.
+//!
+//! What remains to such a plugin is which of these it uses, in which order and of which type: all of it in the plan, before
+//! a run.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    outline::Outline,
+    schema::{Attributes, Schema, attribute},
+    spec::TransformSpec,
+};
+
+/// A name that a plugin with marked attachments has made up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it gives {what} a name that is neither one of its input's nor in its settings, and its attachments carry marks: a name could tell what is in them"
+)]
+pub struct Unsaid {
+    what: &'static str,
+}
+
+impl Unsaid {
+    /// What mends it.
+    pub const HINT: &str =
+        "let the plugin take the names of what it computes from its settings, or keep those of its input";
+}
+
+/// The words that a plugin may use.
+#[derive(Debug)]
+pub(super) enum Words {
+    /// Whatever it likes.
+    Any,
+    /// Those that it cannot have from its attachments.
+    Known {
+        /// Of its input, and in its settings.
+        names: BTreeSet<String>,
+        attributes: BTreeSet<(String, String)>,
+    },
+}
+
+impl Words {
+    pub(super) fn of(input: &Schema, transform: &TransformSpec, marked_attachments: bool) -> Self {
+        if !marked_attachments {
+            return Self::Any;
+        }
+        let mut names: BTreeSet<String> = input.fields.iter().map(|field| field.name.clone()).collect();
+        names.insert(input.name.clone());
+        for value in transform.settings.values() {
+            add_texts(value, &mut names);
+        }
+        let attributes = input.fields.iter().flat_map(|field| field.attributes.clone()).collect();
+        Self::Known { names, attributes }
+    }
+
+    /// Refuses names that the plugin may not use. The name itself is not repeated.
+    pub(super) fn check(&self, outline: &Outline) -> Result<(), Unsaid> {
+        let Self::Known { names, .. } = self else { return Ok(()) };
+        if !names.contains(&outline.table) {
+            return Err(Unsaid { what: "the table" });
+        }
+        match outline.outputs.iter().all(|output| names.contains(output.name())) {
+            true => Ok(()),
+            false => Err(Unsaid { what: "a column" }),
+        }
+    }
+
+    /// Those of a computed column's attributes that the plugin may set.
+    pub(super) fn attributes(&self, said: &Attributes) -> Attributes {
+        let Self::Known { attributes, .. } = self else { return said.clone() };
+        let known = |(name, value): &(&String, &String)| {
+            attributes.contains(&((*name).clone(), (*value).clone())) || (*name == attribute::KEY && *value == "true")
+        };
+        said.iter().filter(known).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The codes by which rejections are reported.
+    pub(super) fn codes(&self, said: &[String]) -> Vec<String> {
+        let shown = |(index, code): (usize, &String)| match self {
+            Self::Known { names, .. } if !names.contains(code) => format!("code-{}", index + 1),
+            Self::Known { .. } | Self::Any => code.clone(),
+        };
+        said.iter().enumerate().map(shown).collect()
+    }
+}
+
+/// All texts in a value, keys of tables included.
+fn add_texts(value: &toml::Value, texts: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::String(text) => {
+            texts.insert(text.clone());
+        }
+        toml::Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts)),
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                texts.insert(key.clone());
+                add_texts(value, texts);
+            }
+        }
+        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => {}
+    }
+}
