@@ -12,6 +12,8 @@ mod bucket;
 mod guests;
 /// A folder, simulated ends, the binary.
 mod harness;
+/// What a run finds of earlier ones.
+mod later_runs;
 /// Whole runs against simulated ends.
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.

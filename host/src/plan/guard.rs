@@ -49,17 +49,16 @@ fn marked_columns(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem>
             let path = stream.path_of_mark(last, index, mark, &plan.transforms);
             let name = &column.field.name;
             let computed_in = computing_step(stream, last, index);
-            let hint = match computed_in {
-                Some((step, name)) => format!(
+            let hint = if let Some((step, name)) = computed_in {
+                format!(
                     "if `{}` may be trusted to remove what is sensitive, add to it: clears = {{ {mark} = [\"{}.{name}\"] }}",
                     plan.transforms[step.transform], stream.stream.name
-                ),
-                None => {
-                    let source = stream.origins(last, index).into_iter().collect::<Vec<_>>().join("\", \"");
-                    format!(
-                        "leave it out (`[[source.columns]]` with `exclude = [\"{source}\"]`), drop it in a transform, or accept it in the sink: accepts = [\"{mark}\"]"
-                    )
-                }
+                )
+            } else {
+                let source = stream.origins(last, index).into_iter().collect::<Vec<_>>().join("\", \"");
+                format!(
+                    "leave it out (`[[source.columns]]` with `exclude = [\"{source}\"]`), drop it in a transform, or accept it in the sink: accepts = [\"{mark}\"]"
+                )
             };
             problems.push(
                 Problem::new(format!(

@@ -71,9 +71,10 @@ pub(super) fn of(step: &Step, before: &Stage, after: &Stage) -> Program {
             let reads: Vec<usize> = reads.iter().map(|&input| step.visible[input]).collect();
             calls.push(GroupCall {
                 group,
-                instance: match is_kept_apart(step, group) {
-                    true => fresh(),
-                    false => *shared.entry(before.marks_of(&reads)).or_insert_with(&mut fresh),
+                instance: if is_kept_apart(step, group) {
+                    fresh()
+                } else {
+                    *shared.entry(before.marks_of(&reads)).or_insert_with(&mut fresh)
                 },
                 reads: reads.iter().map(|column| positions[column]).collect(),
                 selects,

@@ -68,10 +68,8 @@ impl Words {
         if !names.contains(&outline.table) {
             return Err(Unsaid { what: "the table" });
         }
-        match outline.outputs.iter().all(|output| names.contains(output.name())) {
-            true => Ok(()),
-            false => Err(Unsaid { what: "a column" }),
-        }
+        let said = outline.outputs.iter().all(|output| names.contains(output.name()));
+        if said { Ok(()) } else { Err(Unsaid { what: "a column" }) }
     }
 
     /// Those of a computed column's attributes that the plugin may set.

@@ -27,8 +27,8 @@ const PREFIX: &str = "property_";
 /// Before the name of a custom object type, in the name of its stream, where the type's own name is not free.
 const CUSTOM: &str = "custom_";
 
-/// Hexadecimal digits that tell two spellings apart.
-const SPELLING_DIGITS: usize = 8;
+/// Bytes of a digest that tell two spellings apart.
+const SPELLING_BYTES: usize = 4;
 
 /// Characters of an odd spelling that stay recognizable in the column's name.
 const LONGEST_FOLDED: usize = 200;
@@ -40,8 +40,8 @@ pub(super) fn column(property: &str) -> String {
         return name;
     }
     let folded: String = legal(property).to_ascii_lowercase().chars().take(LONGEST_FOLDED).collect();
-    let spelling = &hex::encode(Sha256::digest(property))[..SPELLING_DIGITS];
-    format!("{PREFIX}{folded}_{spelling}")
+    let spelling = Sha256::digest(property);
+    format!("{PREFIX}{folded}_{}", hex::encode(&spelling[..SPELLING_BYTES]))
 }
 
 fn is_plain(property: &str) -> bool {

@@ -1,0 +1,134 @@
+//! What a run finds of earlier ones, and what it does with tables that it does not write.
+
+use std::{fs, time::Duration};
+
+use sluice_simulator::{
+    aws,
+    hubspot::{self, Fault, FaultAction, FaultBody, PathPattern},
+};
+
+use crate::harness::{CONTACTS, Workspace, portal};
+
+fn tables(workspace: &Workspace) -> Vec<String> {
+    let commit = workspace.commit();
+    commit["tables"].as_array().unwrap().iter().map(|table| table["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn run(workspace: &Workspace, arguments: &[&str], exit_code: i32) -> String {
+    let output = workspace.sluice(&[&["run", "pipeline.toml"], arguments].concat());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(exit_code), "{told}");
+    told
+}
+
+#[test]
+fn a_table_that_the_file_does_not_speak_of_any_more_is_retired() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\", \"owners\"]"), &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+    let told = run(&workspace, &["--report", "report.json"], 0);
+    assert!(told.contains("does not speak of them any more: `objects_contacts`"), "{told}");
+    assert_eq!(tables(&workspace), ["owners"]);
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap();
+    assert_eq!(report["retired"], serde_json::json!(["objects_contacts"]));
+    let old = fs::read_dir(workspace.path().join("tables/objects_contacts")).unwrap().count();
+    assert_eq!(old, 1, "the files stay for readers of the earlier commit");
+}
+
+#[test]
+fn a_table_of_another_pipeline_stays() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    let sections = [workspace.source("streams = [\"owners\"]"), workspace.file_sink()].join("\n");
+    workspace.write("pipeline.toml", format!("pipeline = \"second\"\n{sections}"));
+    let told = run(&workspace, &[], 0);
+    assert!(told.contains("`objects_contacts`; it is pipeline `test`'s"), "{told}");
+    assert_eq!(tables(&workspace), ["objects_contacts", "owners"]);
+}
+
+#[test]
+fn what_the_sink_does_not_accept_any_more_is_not_kept() {
+    let workspace = Workspace::new();
+    let marks = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"property_email\"]\nmarks = [\"phi\"]\n";
+    let source = workspace.source("streams = [\"contacts\", \"owners\"]");
+    workspace.pipeline(&[&source, marks, &(workspace.file_sink() + "accepts = [\"phi\"]\n")]);
+    run(&workspace, &[], 0);
+    let leaves_out = "[[source.columns]]\nstreams = [\"contacts\"]\nexclude = [\"property_email\"]\n";
+    workspace.pipeline(&[&source, leaves_out, &workspace.file_sink()]);
+    let requests = workspace.hubspot.requests().iter().filter(|request| request.path.contains("/objects/")).count();
+    let told = run(&workspace, &["--only", "owners"], 2);
+    assert!(told.contains("table `objects_contacts` would be kept as run"), "{told}");
+    assert!(told.contains("with `property_email` marked `phi`, which the sink does not accept any more"), "{told}");
+    let after = workspace.hubspot.requests().iter().filter(|request| request.path.contains("/objects/")).count();
+    assert_eq!(requests, after, "it is refused before a record is read");
+    run(&workspace, &[], 0);
+    run(&workspace, &["--only", "owners"], 0);
+}
+
+#[test]
+fn a_table_whose_stream_cannot_be_read_any_more_grows_old_and_the_exit_code_says_so() {
+    // The first run asks three times for the properties of contacts, once for each level of sensitivity.
+    let refused = FaultAction::Status { status: 403, body: FaultBody::Json, retry_after: None };
+    let path = PathPattern::Contains("/properties/2026-09/0-1".to_owned());
+    let fault = Fault { path, method: None, occurrences: 3..1000, action: refused };
+    let workspace = Workspace::with(hubspot::Options { faults: vec![fault], ..portal() }, aws::Options::default());
+    let transform = "[[transform]]\nname = \"strip\"\nplugin = \"redact\"\nstreams = [\"contacts\"]\n\
+                     settings = { rules = [{ columns = [\"property_email\"], action = \"drop\" }] }\n";
+    workspace.pipeline(&[&workspace.source("streams = [\"contact*\", \"owners\"]"), transform, &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    let told = run(&workspace, &["--report", "report.json"], 3);
+    assert!(told.contains("`objects_contacts`; stream `contacts` cannot be read, so the table grows old"), "{told}");
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap();
+    assert_eq!((&report["outcome"], &report["exit_code"]), (&"partial".into(), &3.into()));
+    assert_eq!(tables(&workspace), ["objects_contacts", "owners"]);
+    assert_eq!(workspace.commit()["tables"][0]["rows"], CONTACTS);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_the_run() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+    let told = run(&workspace, &["--report", "no/such/folder/report.json"], 2);
+    assert!(told.contains("the report `no/such/folder/report.json` cannot be written"), "{told}");
+    assert!(workspace.hubspot.requests().is_empty());
+    workspace.write("taken.json", "x".repeat(100_000));
+    run(&workspace, &["--report", "taken.json"], 0);
+    serde_json::from_slice::<serde_json::Value>(&fs::read(workspace.path().join("taken.json")).unwrap()).unwrap();
+}
+
+#[test]
+fn a_killed_run_leaves_the_tables_as_they_were_and_the_next_one_tidies_up() {
+    let workspace =
+        Workspace::with(hubspot::Options { latency: Duration::from_millis(50), ..portal() }, aws::Options::default());
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\", \"companies\"]"), &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    let before = workspace.commit();
+    let requests = || {
+        let records = |request: &hubspot::LoggedRequest| {
+            request.path.contains("/objects/") && request.query.as_deref().is_some_and(|query| query.contains("after="))
+        };
+        workspace.hubspot.requests().iter().filter(|request| records(request)).count()
+    };
+    let read_so_far = requests();
+    let mut killed = workspace.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_mins(1);
+    while requests() < read_so_far + 2 {
+        assert!(std::time::Instant::now() < deadline, "the run does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    killed.kill().unwrap();
+    assert!(!killed.wait().unwrap().success());
+    assert_eq!(workspace.commit(), before);
+    // Nobody knows yet that it is dead: for as long as its lease lasts, it is not raced.
+    let told = run(&workspace, &[], 1);
+    assert!(told.contains(&format!("process {} on host", killed.id())), "{told}");
+    // Its lease is over.
+    fs::remove_dir_all(workspace.path().join("tables/_sluice/leases")).unwrap();
+    run(&workspace, &[], 0);
+    let runs: Vec<_> = fs::read_dir(workspace.path().join("tables/objects_contacts")).unwrap().collect();
+    assert_eq!(runs.len(), 2, "those of the two commits, and nothing of the killed run");
+}
