@@ -6,7 +6,7 @@
 //!
 //! - `email` becomes `property_email`. Nearly every property is spelled like that: `a-z`, `0-9` and `_`.
 //! - Any other spelling is folded and gets a mark of the spelling behind it: `First-Name` becomes
-//!   `property_first_name_5c1ee47b`. So does a name that begins with `unparsed_`, which would look like the column that keeps
+//!   `property_first_name_8c013975`. So does a name that begins with `unparsed_`, which would look like the column that keeps
 //!   the unparsable values of another property.
 //!
 //! Streams of custom object types may change their names when another type appears; then no line of a pipeline file fits
@@ -94,7 +94,7 @@ mod tests {
         let columns: BTreeSet<String> = odd.iter().map(|name| column(name).to_ascii_lowercase()).collect();
         assert_eq!(columns.len(), odd.len(), "{columns:?}");
         assert!(!columns.contains("property_first_name"));
-        assert!(column("First-Name").starts_with("property_first_name_"));
+        assert_eq!(column("First-Name"), "property_first_name_8c013975");
     }
 
     #[test]
