@@ -322,10 +322,8 @@ def expected_stages(truth):
 
 def expected_definitions(truth):
     rows = {}
-    for type_id, definitions in truth.definitions.items():
-        for definition in definitions:
-            if definition.get("archived") or type_id in NOT_READ:
-                continue
+    for type_id in truth.definitions.keys() - NOT_READ:
+        for definition in truth.readable(type_id):
             new_id = TYPES.get(type_id, type_id)
             rows[(new_id, definition["name"])] = {
                 "objectTypeId": new_id,

@@ -42,7 +42,7 @@ pub(super) fn of_records(
     let mut named: BTreeMap<String, &str> = BTreeMap::new();
     for property in properties {
         let column = names::column(&property.name);
-        if let Some(other) = named.insert(column.clone(), &property.name) {
+        if let Some(other) = named.insert(column.to_ascii_lowercase(), &property.name) {
             return Err(SourceError::SameColumn {
                 stream: stream.name.clone(),
                 properties: [other.to_owned(), property.name.clone()],

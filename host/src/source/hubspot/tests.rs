@@ -120,16 +120,20 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
 async fn two_properties_never_share_a_column() {
     let odd = names::column("First-Name");
     let crafted = odd.strip_prefix("property_").unwrap().to_owned();
-    let server = serve(move |seen| match level_of(seen) {
-        "non_sensitive" => {
-            let properties = ["First-Name", &crafted].map(|name| json!({ "name": name, "type": "string" }));
-            (200, json!({ "results": properties }))
-        }
-        _ => (403, Value::Null),
-    })
-    .await;
-    let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
-    assert!(refused.to_string().ends_with(&format!("would both become column `{odd}`")), "{refused}");
+    for (pair, column) in
+        [(["First-Name".to_owned(), crafted], odd), (["Vip", "vip"].map(str::to_owned), "property_vip".to_owned())]
+    {
+        let server = serve(move |seen| match level_of(seen) {
+            "non_sensitive" => {
+                let properties = pair.clone().map(|name| json!({ "name": name, "type": "string" }));
+                (200, json!({ "results": properties }))
+            }
+            _ => (403, Value::Null),
+        })
+        .await;
+        let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
+        assert!(refused.to_string().ends_with(&format!("would both become column `{column}`")), "{refused}");
+    }
 }
 
 #[tokio::test]
