@@ -177,6 +177,12 @@ fn the_daily_limit() {
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
     assert_told!("daily_limit", workspace.refusal(&["run", "pipeline.toml"]));
     assert_no_tables(&workspace);
+    // HubSpot does not always say for how long.
+    let silent = hubspot::Options { requests_per_day: 6, retry_after: false, ..portal() };
+    let workspace = Workspace::with(silent, aws::Options::default());
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    assert_told!("daily_limit_without_end", workspace.refusal(&["run", "pipeline.toml"]));
+    assert_no_tables(&workspace);
 }
 
 #[test]

@@ -1,8 +1,16 @@
 //! What can end a run, and who must act.
 
 use crate::{
-    bucket::BucketError, http::SetupError, problem::Problems, run_id::NoRandomness, sink::SinkError,
-    source::SourceError, state::lease::LeaseError, table::LogError, transform::TransformError, wasm::EngineError,
+    bucket::BucketError,
+    http::{Failure, SetupError, StopReason},
+    problem::Problems,
+    run_id::NoRandomness,
+    sink::SinkError,
+    source::SourceError,
+    state::lease::LeaseError,
+    table::LogError,
+    transform::TransformError,
+    wasm::EngineError,
 };
 
 /// What ended a run, or kept it from beginning.
@@ -81,6 +89,10 @@ impl Error {
 
 /// What mends a refusal of the source.
 fn source_hint(error: &crate::http::HttpError) -> Option<String> {
+    if let Failure::Stopped { reason: StopReason::DailyLimit, back_at, .. } = error.failure() {
+        let when = if back_at.is_none() { "it starts anew at midnight, in the time zone of the account; " } else { "" };
+        return Some(format!("{when}run again then, or raise the limit in HubSpot; nothing has been committed"));
+    }
     match error.status().map(|status| status.as_u16()) {
         Some(401) => {
             Some("the access token is not valid: check `[source] token`, or make a new one in HubSpot".to_owned())
