@@ -119,8 +119,8 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
         planned = planning::plan(run.spec, run.source.as_ref(), run.plugins) => planned?,
     };
     let wanted = planned.wanted(run.spec, run.only)?;
-    let written = wanted.iter().map(|&index| planned.plan.streams[index].table.clone()).collect();
-    let others = kept::judge(base.as_ref(), &planned, &written).map_err(|problems| refused(run.spec, problems))?;
+    let others =
+        kept::judge(run.spec, base.as_ref(), &planned, &wanted).map_err(|problems| refused(run.spec, problems))?;
     let planned = planned.only(&wanted);
     let plan = &planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
@@ -142,6 +142,7 @@ fn change(run: &Run<'_>, plan: &Plan, id: &RunId, written: &[stage::Written], ot
             run: id.clone(),
             pipeline: plan.pipeline.clone(),
             stream: stream.stream.name.clone(),
+            stream_ids: stream.stream.names().filter(|name| *name != stream.stream.name).map(str::to_owned).collect(),
             written: Timestamp::now(),
             columns: stream.table_columns().cloned().collect(),
             files: written.files.clone(),

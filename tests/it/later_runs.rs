@@ -38,6 +38,40 @@ fn a_table_that_the_file_does_not_speak_of_any_more_is_retired() {
 }
 
 #[test]
+fn custom_types_that_a_token_may_not_list_any_more_keep_their_tables() {
+    let refused = FaultAction::Status { status: 403, body: FaultBody::Json, retry_after: None };
+    let path = PathPattern::Prefix("/crm-object-schemas/".to_owned());
+    let fault = Fault { path, method: None, occurrences: 1..1000, action: refused };
+    let workspace = Workspace::with(hubspot::Options { faults: vec![fault], ..portal() }, aws::Options::default());
+    workspace.pipeline(&[&workspace.source("streams = [\"v*\", \"owners\"]"), &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    assert_eq!(tables(&workspace), ["objects_vehicle", "owners"]);
+    workspace.pipeline(&[&workspace.source("streams = [\"*\"]\nexclude = [\"0-*\"]"), &workspace.file_sink()]);
+    let told = run(&workspace, &[], 3);
+    assert!(told.contains("`objects_vehicle`; stream `vehicle` cannot be read"), "{told}");
+    assert!(tables(&workspace).contains(&"objects_vehicle".to_owned()));
+    // Whoever means it says so.
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    assert_eq!(tables(&workspace), ["owners"]);
+}
+
+#[test]
+fn a_stream_whose_table_gets_another_name_is_not_lost_by_a_run_of_others() {
+    let workspace = Workspace::new();
+    let source = workspace.source("streams = [\"vehicle\", \"owners\"]");
+    workspace.pipeline(&[&source, &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    let rename = "[[transform]]\nname = \"rename\"\nplugin = \"remap-ids\"\nstreams = [\"vehicle\"]\n\
+                  settings = { tables = { \"2-13370001\" = \"objects_fleet\" } }\n";
+    workspace.pipeline(&[&source, rename, &workspace.file_sink()]);
+    run(&workspace, &["--only", "owners"], 0);
+    assert_eq!(tables(&workspace), ["objects_vehicle", "owners"]);
+    run(&workspace, &[], 0);
+    assert_eq!(tables(&workspace), ["objects_fleet", "owners"]);
+}
+
+#[test]
 fn a_table_of_another_pipeline_stays() {
     let workspace = Workspace::new();
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);

@@ -207,24 +207,27 @@ fn of_two_runs_at_once_one_names_the_other() {
 }
 
 #[test]
-fn the_demo_needs_no_account() {
+fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
-        .args(["demo", "--contacts", "300", "--dir"])
-        .arg(folder.path().join("demo"))
-        .env_clear()
-        .env("SLUICE_CACHE_DIR", folder.path().join("cache"))
-        .output()
-        .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{told}");
-    for expected in [
-        "would carry the mark `phi` into the bucket",
-        "objects_contacts",
-        "sensitive columns never requested",
-        "commit 1",
-    ] {
-        assert!(told.contains(expected), "{told}");
+    for commit in ["commit 1", "commit 2"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
+            .args(["demo", "--contacts", "300", "--dir"])
+            .arg(folder.path().join("demo"))
+            .env_clear()
+            .env("SLUICE_CACHE_DIR", folder.path().join("cache"))
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{told}");
+        for expected in [
+            "would carry the mark `phi` into the bucket",
+            "objects_contacts",
+            "sensitive columns never requested",
+            commit,
+        ] {
+            assert!(told.contains(expected), "{told}");
+        }
     }
-    assert!(folder.path().join("demo/bucket/_sluice/commits/00000000000000000001.json").is_file());
+    let commits = folder.path().join("demo/bucket/_sluice/commits");
+    assert_eq!(std::fs::read_dir(commits).unwrap().count(), 2);
 }

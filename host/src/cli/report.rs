@@ -76,7 +76,9 @@ fn others(others: &Others) -> String {
         let why = match why {
             Kept::OfPipeline(pipeline) => format!("it is pipeline `{pipeline}`'s"),
             Kept::NotAskedFor => "its stream was left out by `--only`".to_owned(),
-            Kept::NotReadable { stream } => format!("stream `{stream}` cannot be read, so the table grows old"),
+            Kept::NotReadable { stream } => format!(
+                "stream `{stream}` cannot be read, so the table grows old (`exclude = [\"{stream}\"]` retires it)"
+            ),
         };
         text.push_str(&format!("kept as run {run} wrote it: `{table}`; {why}\n"));
     }

@@ -4,19 +4,20 @@
 //! anything is read:
 //!
 //! - A table of another pipeline stays as it is: it is that pipeline's.
-//! - A table of this pipeline whose stream was left out by `--only`, or cannot be read now, is kept as it was, and the
-//!   report says so. It must still be one that today's file lets pass: what the sink does not accept any more is not kept in
-//!   silence.
-//! - A table of this pipeline that the file does not speak of any more (its stream is gone from the file, or its name has
-//!   changed) is retired: the next commit does not list it. Its files stay as long as older commits list them.
+//! - A table of this pipeline whose stream was left out by `--only`, or cannot be read now, or is not offered any more, is
+//!   kept as it was, and the report says so: a token that has lost a scope must not make tables vanish. It must still be one
+//!   that today's file lets pass: what the sink does not accept any more is not kept in silence.
+//! - A table of this pipeline whose stream the file does not speak of any more, or whose stream is written under another
+//!   name now, is retired: the next commit does not list it. Its files stay as long as older commits list them.
 
 use std::collections::BTreeSet;
 
 use super::planning::Planned;
 use crate::{
-    plan::Plan,
+    plan::{Plan, StreamPlan, select},
     problem::Problem,
     schema::{Mark, Marks},
+    spec::Spec,
     table::{Commit, Table},
 };
 
@@ -47,24 +48,28 @@ pub enum Kept {
     OfPipeline(String),
     /// Its stream was not asked for.
     NotAskedFor,
-    /// Its stream cannot be read now, so it grows old.
+    /// Its stream cannot be read now, or is not offered any more, so it grows old.
     NotReadable {
         /// The stream.
         stream: String,
     },
 }
 
-/// Judges all tables of the newest commit that this run will not write. `written`: what it will write; `planned`: all that
-/// the file speaks of.
+/// Judges all tables of the newest commit that this run will not write. `wanted`: the streams of the plan that it reads.
 pub(super) fn judge(
+    spec: &Spec,
     base: Option<&Commit>,
     planned: &Planned,
-    written: &BTreeSet<String>,
+    wanted: &[usize],
 ) -> Result<Others, Vec<Problem>> {
+    let written: Vec<&StreamPlan> = wanted.iter().map(|&index| &planned.plan.streams[index]).collect();
     let mut others = Others::default();
     let mut problems = Vec::new();
-    for (name, table) in base.iter().flat_map(|base| &base.tables).filter(|(name, _)| !written.contains(*name)) {
-        let Some(why) = why_kept(planned, name, table) else {
+    for (name, table) in base.iter().flat_map(|base| &base.tables) {
+        if written.iter().any(|stream| stream.table == *name) {
+            continue;
+        }
+        let Some(why) = why_kept(spec, planned, &written, table) else {
             others.retired.insert(name.clone());
             continue;
         };
@@ -76,16 +81,17 @@ pub(super) fn judge(
     if problems.is_empty() { Ok(others) } else { Err(problems) }
 }
 
-fn why_kept(planned: &Planned, name: &str, table: &Table) -> Option<Kept> {
-    let unreadable = || planned.unreadable.iter().any(|(stream, _)| stream.name == table.stream);
+fn why_kept(spec: &Spec, planned: &Planned, written: &[&StreamPlan], table: &Table) -> Option<Kept> {
+    let names = || std::iter::once(table.stream.as_str()).chain(table.stream_ids.iter().map(String::as_str));
+    let is_of = |stream: &StreamPlan| stream.stream.names().any(|name| names().any(|own| own == name));
     if table.pipeline != planned.plan.pipeline {
         Some(Kept::OfPipeline(table.pipeline.clone()))
-    } else if planned.plan.streams.iter().any(|stream| stream.table == name) {
-        Some(Kept::NotAskedFor)
-    } else if unreadable() {
-        Some(Kept::NotReadable { stream: table.stream.clone() })
-    } else {
+    } else if written.iter().any(|stream| is_of(stream)) {
         None
+    } else if planned.plan.streams.iter().any(is_of) {
+        Some(Kept::NotAskedFor)
+    } else {
+        select::takes(spec, names()).then(|| Kept::NotReadable { stream: table.stream.clone() })
     }
 }
 

@@ -17,6 +17,16 @@ pub struct Selected {
     pub named: bool,
 }
 
+/// Whether the file speaks of a stream of these names, be it offered or not.
+pub fn takes<'n>(spec: &Spec, names: impl Iterator<Item = &'n str> + Clone) -> bool {
+    let taken = |name| spec.pipeline.source.streams.iter().any(|glob| glob.get_ref().matches(name));
+    names.clone().any(taken) && !excludes(spec, names)
+}
+
+fn excludes<'n>(spec: &Spec, mut names: impl Iterator<Item = &'n str>) -> bool {
+    names.any(|name| spec.pipeline.source.exclude.iter().any(|glob| glob.get_ref().matches(name)))
+}
+
 /// Chooses the streams; reports globs that match none.
 pub fn streams(spec: &Spec, offered: &[StreamInfo]) -> (Vec<Selected>, Vec<Problem>) {
     let source = &spec.pipeline.source;
@@ -45,7 +55,7 @@ pub fn streams(spec: &Spec, offered: &[StreamInfo]) -> (Vec<Selected>, Vec<Probl
     }
     let selected = offered
         .iter()
-        .filter(|stream| !source.exclude.iter().any(|glob| names_stream(glob.get_ref(), stream)))
+        .filter(|stream| !excludes(spec, stream.names()))
         .filter_map(|stream| {
             let mut takes = source.streams.iter().filter(|glob| names_stream(glob.get_ref(), stream)).peekable();
             takes.peek()?;

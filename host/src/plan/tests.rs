@@ -417,12 +417,21 @@ fn only_hubspots_own_marks_withhold_and_never_a_key() {
 #[test]
 fn what_a_stream_that_cannot_be_read_would_match_is_no_mistake() {
     let spec = spec(&format!(
-        "[[mark]]\ncolumns = [\"property_dealstage\"]\nmarks = [\"phi\"]\n{}",
+        "[[mark]]\nstreams = [\"deals\"]\ncolumns = [\"property_dealstage\"]\nmarks = [\"phi\"]\n{}",
         transform("step", "streams = [\"deals\"]\nclears = { phi = [\"token\"] }\nclears_rows = [\"phi\"]")
     ));
     let read_all = || vec![draft(&spec)];
     assert_eq!(Plan::resolve(&spec, read_all(), &[]).unwrap_err().len(), 4);
     Plan::resolve(&spec, read_all(), &[stream("deals", "0-3")]).unwrap();
+}
+
+#[test]
+fn a_stream_that_cannot_be_read_hides_no_typing_error() {
+    let spec = spec("[[mark]]\ncolumns = [\"property_diagnosys\"]\nmarks = [\"phi\"]");
+    assert_eq!(
+        messages(Plan::resolve(&spec, vec![draft(&spec)], &[stream("deals", "0-3")])),
+        ["`property_diagnosys` matches no column of the streams it is for"]
+    );
 }
 
 #[test]

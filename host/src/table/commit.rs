@@ -41,6 +41,8 @@ pub struct Table {
     pub pipeline: String,
     /// The stream whose rows it holds.
     pub stream: String,
+    /// The other names of that stream, by which a pipeline file may speak of it.
+    pub stream_ids: Vec<String>,
     /// When it was written.
     pub written: Timestamp,
     /// Its columns, in order.
@@ -120,6 +122,7 @@ pub(super) mod tests {
             run: run.clone(),
             pipeline: "crm".to_owned(),
             stream: name.to_owned(),
+            stream_ids: vec!["0-1".to_owned()],
             written: "2026-11-23T20:15:00Z".parse().unwrap(),
             columns: vec![Field::new("objectId", ColumnType::Integer).required(), email],
             files: vec![DataFile {

@@ -48,6 +48,8 @@ struct StoredTable {
     run: String,
     pipeline: String,
     stream: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stream_ids: Vec<String>,
     written: String,
     rows: u64,
     bytes: u64,
@@ -126,6 +128,7 @@ fn store_table(table: &Table) -> StoredTable {
         run: table.run.to_string(),
         pipeline: table.pipeline.clone(),
         stream: table.stream.clone(),
+        stream_ids: table.stream_ids.clone(),
         written: table.written.to_string(),
         rows: table.rows(),
         bytes: table.bytes(),
@@ -161,6 +164,7 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
         written: parse::<Timestamp>(&stored.written)?,
         pipeline: stored.pipeline,
         stream: stored.stream,
+        stream_ids: stored.stream_ids,
         columns: columns.collect::<Result<_, serde_json::Error>>()?,
         files: files.collect(),
         audit: stored.audit,
@@ -211,6 +215,9 @@ mod tests {
               "run": "20261123T201500Z-00000001",
               "pipeline": "crm",
               "stream": "contacts",
+              "stream_ids": [
+                "0-1"
+              ],
               "written": "2026-11-23T20:15:00Z",
               "rows": 10,
               "bytes": 1000,
