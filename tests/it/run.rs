@@ -222,7 +222,7 @@ fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
         for expected in [
             "would carry the mark `phi` into the bucket",
             "objects_contacts",
-            "sensitive columns never requested",
+            "never requested, since HubSpot marks them sensitive",
             commit,
         ] {
             assert!(told.contains(expected), "{told}");

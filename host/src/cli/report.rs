@@ -34,9 +34,8 @@ pub(super) fn text(report: &Report) -> String {
         }
         if !stream.withheld.is_empty() {
             text.push_str(&format!(
-                "{}: {} sensitive columns never requested: {}\n",
+                "{}: never requested, since HubSpot marks them sensitive: {}\n",
                 stream.stream,
-                stream.withheld.len(),
                 some(&stream.withheld)
             ));
         }
