@@ -19,6 +19,7 @@ mod audit;
 mod connect;
 mod error;
 mod kept;
+mod memory;
 mod planning;
 mod plugins;
 mod progress;
@@ -177,7 +178,9 @@ async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
 async fn read_streams(run: &Run<'_>, plan: &Plan, id: &RunId, began: Timestamp) -> Result<Vec<stage::Written>, Error> {
     let at_once = run.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize);
     let settings = connect::parquet_settings(run.spec, plan, run.plugins, id);
+    let memory = memory::PluginMemory::of(run.spec);
     let one = async |index: usize| {
+        let reserved = memory.reserve(&plan.streams[index], run.plugins).await;
         let stage = stage::Stage {
             plan: &plan.streams[index],
             spec: run.spec,
@@ -192,6 +195,7 @@ async fn read_streams(run: &Run<'_>, plan: &Plan, id: &RunId, began: Timestamp) 
             runtime: Handle::current(),
         };
         let written = stage.run().await;
+        drop(reserved);
         if written.is_err() {
             run.shutdown.stop();
         }

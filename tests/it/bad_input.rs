@@ -160,6 +160,14 @@ fn a_page_that_breaks_off_is_asked_for_again() {
 }
 
 #[test]
+fn a_page_that_always_breaks_off() {
+    // The second page: the first has been taken by then, and is not kept.
+    let workspace = faulty("/crm/objects/", 2..u64::MAX, FaultAction::CutBody { after: 20_000 });
+    assert_told!("page_cut", workspace.refusal(&["run", "pipeline.toml"]));
+    assert_no_tables(&workspace);
+}
+
+#[test]
 fn hubspot_in_trouble() {
     let html = FaultAction::Status { status: 400, body: FaultBody::Html, retry_after: None };
     let workspace = faulty("/crm/objects/", 2..u64::MAX, html);
@@ -222,6 +230,16 @@ fn plugins_that_misbehave() {
         misbehaving("{ behave = \"grow\", in = \"apply\", column = \"2\" }", "limits = { memory = \"16MiB\" }")
     );
     assert_told!("plugin_refuses_settings", misbehaving("{ behave = \"refuse\", in = \"open\", column = \"2\" }", ""));
+}
+
+#[test]
+fn plugins_that_do_not_fit_into_the_memory_of_the_run() {
+    let workspace = Workspace::new();
+    let transform = "[[transform]]\nname = \"scrub\"\nplugin = \"redact\"\nlimits = { memory = \"1GiB\" }\n\
+                     settings.rules = [{ columns = [\"property_email\"], action = { mask = { keep_last = 1 } } }]\n";
+    let source = workspace.source("streams = [\"contacts\"]");
+    workspace.pipeline(&[&source, transform, &workspace.file_sink(), "[run]\nplugin_memory = \"512MiB\"\n"]);
+    assert_told!("plugin_memory", workspace.refusal(&["plan", "pipeline.toml"]));
 }
 
 #[test]

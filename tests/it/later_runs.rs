@@ -166,3 +166,39 @@ fn a_killed_run_leaves_the_tables_as_they_were_and_the_next_one_tidies_up() {
     let runs: Vec<_> = fs::read_dir(workspace.path().join("tables/objects_contacts")).unwrap().collect();
     assert_eq!(runs.len(), 2, "those of the two commits, and nothing of the killed run");
 }
+
+#[test]
+fn a_run_whose_lease_is_taken_ends_without_a_commit() {
+    let hang = Fault {
+        path: PathPattern::Contains("/objects/".to_owned()),
+        method: None,
+        occurrences: 0..u64::MAX,
+        action: FaultAction::Hang,
+    };
+    let workspace = Workspace::with(hubspot::Options { faults: vec![hang], ..portal() }, aws::Options::default());
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    let arguments = ["run", "pipeline.toml", "--report", "report.json", "--quiet"];
+    let running = workspace.command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_mins(1);
+    while !workspace.hubspot.requests().iter().any(|request| request.path.contains("/objects/")) {
+        assert!(std::time::Instant::now() < deadline, "the run does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Somebody takes the lease, as another machine would whose clock is far ahead.
+    let leases = workspace.path().join("tables/_sluice/leases");
+    let held = fs::read_dir(&leases).unwrap().next().unwrap().unwrap().path();
+    let number: u64 = held.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let mut entry: serde_json::Value = serde_json::from_slice(&fs::read(&held).unwrap()).unwrap();
+    entry["run"] = "20990101T000000Z-00000000".into();
+    fs::write(leases.join(format!("{:020}.json", number + 1)), entry.to_string()).unwrap();
+    // It is found when the lease is next renewed; the request that hangs is not waited for.
+    let output = running.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("was lost: another run has taken it") && told.contains("hint: run again"), "{told}");
+    assert!(!workspace.path().join("tables/_sluice/commits").exists());
+    assert!(!workspace.path().join("tables/objects_contacts").exists());
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap();
+    assert_eq!(report["outcome"], "failed");
+}

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use sluice_simulator::{aws, data, hubspot};
 
 use crate::{
-    guests::hello,
+    guests::{evil, hello},
     harness::{CONTACTS, Workspace, portal},
 };
 
@@ -155,6 +155,15 @@ fn the_readmes_plugin_runs_as_it_stands() {
     assert!(names.iter().all(|name| *name == name.to_lowercase()), "{names:?}");
 }
 
+#[test]
+fn what_a_plugin_says_of_itself_cannot_reach_the_terminal() {
+    let workspace = Workspace::new();
+    workspace.write("evil.wasm", evil());
+    let told = workspace.sluice(&["plugin", "inspect", "evil.wasm"]);
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("\ndescription \\u{1b}[2Jquite\\nharmless\n"), "{told:?}");
+}
+
 /// The values of a column of text, nulls left out.
 fn texts(workspace: &Workspace, table: &str, column: &str) -> Vec<String> {
     let commit = workspace.commit();
@@ -186,6 +195,21 @@ fn a_second_run_replaces_its_tables_and_keeps_the_others() {
     assert_eq!(first["tables"][0], second["tables"][0], "contacts stay as they were");
     assert_ne!(first["tables"][1]["files"], second["tables"][1]["files"]);
     assert_eq!(first["tables"][1]["rows"], second["tables"][1]["rows"]);
+}
+
+#[test]
+fn streams_wait_until_the_memory_of_their_plugins_is_free() {
+    let workspace = Workspace::new();
+    let transform = "[[transform]]\nname = \"scrub\"\nplugin = \"redact\"\n\
+                     settings.rules = [{ columns = [\"property_*name*\"], action = { mask = { keep_last = 1 } } }]\n";
+    let source = workspace.source("streams = [\"contacts\", \"companies\", \"deals\"]");
+    run(&workspace, &[&source, transform, &workspace.file_sink(), "[run]\nplugin_memory = \"300MiB\"\n"]);
+    let requests = workspace.hubspot.requests();
+    let read = requests.iter().filter_map(|request| request.path.split("/objects/").nth(1)?.split('/').nth(1));
+    let mut one_after_the_other: Vec<&str> = read.collect();
+    assert!(one_after_the_other.len() > 6, "{one_after_the_other:?}");
+    one_after_the_other.dedup();
+    assert_eq!(one_after_the_other, ["0-1", "0-2", "0-3"]);
 }
 
 #[test]

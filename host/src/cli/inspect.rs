@@ -1,12 +1,18 @@
-//! `sluice plugin inspect`: what a plugin is, before it is trusted with anything.
+//! `sluice plugin inspect`: what a plugin is, before it is trusted with anything: not even with the terminal. What it says of
+//! itself is made printable.
 
 use std::path::Path;
 
 use super::{Usage, output::Output};
 use crate::{
-    error_chain, standard,
+    error_chain,
+    printable::printable,
+    standard,
     wasm::{Engine, Limits, Plugin},
 };
+
+/// Characters of a text, or of a line of the schema, that are shown.
+const LONGEST_LINE: usize = 2_000;
 
 pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
     let (name, bytes) = if let Some(standard) = standard::find(file) {
@@ -23,10 +29,10 @@ pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
     let plugin = Plugin::load(&engine, &name, &bytes, None).map_err(|error| Usage(error_chain(&error)))?;
     let description = plugin.describe(&Limits::default())?;
     let imports = plugin.imports();
-    let mut text = format!("plugin    {name}\n");
+    let mut text = format!("plugin    {}\n", printable(&name, LONGEST_LINE));
     for key in ["name", "version", "description", "licence"] {
         if let Some(value) = description.get(key) {
-            text.push_str(&format!("{key:<9} {value}\n"));
+            text.push_str(&format!("{key:<9} {}\n", printable(value, LONGEST_LINE)));
         }
     }
     text.push_str(&format!("digest    {}\n", plugin.digest()));
@@ -37,7 +43,10 @@ pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
         let pretty = serde_json::from_str::<serde_json::Value>(schema)
             .and_then(|schema| serde_json::to_string_pretty(&schema))
             .unwrap_or_else(|_| schema.clone());
-        text.push_str(&format!("settings  (JSON Schema)\n{pretty}\n"));
+        text.push_str("settings  (JSON Schema)\n");
+        for line in pretty.lines() {
+            text.push_str(&format!("{}\n", printable(line, LONGEST_LINE)));
+        }
     }
     output.data(&text)
 }

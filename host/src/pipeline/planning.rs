@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Error, plugins::LoadedTransforms};
+use super::{Error, memory, plugins::LoadedTransforms};
 use crate::{
     plan::{Plan, StreamDraft, select, transforms, words::Unsaid},
     problem::{Problem, Problems, nearest},
@@ -139,7 +139,9 @@ fn resolve(
     if !problems.is_empty() {
         return Err(refused(spec, problems));
     }
-    Plan::resolve(spec, drafts, unreadable).map_err(|problems| refused(spec, problems))
+    let plan = Plan::resolve(spec, drafts, unreadable).map_err(|problems| refused(spec, problems))?;
+    let problems = memory::judge(spec, &plan, plugins);
+    if problems.is_empty() { Ok(plan) } else { Err(refused(spec, problems)) }
 }
 
 /// An error that holds these problems.

@@ -93,6 +93,11 @@ impl LoadedTransform {
         })
     }
 
+    /// Bytes of memory that each instance may take.
+    pub(super) fn memory_limit(&self) -> u64 {
+        self.limits.memory
+    }
+
     /// Its attachments: name, marks, and the digest of the content, where no mark forbids to tell it.
     pub fn attachments(&self) -> impl Iterator<Item = (&str, &Marks, Option<Digest>)> {
         self.attachments.iter().zip(&self.marks).map(|(attachment, marks)| {

@@ -328,6 +328,10 @@ pub struct CredentialsSpec {
 pub struct RunSpec {
     /// How many streams are read at once. Default: 8. More fill the account's budget better, and take more memory.
     pub streams_at_once: Option<std::num::NonZeroU32>,
+    /// Memory of all plugins together. A stream waits until its instances fit, each counted at its `limits.memory`.
+    /// Default: `4GiB`.
+    #[schemars(with = "Option<ByteSize>")]
+    pub plugin_memory: Option<Spanned<ByteSize>>,
     /// Where compiled plugins are kept. Default: `sluice` in the user's cache folder.
     pub cache_dir: Option<PathBuf>,
 }

@@ -1,7 +1,5 @@
 //! Files that are no plugins, or not the one that was meant.
 
-use std::collections::BTreeMap;
-
 use sluice::wasm::{CONTRACT_VERSION, Digest, Engine, LARGEST_FILE, Limits, LoadError, LogSink, Plugin, PluginKind};
 use wit_component::ComponentEncoder;
 
@@ -28,10 +26,7 @@ fn a_core_module_and_the_component_made_of_it_are_both_plugins() {
         assert_eq!(plugin.digest(), Digest::of(bytes));
         assert!(plugin.imports().contains(&"sluice:transform/log@0.1.0".to_owned()), "{:?}", plugin.imports());
         let described = plugin.describe(&Limits::default()).unwrap();
-        assert_eq!(
-            described,
-            BTreeMap::from([("licence", "Apache-2.0"), ("name", "evil")].map(|(k, v)| (k.into(), v.into())))
-        );
+        assert_eq!((&*described["name"], &*described["licence"]), ("evil", "Apache-2.0"));
         let mut instance = plugin.instantiate(&Limits::default(), "{}", &[], LogSink::withheld()).unwrap();
         instance.outline_of(&schema()).unwrap();
         instance.apply(0, ROWS, &columns()[1..=1]).unwrap();

@@ -77,7 +77,8 @@ fn recurse(depth: u64) -> u64 {
 
 impl Guest for Evil {
     fn describe() -> Attributes {
-        vec![("name".to_owned(), "evil".to_owned()), ("licence".to_owned(), "Apache-2.0".to_owned())]
+        let about = [("name", "evil"), ("licence", "Apache-2.0"), ("description", "\u{1b}[2Jquite\nharmless")];
+        about.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
     }
 
     fn open(settings: String, attachments: Vec<Attachment>) -> Result<(), Failure> {
