@@ -44,6 +44,7 @@ impl Spec {
         let name = file.display().to_string();
         let (pipeline, mut problems) = recover::deserialize(text);
         if let Some(pipeline) = &pipeline {
+            check_marks(pipeline, text, &mut problems);
             check_transforms(pipeline, text, &mut problems);
             check_sink(pipeline, text, &mut problems);
         }
@@ -60,6 +61,21 @@ impl Spec {
     /// Where a value stands in the file.
     pub fn place<T>(&self, value: &Spanned<T>) -> Option<Place> {
         Some(Place::of(&self.text, value.span().start))
+    }
+}
+
+/// A rule that marks nothing is a mistake: a reviewer would believe it did.
+fn check_marks(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) {
+    for rule in &pipeline.mark {
+        let MarkSpec { streams, columns, marks } = rule.get_ref();
+        let lists = [("streams", streams.is_empty()), ("columns", columns.is_empty()), ("marks", marks.is_empty())];
+        for (key, _) in lists.iter().filter(|(_, is_empty)| *is_empty) {
+            problems.push(
+                Problem::new(format!("a `[[mark]]` with an empty `{key}` marks nothing"))
+                    .at(Some(Place::of(text, rule.span().start)))
+                    .hint("name what it marks, or remove it"),
+            );
+        }
     }
 }
 
@@ -121,6 +137,18 @@ fn check_attachments(spec: &TransformSpec, text: &str, problems: &mut Vec<Proble
 /// What a transform is trusted with is said stream by stream: a line that a reviewer reads with one stream in mind must not
 /// hold for those that are added later.
 fn check_clears(spec: &TransformSpec, text: &str, problems: &mut Vec<Problem>) {
+    let first_column = spec.clears.values().flatten().map(|column| column.span().start).next();
+    let first = first_column.or_else(|| spec.clears_rows.first().map(|mark| mark.span().start));
+    if let (Some(first), Some(_), None) = (first, &spec.path, &spec.digest) {
+        problems.push(
+            Problem::new(format!(
+                "transform `{}` is trusted with marks, and its file may be any",
+                spec.name.get_ref().as_str()
+            ))
+            .at(Some(Place::of(text, first)))
+            .hint("pin the file that was reviewed: digest = \"sha256:…\", as `sluice plugin inspect` prints it"),
+        );
+    }
     if spec.names_its_streams() {
         return;
     }

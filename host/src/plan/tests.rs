@@ -23,7 +23,7 @@ fn spec(lines: &str) -> Spec {
 }
 
 fn transform(name: &str, lines: &str) -> String {
-    format!("\n[[transform]]\nname = \"{name}\"\npath = \"{name}.wasm\"\n{lines}\n")
+    format!("\n[[transform]]\nname = \"{name}\"\nplugin = \"redact\"\n{lines}\n")
 }
 
 fn stream(name: &str, type_id: &str) -> StreamInfo {
@@ -437,10 +437,11 @@ fn a_stream_that_cannot_be_read_hides_no_typing_error() {
 #[test]
 fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
     let spec = spec(&transform("keyed", "settings = { columns = [{ as = \"token\" }], codes = [\"too-old\"] }"));
-    let apply = |table: &str, column: &str, marks: &[&str]| {
+    let apply_marked = |table: &str, column: &str, mark: Option<&str>, marks: &[&str]| {
         let mut draft = draft(&spec);
         let input = draft.visible();
-        let label = text(column).with(attribute::LABEL, "the key is 1234").with(attribute::REFERENCES, "0-1");
+        let mut label = text(column).with(attribute::LABEL, "the key is 1234").with(attribute::REFERENCES, "0-1");
+        label.marks.extend(mark.map(|mark| mark.parse().unwrap()));
         let outline = Outline {
             table: table.to_owned(),
             selects: Some(0),
@@ -454,10 +455,14 @@ fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
         let marks = marks.iter().map(|mark| mark.parse().unwrap()).collect();
         draft.apply(0, transforms(&spec).next().unwrap(), outline, marks).map(|()| draft)
     };
+    let apply = |table: &str, column: &str, marks: &[&str]| apply_marked(table, column, None, marks);
     let free = apply("key_1234", "key_1234", &[]).unwrap().finish();
     assert_eq!(free.steps[0].rejection_codes, ["too-old", "the-key-is-1234"]);
     assert!(apply("key_1234", "token", &["secret"]).is_err());
     assert!(apply("contacts", "key_1234", &["secret"]).is_err());
+    apply_marked("contacts", "token", Some("key_1234"), &[]).unwrap();
+    assert!(apply_marked("contacts", "token", Some("key_1234"), &["secret"]).is_err());
+    apply_marked("contacts", "token", Some("secret"), &["secret"]).unwrap();
     let bound = apply("contacts", "token", &["secret"]).unwrap().finish();
     assert_eq!(bound.steps[0].rejection_codes, ["too-old", "code-2"]);
     let token = bound.table_columns().find(|field| field.name == "token").unwrap();

@@ -59,14 +59,14 @@ fn remove(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<String> {
         DeValue::Table(table) => {
             let key = table
                 .iter()
-                .find(|(key, value)| covers(&key.span(), span) || covers(&value.span(), span))
+                .find(|(key, value)| covers(&key.span(), span) || holds(value, span))
                 .map(|(key, _)| key.get_ref().to_string())?;
             let entry = table.get_mut(key.as_str())?;
             let inside = if entry.span() == *span { None } else { remove(entry.get_mut(), span) };
             inside.or_else(|| table.remove(key.as_str()).map(|_| key))
         }
         DeValue::Array(array) => {
-            let index = array.iter().position(|element| covers(&element.span(), span))?;
+            let index = array.iter().position(|element| holds(element, span))?;
             let element = array.get_mut(index)?;
             let inside = if element.span() == *span { None } else { remove(element.get_mut(), span) };
             inside.or_else(|| {
@@ -82,6 +82,16 @@ fn remove(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether a value, or anything in it, covers `span`. The span of a table under a header is that of the header alone.
+fn holds(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
+    covers(&value.span(), span)
+        || match value.get_ref() {
+            DeValue::Table(table) => table.iter().any(|(key, value)| covers(&key.span(), span) || holds(value, span)),
+            DeValue::Array(array) => array.iter().any(|element| holds(element, span)),
+            _ => false,
+        }
 }
 
 fn covers(outer: &Range<usize>, inner: &Range<usize>) -> bool {

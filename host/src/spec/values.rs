@@ -256,6 +256,15 @@ pub enum SecretRef {
 const SECRET_IN_THE_OPEN: &str =
     "a secret does not stand in the file itself: write `{ env = \"NAME\" }` or `{ file = \"path\" }`";
 
+/// Begins the access tokens of HubSpot.
+const TOKEN: &str = "pat-";
+
+/// Whether a text can be the name of an environment variable. HubSpot's tokens, and most keys, cannot.
+fn is_variable(text: &str) -> bool {
+    let legal = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    legal && !text.is_empty() && !text.starts_with(|first: char| first.is_ascii_digit())
+}
+
 impl<'de> Deserialize<'de> for SecretRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reference;
@@ -276,11 +285,16 @@ impl<'de> Deserialize<'de> for SecretRef {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretRef, A::Error> {
+                let in_the_open = || A::Error::custom(SECRET_IN_THE_OPEN);
                 let reference = match map.next_key::<String>()?.as_deref() {
-                    Some("env") => SecretRef::Env(map.next_value()?),
-                    Some("file") => SecretRef::File(map.next_value()?),
-                    Some(other) => return Err(A::Error::unknown_field(other, &["env", "file"])),
-                    None => return Err(A::Error::custom(SECRET_IN_THE_OPEN)),
+                    Some("env") => SecretRef::Env(
+                        map.next_value().ok().filter(|name: &String| is_variable(name)).ok_or_else(in_the_open)?,
+                    ),
+                    Some("file") => {
+                        let path: Option<String> = map.next_value().ok();
+                        SecretRef::File(path.filter(|path| !path.starts_with(TOKEN)).ok_or_else(in_the_open)?.into())
+                    }
+                    Some(_) | None => return Err(in_the_open()),
                 };
                 if map.next_key::<String>()?.is_some() {
                     return Err(A::Error::custom("a secret has one source: `env` or `file`"));
