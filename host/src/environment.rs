@@ -10,6 +10,9 @@ use crate::{secret::Secret, spec::SecretRef};
 /// The folder for compiled plugins, if `[run] cache_dir` does not say.
 pub const CACHE_DIR: &str = "SLUICE_CACHE_DIR";
 
+/// Bytes of a file that are read: far more than the memory of any plugin that is handed one.
+const LARGEST_FILE: u64 = 1 << 30;
+
 /// Why something that the pipeline file refers to is not there. The values of secrets never stand in it.
 #[derive(Debug, thiserror::Error)]
 pub enum Missing {
@@ -24,6 +27,15 @@ pub enum Missing {
         /// What the system says.
         reason: std::io::Error,
     },
+    /// A folder, a pipe or a device: what might have no end.
+    #[error("`{file}` is no regular file", file = .0.display())]
+    NoFile(PathBuf),
+    /// A file of more bytes than anything here has.
+    #[error("`{file}` is larger than {} MiB", LARGEST_FILE >> 20, file = .0.display())]
+    TooLarge(PathBuf),
+    /// A secret that is no text.
+    #[error("`{file}` is no UTF-8 text", file = .0.display())]
+    NoText(PathBuf),
     /// A file with nothing in it.
     #[error("`{file}` is empty", file = .0.display())]
     Empty(PathBuf),
@@ -37,8 +49,9 @@ pub fn secret(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
             if secret.is_empty() { Err(Missing::Variable(name.clone())) } else { Ok(secret) }
         }
         SecretRef::File(path) => {
+            let bytes = file(path, folder)?;
             let file = folder.join(path);
-            let text = fs::read_to_string(&file).map_err(|reason| Missing::File { file: file.clone(), reason })?;
+            let text = String::from_utf8(bytes).map_err(|_| Missing::NoText(file.clone()))?;
             let secret = Secret::new(&text);
             if secret.is_empty() { Err(Missing::Empty(file)) } else { Ok(secret) }
         }
@@ -48,7 +61,16 @@ pub fn secret(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
 /// The content of a file. Relative paths start from `folder`.
 pub fn file(path: &Path, folder: &Path) -> Result<Vec<u8>, Missing> {
     let file = folder.join(path);
-    fs::read(&file).map_err(|reason| Missing::File { file, reason })
+    let failed = |reason| Missing::File { file: file.clone(), reason };
+    // Asked before it is opened: a pipe that nobody writes to cannot even be opened.
+    let metadata = fs::metadata(&file).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(Missing::NoFile(file));
+    }
+    if metadata.len() > LARGEST_FILE {
+        return Err(Missing::TooLarge(file));
+    }
+    fs::read(&file).map_err(failed)
 }
 
 /// Where compiled plugins are kept unless the pipeline file says otherwise: `sluice` in the user's cache folder. `None`
@@ -58,13 +80,4 @@ pub fn cache_folder() -> Option<PathBuf> {
     set(CACHE_DIR)
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("sluice")))
         .or_else(|| env::home_dir().map(|home| home.join(".cache").join("sluice")))
-}
-
-/// The name of this machine, for the lease.
-pub fn host_name() -> String {
-    let from_kernel = fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
-    from_kernel
-        .or_else(|| env::var("HOSTNAME").ok())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unknown".to_owned())
 }

@@ -35,6 +35,7 @@ use tokio::{
     time,
 };
 
+use self::decide::is_too_long;
 pub use self::decide::{Decision, Holder, LeaseEntry, decide};
 use crate::{
     bucket::{Bucket, BucketError, OWN_FOLDER, Put, numbered},
@@ -100,6 +101,19 @@ pub enum LeaseError {
         /// The bucket.
         bucket: String,
     },
+    /// A lease that ends later than any could.
+    #[error(
+        "the lease on `{bucket}` ends at {}, later than any lease that is taken now (run `{}` on `{}`)",
+        entry.ends, entry.holder.run, entry.holder.host
+    )]
+    TooLong {
+        /// The bucket.
+        bucket: String,
+        /// The entry's key.
+        key: String,
+        /// The entry.
+        entry: LeaseEntry,
+    },
     /// Other runs were always quicker.
     #[error("the lease on `{bucket}` changed hands {ATTEMPTS} times while this run tried to take it")]
     Contested {
@@ -121,6 +135,9 @@ impl LeaseError {
             ),
             Self::Lost { .. } => "run again: the tables are as the last commit left them".to_owned(),
             Self::Unreadable { .. } => "a newer sluice wrote it: use that version for this bucket".to_owned(),
+            Self::TooLong { key, .. } => format!(
+                "set the clock right, here or on that host; if neither is wrong and that run is over, remove `{key}`"
+            ),
             Self::NoConditions { .. } => "use a store that honours `If-None-Match: *` on puts, as AWS does".to_owned(),
             Self::Contested { .. } => "look for a schedule that starts many runs on this bucket".to_owned(),
             Self::Bucket(error) => return error.hint(),
@@ -185,6 +202,10 @@ impl Lease {
             let entry = match decide(seen.newest.as_ref(), now) {
                 // Our own: the answer to an earlier attempt was lost.
                 Decision::Held(entry) if entry.holder.run == holder.run => entry,
+                Decision::Held(entry) if is_too_long(&entry, now) => {
+                    let key = Entries::key(entry.number);
+                    return Err(LeaseError::TooLong { bucket: entries.describe(), key, entry });
+                }
                 Decision::Held(entry) => {
                     return Err(LeaseError::Held { bucket: entries.describe(), entry });
                 }

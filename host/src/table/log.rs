@@ -108,7 +108,7 @@ impl CommitLog {
         let key = numbered::key(&key::commits(), number);
         let Some(content) = self.bucket.get(&key).await? else { return Ok(None) };
         let bucket = || self.bucket.describe().to_owned();
-        match wire::read(&content) {
+        match wire::read(number, &content) {
             Ok(commit) => Ok(Some(commit)),
             Err(Unreadable::Newer(format)) => Err(LogError::Newer { bucket: bucket(), key, format }),
             Err(Unreadable::Malformed(source)) => Err(LogError::Malformed { bucket: bucket(), key, source }),

@@ -12,7 +12,10 @@ use super::{
     commit::{Author, Commit, DataFile, Table},
     key::{DataKey, is_table_name},
 };
-use crate::schema::{ColumnType, Field, Mark};
+use crate::{
+    printable::printable,
+    schema::{ColumnType, Field, Mark},
+};
 
 /// The format that this version writes, and the newest it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -91,12 +94,22 @@ pub(super) fn write(commit: &Commit) -> String {
     serde_json::to_string_pretty(&stored).unwrap_or_else(|_| unreachable!("maps with text keys are always JSON"))
 }
 
-pub(super) fn read(content: &[u8]) -> Result<Commit, Unreadable> {
+/// Reads the entry of this number.
+pub(super) fn read(number: u64, content: &[u8]) -> Result<Commit, Unreadable> {
     let Versioned { format } = serde_json::from_slice(content)?;
     if format > FORMAT {
         return Err(Unreadable::Newer(format));
     }
     let stored: StoredCommit = serde_json::from_slice(content)?;
+    if stored.number != number {
+        return Err(custom(format!("it is commit {number} by its key, and {} by what it says", stored.number)).into());
+    }
+    if number == u64::MAX {
+        return Err(custom("no commit could follow it").into());
+    }
+    if !is_printable(&stored) {
+        return Err(custom("a name in it holds signs that no name has").into());
+    }
     let tables = stored.tables.into_iter().map(|(name, table)| {
         let table = load_table(&name, table)?;
         Ok((name, table))
@@ -112,6 +125,16 @@ pub(super) fn read(content: &[u8]) -> Result<Commit, Unreadable> {
             plugins: stored.plugins,
         },
     })
+}
+
+/// Whether its names can be shown. Whoever can write to the bucket must not steer the terminals of its readers.
+fn is_printable(stored: &StoredCommit) -> bool {
+    let of_tables = stored.tables.values().flat_map(|table| {
+        let columns = table.columns.iter().map(|column| &column.name);
+        [&table.pipeline, &table.stream].into_iter().chain(&table.stream_ids).chain(columns)
+    });
+    let mut names = [&stored.pipeline, &stored.sluice].into_iter().chain(of_tables);
+    names.all(|name| printable(name, usize::MAX) == *name)
 }
 
 fn store_table(table: &Table) -> StoredTable {
@@ -194,7 +217,7 @@ mod tests {
     #[test]
     fn a_commit_reads_back() {
         let commit = next(None, change(&run(1), &["contacts", "deals"]));
-        assert_eq!(read(write(&commit).as_bytes()).unwrap(), commit);
+        assert_eq!(read(commit.number, write(&commit).as_bytes()).unwrap(), commit);
     }
 
     #[test]
@@ -259,13 +282,13 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused_and_further_members_are_not() {
-        let newer = read(br#"{"format": 2, "tables": "elsewhere"}"#).unwrap_err();
+        let newer = read(1, br#"{"format": 2, "tables": "elsewhere"}"#).unwrap_err();
         assert_eq!(newer.to_string(), "its format is 2, and this version reads 1");
         let mut stored: serde_json::Value =
             serde_json::from_str(&write(&next(None, change(&run(1), &["contacts"])))).unwrap();
         stored["since"] = "a later version".into();
         stored["tables"]["contacts"]["sorted_by"] = "objectId".into();
-        assert!(read(stored.to_string().as_bytes()).is_ok());
+        assert!(read(1, stored.to_string().as_bytes()).is_ok());
     }
 
     #[test]
@@ -278,10 +301,16 @@ mod tests {
             ("\"contacts\": {", "\"contacts; DROP TABLE x\": {"),
             ("\"path\": \"contacts/", "\"path\": \"deals/"),
             ("\"path\": \"contacts/", "\"path\": \"../contacts/"),
+            ("\"number\": 1,", "\"number\": 7,"),
+            ("\"property_email\"", "\"property\\u001b[2J\""),
+            ("\"pipeline\": \"crm\"", "\"pipeline\": \"crm\\u202e\""),
             ("part-00000.parquet", "part-00000.parquet'); --"),
         ] {
-            assert!(read(good.replace(from, to).as_bytes()).is_err(), "{to}");
+            assert!(read(1, good.replace(from, to).as_bytes()).is_err(), "{to}");
         }
-        assert!(read(b"{").is_err());
+        assert!(
+            read(u64::MAX, good.replace("\"number\": 1,", &format!("\"number\": {},", u64::MAX)).as_bytes()).is_err()
+        );
+        assert!(read(1, b"{").is_err());
     }
 }

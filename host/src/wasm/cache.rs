@@ -180,7 +180,7 @@ impl Cache {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            if is_name(&entry.file_name().to_string_lossy()) {
                 files.push((entry.metadata()?.modified()?, entry.path()));
             }
         }
@@ -202,6 +202,12 @@ impl Cache {
     fn path(&self, key: &[u8; HASH]) -> PathBuf {
         self.folder.join(format!("{PREFIX}{}", hex::encode(key)))
     }
+}
+
+/// Whether a file of this name is the cache's: compiled code, or what a process that was killed began to write. A user's own
+/// `plugin-mine.wasm` is not.
+fn is_name(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// Everything that compiled code depends on beside the plugin: this program's version, which stands for those of the

@@ -2,7 +2,7 @@
 //!
 //! Every error names the plugin and its digest, and holds no word of the plugin that is withheld. Neither does it hold a
 //! number that the plugin chose: a row, a length or a code can carry a value as well as a word can. A broken rule is told by
-//! the rule, the column and what was expected.
+//! the rule and what was expected, and the column where the plugin's words may be shown.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -157,10 +157,10 @@ pub enum Breach {
         expected: usize,
     },
     /// A column that breaks a rule.
-    #[error("column `{column}`: {rule}")]
+    #[error("column {column}: {rule}")]
     Column {
-        /// The column's name.
-        column: String,
+        /// The column's name. Which of its columns a plugin breaks is for it to choose, so the name is one of its words.
+        column: Words,
         /// The rule.
         rule: ColumnRule,
     },

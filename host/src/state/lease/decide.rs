@@ -43,6 +43,12 @@ impl LeaseEntry {
     }
 }
 
+/// Whether an entry ends later than one that is made now could: a clock is wrong, or the entry was not made by a run.
+pub(super) fn is_too_long(entry: &LeaseEntry, now: Timestamp) -> bool {
+    let latest = end(now).checked_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX);
+    entry.ends > latest
+}
+
 fn end(now: Timestamp) -> Timestamp {
     now.checked_add(LENGTH).unwrap_or(Timestamp::MAX)
 }
@@ -103,6 +109,14 @@ mod tests {
         let entry = entry();
         assert_eq!(decide(Some(&entry), at("2026-11-23T20:16:29Z")), Decision::Held(entry.clone()));
         assert_eq!(decide(Some(&entry), at("2026-11-23T20:16:30Z")), Decision::Take(5));
+    }
+
+    #[test]
+    fn an_entry_that_ends_later_than_any_lease_is_known_for_it() {
+        let entry = entry();
+        assert!(!is_too_long(&entry, entry.taken));
+        assert!(!is_too_long(&entry, at("2026-11-23T20:14:30Z")), "the clocks of two machines");
+        assert!(is_too_long(&LeaseEntry { ends: at("2099-01-01T00:00:00Z"), ..entry.clone() }, entry.taken));
     }
 
     #[test]

@@ -4,9 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::Error};
 
 use super::{Holder, LeaseEntry};
+use crate::printable::printable;
 
 /// The form that this version writes, and the only one it reads.
 const FORMAT: u32 = 1;
+
+/// Characters that are shown of the name of a pipeline or a machine.
+const LONGEST_NAME: usize = 255;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -39,6 +43,9 @@ pub(super) fn read(number: u64, content: &[u8]) -> Result<LeaseEntry, serde_json
     if stored.format != FORMAT {
         return Err(serde_json::Error::custom(format!("its format is {}, not {FORMAT}", stored.format)));
     }
+    if number == u64::MAX {
+        return Err(serde_json::Error::custom("no entry could follow it"));
+    }
     let time = |text: &str| text.parse::<Timestamp>().map_err(serde_json::Error::custom);
     Ok(LeaseEntry {
         number,
@@ -47,8 +54,8 @@ pub(super) fn read(number: u64, content: &[u8]) -> Result<LeaseEntry, serde_json
         released: stored.released,
         holder: Holder {
             run: stored.run.parse().map_err(serde_json::Error::custom)?,
-            pipeline: stored.pipeline,
-            host: stored.host,
+            pipeline: printable(&stored.pipeline, LONGEST_NAME),
+            host: printable(&stored.host, LONGEST_NAME),
             pid: stored.pid,
         },
     })

@@ -61,7 +61,8 @@ pub(crate) fn check_outcome(
     }
     check_rejections(&outcome.rejections, expected)?;
     let computed = expected.fields.iter().zip(outcome.computed).map(|(field, column)| {
-        read_column(field, expected.rows, column).map_err(|rule| Breach::Column { column: field.name.clone(), rule })
+        read_column(field, expected.rows, column)
+            .map_err(|rule| Breach::Column { column: words(&format!("`{}`", field.name)), rule })
     });
     Ok(GroupOutcome {
         keep: read_keep(outcome.keep, expected.rows)?,
