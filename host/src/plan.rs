@@ -18,7 +18,7 @@ pub mod guard;
 pub mod keys;
 pub mod lineage;
 mod program;
-mod rules;
+pub mod rules;
 pub mod select;
 #[cfg(test)]
 mod tests;
@@ -89,6 +89,13 @@ impl StreamPlan {
     /// The columns to request from the source, in order.
     pub fn requested(&self) -> impl Iterator<Item = &Field> {
         self.stages.first().into_iter().flat_map(Stage::needed).map(|column| &column.field)
+    }
+
+    /// The columns of the source with the marks they have there: those before the first step, and those that are not
+    /// requested because of their marks.
+    pub fn known_in_source(&self) -> impl Iterator<Item = &Field> {
+        let first = self.stages.first().into_iter().flat_map(|stage| stage.columns.iter());
+        first.map(|column| &column.field).chain(&self.withheld)
     }
 
     /// The columns of the table, in order.
@@ -190,7 +197,7 @@ impl StreamDraft {
         outline: Outline,
         attachment_marks: Marks,
     ) -> Result<(), words::Unsaid> {
-        let words = words::Words::of(&self.visible(), spec, !attachment_marks.is_empty());
+        let words = words::Words::of(&self.visible(), spec, &attachment_marks);
         words.check(&outline)?;
         let before = self.last();
         let visible = before.visible();

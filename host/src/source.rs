@@ -40,7 +40,10 @@ pub trait Source: Send + Sync {
     async fn count(&self, stream: &StreamInfo) -> Result<Option<u64>, SourceError>;
 
     /// Reads a whole stream. Returns early, without an error, when the channel is closed.
-    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<(), SourceError>;
+    ///
+    /// A stream that is made of the lists of several others (the properties of all object types, say) is read as far as this
+    /// identity may see them. What this returns is the names of those it may not: what the stream lacks.
+    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Vec<String>, SourceError>;
 
     /// What reading has cost so far.
     fn usage(&self) -> Usage;
@@ -107,6 +110,12 @@ pub enum SourceError {
         properties: [String; 2],
         /// The column.
         column: String,
+    },
+    /// Two object types that answer to one name.
+    #[error("two object types of the account are called `{name}`")]
+    SameName {
+        /// The name.
+        name: String,
     },
     /// Pages are followed by pages without an end.
     #[error("the {what} do not end: {why}")]

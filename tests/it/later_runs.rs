@@ -84,6 +84,46 @@ fn a_table_of_another_pipeline_stays() {
 }
 
 #[test]
+fn a_table_of_another_pipeline_is_never_written_over() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source("streams = [\"vehicle\"]"), &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    let rename = |table: &str| {
+        format!(
+            "[[transform]]\nname = \"rename\"\nplugin = \"remap-ids\"\nsettings = {{ tables = {{ \"2-13370001\" = \"{table}\" }} }}\n"
+        )
+    };
+    for (table, exit_code) in [("objects_vehicle", 2), ("Objects_Vehicle", 2), ("fleet", 0)] {
+        let sections = [workspace.source("streams = [\"vehicle\"]"), rename(table), workspace.file_sink()].join("\n");
+        workspace.write("pipeline.toml", format!("pipeline = \"second\"\n{sections}"));
+        let told = run(&workspace, &[], exit_code);
+        let refused = told.contains(&format!(
+            "stream `vehicle` would be written to table `{table}`, and `objects_vehicle` belongs to pipeline `test`"
+        ));
+        assert_eq!(refused, exit_code == 2, "{told}");
+    }
+    assert_eq!(tables(&workspace), ["fleet", "objects_vehicle"]);
+}
+
+#[test]
+fn what_has_been_marked_since_is_not_kept() {
+    let workspace = Workspace::new();
+    let source = workspace.source("streams = [\"contacts\", \"owners\"]");
+    workspace.pipeline(&[&source, &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    let mark = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"property_email\"]\nmarks = [\"phi\"]\n";
+    let hash = "[[transform]]\nname = \"hash\"\nplugin = \"redact\"\nstreams = [\"contacts\"]\n\
+                settings = { rules = [{ columns = [\"property_email\"], action = { mask = { keep_last = 0 } } }] }\n\
+                clears = { phi = [\"property_email\"] }\n";
+    workspace.pipeline(&[&source, mark, hash, &workspace.file_sink()]);
+    let told = run(&workspace, &["--only", "owners"], 2);
+    assert!(told.contains("with `property_email` marked `phi`, which the sink does not accept any more"), "{told}");
+    run(&workspace, &[], 0);
+    // What was cleared when it was computed is clear.
+    run(&workspace, &["--only", "owners"], 0);
+}
+
+#[test]
 fn what_the_sink_does_not_accept_any_more_is_not_kept() {
     let workspace = Workspace::new();
     let marks = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"property_email\"]\nmarks = [\"phi\"]\n";
@@ -120,6 +160,19 @@ fn a_table_whose_stream_cannot_be_read_any_more_grows_old_and_the_exit_code_says
     assert_eq!((&report["outcome"], &report["exit_code"]), (&"partial".into(), &3.into()));
     assert_eq!(tables(&workspace), ["objects_contacts", "owners"]);
     assert_eq!(workspace.commit()["tables"][0]["rows"], CONTACTS);
+}
+
+#[test]
+fn a_run_that_can_read_nothing_is_no_success() {
+    let refused = FaultAction::Status { status: 403, body: FaultBody::Json, retry_after: None };
+    let path = PathPattern::Contains("/properties/2026-09/".to_owned());
+    let fault = Fault { path, method: None, occurrences: 0..1000, action: refused };
+    let workspace = Workspace::with(hubspot::Options { faults: vec![fault], ..portal() }, aws::Options::default());
+    workspace.pipeline(&[&workspace.source("streams = [\"contact*\", \"compan*\"]"), &workspace.file_sink()]);
+    let told = run(&workspace, &[], 2);
+    assert!(told.contains("none of the 2 streams of the pipeline can be read"), "{told}");
+    assert!(told.contains("stream `contacts` cannot be read: "), "{told}");
+    assert!(!workspace.path().join("tables/_sluice/commits").exists(), "nothing is committed");
 }
 
 #[test]

@@ -39,6 +39,13 @@ pub(super) fn text(report: &Report) -> String {
                 some(&stream.withheld)
             ));
         }
+        if !stream.lacking.is_empty() {
+            text.push_str(&format!(
+                "{}: without what this token may not see: {}\n",
+                stream.stream,
+                some(&stream.lacking)
+            ));
+        }
     }
     if !report.unreadable.is_empty() {
         let names: Vec<String> = report.unreadable.iter().map(|(stream, _)| stream.clone()).collect();
@@ -200,6 +207,7 @@ fn stream_json(stream: &StreamReport) -> Value {
         "files": stream.files,
         "bytes": stream.bytes,
         "withheld": stream.withheld,
+        "lacking": stream.lacking,
         "transforms": transforms,
     })
 }

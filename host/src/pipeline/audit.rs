@@ -5,7 +5,7 @@
 //! show what they were; of an attachment that carries marks it holds none: whoever can guess the content of a short secret
 //! could check the guess.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use toml::Spanned;
@@ -89,6 +89,24 @@ fn columns(plan: &Plan, stream: &StreamPlan) -> Vec<Value> {
         })
     });
     columns.collect()
+}
+
+/// What a record says of how a column of its table came to be: the columns of the source that it depends on, whether it was
+/// computed from them, and the marks that were cleared from it on the way.
+pub(super) fn origins(record: &Value, column: &str) -> (Vec<String>, bool, BTreeSet<String>) {
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let of_column = record["columns"].as_array().into_iter().flatten().find(|said| said["name"] == column);
+    let Some(of_column) = of_column else { return (vec![column.to_owned()], false, BTreeSet::new()) };
+    let by = texts(&of_column["computed_by"]);
+    let steps = record["transforms"].as_array().into_iter().flatten();
+    let of_steps = steps.filter(|step| step["name"].as_str().is_some_and(|name| by.iter().any(|known| known == name)));
+    let cleared = of_steps
+        .flat_map(|step| step["cleared"].as_object().into_iter().flatten())
+        .filter(|(_, columns)| texts(columns).iter().any(|cleared| cleared == column))
+        .map(|(mark, _)| mark.clone());
+    (texts(&of_column["from"]), !by.is_empty(), cleared.collect())
 }
 
 /// The transforms that computed a column on its way, last first.

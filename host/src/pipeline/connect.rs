@@ -8,6 +8,7 @@ use crate::{
     plan::Plan,
     problem::Problem,
     run_id::RunId,
+    schema::Marks,
     secret::Secret,
     sink::ParquetSettings,
     source::hubspot::{self, HubSpot, Paths},
@@ -44,7 +45,11 @@ pub fn open_source(spec: &Spec) -> Result<HubSpot, Error> {
             ApiVersion::V3 => Paths::Numbered,
         },
         requests_per_10s: source.requests_per_10s,
-        sensitive_definitions: source.sensitive == Sensitive::Include,
+        sensitive: source.sensitive == Sensitive::Include,
+        describes: match source.sensitive {
+            Sensitive::Include => spec.pipeline.sink.get_ref().accepts.iter().map(|mark| mark.0.clone()).collect(),
+            Sensitive::Exclude => Marks::new(),
+        },
     };
     Ok(HubSpot::new(&settings)?)
 }

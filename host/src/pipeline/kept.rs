@@ -12,12 +12,13 @@
 
 use std::collections::BTreeSet;
 
-use super::planning::Planned;
+use super::{audit, planning::Planned};
 use crate::{
-    plan::{Plan, StreamPlan, select},
+    plan::{Plan, StreamPlan, rules, select},
     problem::Problem,
-    schema::{Mark, Marks},
+    schema::{Attributes, Field, Mark, Marks},
     spec::Spec,
+    stream::{StreamInfo, StreamKind},
     table::{Commit, Table},
 };
 
@@ -66,19 +67,42 @@ pub(super) fn judge(
     let mut others = Others::default();
     let mut problems = Vec::new();
     for (name, table) in base.iter().flat_map(|base| &base.tables) {
-        if written.iter().any(|stream| stream.table == *name) {
-            continue;
+        let successor = written.iter().find(|stream| stream.table.eq_ignore_ascii_case(name));
+        match (why_kept(spec, planned, &written, table), successor) {
+            (Some(why), Some(successor)) => problems.push(taken(name, &why, successor)),
+            (Some(why), None) => {
+                if !matches!(why, Kept::OfPipeline(_)) {
+                    problems.extend(not_acceptable(spec, planned, name, table, &why));
+                }
+                others.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
+            }
+            (None, Some(successor)) if successor.table == *name => {}
+            (None, _) => {
+                others.retired.insert(name.clone());
+            }
         }
-        let Some(why) = why_kept(spec, planned, &written, table) else {
-            others.retired.insert(name.clone());
-            continue;
-        };
-        if !matches!(why, Kept::OfPipeline(_)) {
-            problems.extend(not_acceptable(&planned.plan, name, table, &why));
-        }
-        others.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
     }
     if problems.is_empty() { Ok(others) } else { Err(problems) }
+}
+
+/// A table that stays, and whose name this run would take.
+fn taken(name: &str, why: &Kept, successor: &StreamPlan) -> Problem {
+    let (whose, mend) = match why {
+        Kept::OfPipeline(pipeline) => (
+            format!("belongs to pipeline `{pipeline}`"),
+            format!(
+                "give each pipeline a folder of its own, or its tables other names; if `{pipeline}` is what this pipeline was called before, call it so again"
+            ),
+        ),
+        Kept::NotAskedFor => ("holds a stream that `--only` leaves out".to_owned(), "run without `--only`".to_owned()),
+        Kept::NotReadable { stream } => (
+            format!("holds stream `{stream}`, which cannot be read now"),
+            format!("let the token read `{stream}`, or retire its table: exclude = [\"{stream}\"]"),
+        ),
+    };
+    let stream = &successor.stream.name;
+    Problem::new(format!("stream `{stream}` would be written to table `{}`, and `{name}` {whose}", successor.table))
+        .hint(mend)
 }
 
 fn why_kept(spec: &Spec, planned: &Planned, written: &[&StreamPlan], table: &Table) -> Option<Kept> {
@@ -95,15 +119,19 @@ fn why_kept(spec: &Spec, planned: &Planned, written: &[&StreamPlan], table: &Tab
     }
 }
 
-fn not_acceptable(plan: &Plan, name: &str, table: &Table, why: &Kept) -> Option<Problem> {
-    let marks: Marks =
-        table.columns.iter().flat_map(|column| column.marks.difference(&plan.accepts)).cloned().collect();
-    let columns: Vec<&str> = table
+fn not_acceptable(spec: &Spec, planned: &Planned, name: &str, table: &Table, why: &Kept) -> Option<Problem> {
+    let plan = &planned.plan;
+    let refused: Vec<(&str, Marks)> = table
         .columns
         .iter()
-        .filter(|column| !column.marks.is_subset(&plan.accepts))
-        .map(|column| column.name.as_str())
+        .map(|column| {
+            let marks = &column.marks | &marks_of_today(spec, plan, table, column);
+            (column.name.as_str(), &marks - &plan.accepts)
+        })
+        .filter(|(_, marks)| !marks.is_empty())
         .collect();
+    let columns: Vec<&str> = refused.iter().map(|(column, _)| *column).collect();
+    let marks: Marks = refused.iter().flat_map(|(_, marks)| marks.clone()).collect();
     let named: Vec<&str> = marks.iter().map(Mark::as_str).collect();
     let rewrite = match why {
         Kept::NotReadable { stream } => format!(
@@ -120,4 +148,32 @@ fn not_acceptable(plan: &Plan, name: &str, table: &Table, why: &Kept) -> Option<
         ))
         .hint(rewrite)
     })
+}
+
+/// The marks that the columns of the source which a stored column depends on have today, but those that were cleared from it
+/// when it was computed.
+fn marks_of_today(spec: &Spec, plan: &Plan, table: &Table, column: &Field) -> Marks {
+    let (names, computed, cleared) = audit::origins(&table.audit, &column.name);
+    let mut ids = table.stream_ids.iter().cloned();
+    let stream = StreamInfo {
+        name: table.stream.clone(),
+        kind: StreamKind::Objects,
+        object_type_id: ids.next(),
+        fully_qualified_name: ids.next(),
+    };
+    let known =
+        plan.streams.iter().find(|known| known.stream.names().any(|name| stream.names().any(|own| own == name)));
+    let mut marks = Marks::new();
+    for name in names {
+        // What a column kept says of its property holds for its origin as well.
+        let attributes = if computed { Attributes::new() } else { column.attributes.clone() };
+        let mut origin = [Field { name, attributes, marks: Marks::new(), ..column.clone() }];
+        rules::add_marks(spec, &stream, &mut origin);
+        let [origin] = origin;
+        let in_source = known.into_iter().flat_map(StreamPlan::known_in_source);
+        marks.extend(in_source.filter(|field| field.name == origin.name).flat_map(|field| field.marks.clone()));
+        marks.extend(origin.marks);
+    }
+    marks.retain(|mark| !cleared.contains(mark.as_str()));
+    marks
 }

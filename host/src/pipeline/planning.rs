@@ -95,7 +95,21 @@ async fn discover(spec: &Arc<Spec>, source: &dyn Source) -> Result<Discovered, E
             Err(error) => unreadable.push((selected.stream, error.to_string())),
         }
     }
+    if drafts.is_empty() && problems.is_empty() {
+        problems.push(nothing_readable(&unreadable));
+    }
     Ok((drafts, unreadable, problems))
+}
+
+/// None of the streams that the file takes in can be read: a run would be a success at nothing.
+fn nothing_readable(unreadable: &[(StreamInfo, String)]) -> Problem {
+    const SHOWN: usize = 3;
+    let problem = match unreadable.len() {
+        0 => Problem::new("the pipeline takes in no stream"),
+        count => Problem::new(format!("none of the {count} streams of the pipeline can be read")),
+    };
+    let problem = unreadable.iter().take(SHOWN).fold(problem, |problem, (_, why)| problem.detail(why.clone()));
+    problem.hint("look at `streams` and `exclude`, and at the scopes of the token")
 }
 
 fn not_readable(error: &SourceError) -> Problem {

@@ -54,6 +54,8 @@ pub struct StreamReport {
     pub bytes: u64,
     /// Columns of the source that were never requested because HubSpot marks them sensitive.
     pub withheld: Vec<String>,
+    /// For a stream that is made of the lists of several object types: those that this identity may not see.
+    pub lacking: Vec<String>,
     /// What each transform let go.
     pub transforms: Vec<TransformReport>,
 }
@@ -108,6 +110,7 @@ pub(super) fn of(
         files: written.files.len(),
         bytes: written.files.iter().map(|file| file.bytes).sum(),
         withheld: names(stream.withheld.iter()),
+        lacking: written.lacking,
         transforms: written
             .steps
             .into_iter()

@@ -50,6 +50,8 @@ pub(super) struct Written {
     pub(super) files: Vec<DataFile>,
     pub(super) rows_in: u64,
     pub(super) rows_out: u64,
+    /// What the stream is made of and this identity may not see.
+    pub(super) lacking: Vec<String>,
     /// By transform, in the order of the stream's steps.
     pub(super) steps: Vec<StepCount>,
 }
@@ -96,7 +98,10 @@ impl Stage<'_> {
                 unwrapped(tokio::task::spawn_blocking(move || worker.writer.abort()).await);
                 return Err(error);
             }
-            (Ok(worker), Ok(())) => worker,
+            (Ok(mut worker), Ok(lacking)) => {
+                worker.written.lacking = lacking;
+                worker
+            }
         };
         written.files = unwrapped(tokio::task::spawn_blocking(move || writer.finish()).await)?;
         self.progress.done();

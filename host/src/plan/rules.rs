@@ -42,7 +42,7 @@ fn any_names_column(globs: &[Spanned<Glob>], field: &Field) -> bool {
 }
 
 /// Adds the marks that the file gives to the columns of a stream.
-pub(super) fn add_marks(spec: &Spec, stream: &StreamInfo, fields: &mut [Field]) {
+pub fn add_marks(spec: &Spec, stream: &StreamInfo, fields: &mut [Field]) {
     for rule in spec.pipeline.mark.iter().map(Spanned::get_ref) {
         if any_names_stream(&rule.streams, stream) {
             for field in fields.iter_mut().filter(|field| any_names_column(&rule.columns, field)) {

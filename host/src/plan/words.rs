@@ -6,6 +6,7 @@
 //! use only words that were there before:
 //!
 //! - names that its input has, or that stand in its settings in the pipeline file;
+//! - marks that its input or its attachments carry, or that stand in its settings;
 //! - attributes that a column of its input has, with their values;
 //! - rejection codes that stand in its settings; any other is reported by its number.
 //!
@@ -15,8 +16,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    outline::Outline,
-    schema::{Attributes, Schema, attribute},
+    outline::{Outline, Output},
+    schema::{Attributes, Mark, Marks, Schema, attribute},
     spec::TransformSpec,
 };
 
@@ -44,13 +45,14 @@ pub(super) enum Words {
     Known {
         /// Of its input, and in its settings.
         names: BTreeSet<String>,
+        marks: Marks,
         attributes: BTreeSet<(String, String)>,
     },
 }
 
 impl Words {
-    pub(super) fn of(input: &Schema, transform: &TransformSpec, marked_attachments: bool) -> Self {
-        if !marked_attachments {
+    pub(super) fn of(input: &Schema, transform: &TransformSpec, attachment_marks: &Marks) -> Self {
+        if attachment_marks.is_empty() {
             return Self::Any;
         }
         let mut names: BTreeSet<String> = input.fields.iter().map(|field| field.name.clone()).collect();
@@ -58,18 +60,27 @@ impl Words {
         for value in transform.settings.values() {
             add_texts(value, &mut names);
         }
+        let marks = input.fields.iter().flat_map(|field| field.marks.iter()).chain(attachment_marks).cloned().collect();
         let attributes = input.fields.iter().flat_map(|field| field.attributes.clone()).collect();
-        Self::Known { names, attributes }
+        Self::Known { names, marks, attributes }
     }
 
     /// Refuses names that the plugin may not use. The name itself is not repeated.
     pub(super) fn check(&self, outline: &Outline) -> Result<(), Unsaid> {
-        let Self::Known { names, .. } = self else { return Ok(()) };
+        let Self::Known { names, marks, .. } = self else { return Ok(()) };
         if !names.contains(&outline.table) {
             return Err(Unsaid { what: "the table" });
         }
-        let said = outline.outputs.iter().all(|output| names.contains(output.name()));
-        if said { Ok(()) } else { Err(Unsaid { what: "a column" }) }
+        if !outline.outputs.iter().all(|output| names.contains(output.name())) {
+            return Err(Unsaid { what: "a column" });
+        }
+        let computed = outline.outputs.iter().filter_map(|output| match output {
+            Output::Compute { field, .. } => Some(field),
+            Output::Keep { .. } => None,
+        });
+        let is_known = |mark: &Mark| marks.contains(mark) || names.contains(mark.as_str());
+        let said = computed.flat_map(|field| &field.marks).all(is_known);
+        if said { Ok(()) } else { Err(Unsaid { what: "a mark" }) }
     }
 
     /// Those of a computed column's attributes that the plugin may set.

@@ -17,6 +17,7 @@ mod api;
 mod columns;
 mod decode;
 mod definitions;
+mod list;
 mod names;
 mod paging;
 mod read;
@@ -37,13 +38,13 @@ use url::Url;
 use super::{BatchSender, ReadRequest, Source, SourceError, Usage};
 use crate::{
     http::{Budget, BudgetRules, Client, HttpError, Options, Rate, SetupError},
-    schema::{Attributes, Schema, attribute},
+    schema::{Attributes, Marks, Schema, attribute},
     secret::Secret,
     stream::{StreamInfo, StreamKind},
 };
 
 pub use self::api::Paths;
-use self::sensitivity::Sensitivity;
+use self::{list::ListError, sensitivity::Sensitivity};
 
 /// Where HubSpot answers.
 pub const BASE_URL: &str = "https://api.hubapi.com";
@@ -68,8 +69,19 @@ pub struct Settings {
     pub paths: Paths,
     /// Never send more requests than this in ten seconds, whatever the account allows.
     pub requests_per_10s: Option<NonZeroU32>,
-    /// Whether `property_definitions` describes sensitive properties too.
-    pub sensitive_definitions: bool,
+    /// Whether sensitive properties are wanted. A stream whose sensitive properties may not be listed cannot be read then:
+    /// its columns would be missing without a word.
+    pub sensitive: bool,
+    /// The marks that properties may carry which `property_definitions` describes.
+    pub describes: Marks,
+}
+
+/// The custom object types of an account.
+#[derive(Debug, Default)]
+struct CustomTypes {
+    types: Vec<api::ObjectSchema>,
+    /// Whether HubSpot says that this token may not see them.
+    hidden: bool,
 }
 
 /// One HubSpot account.
@@ -79,8 +91,9 @@ pub struct HubSpot {
     paths: Paths,
     general: Budget,
     search: Budget,
-    custom: OnceCell<Vec<api::ObjectSchema>>,
-    sensitive_definitions: bool,
+    custom: OnceCell<CustomTypes>,
+    sensitive: bool,
+    describes: Marks,
 }
 
 impl HubSpot {
@@ -105,43 +118,44 @@ impl HubSpot {
             general: Budget::new(general),
             search: Budget::new(search),
             custom: OnceCell::new(),
-            sensitive_definitions: settings.sensitive_definitions,
+            sensitive: settings.sensitive,
+            describes: settings.describes.clone(),
         })
     }
 
     /// The account's custom object types, asked for once. An account without them refuses the question.
-    async fn custom_types(&self) -> Result<&[api::ObjectSchema], SourceError> {
-        let ask = async || {
-            let request = self.get(self.paths.schemas());
-            match self.client.json::<api::Results<api::ObjectSchema>>(&request).await {
-                Ok(answer) => Ok(answer.results),
-                Err(error) if is_refusal(&error) => {
-                    tracing::info!("no custom object types: the account has none, or the token may not see them");
-                    Ok(Vec::new())
-                }
-                Err(cause) => Err(failed("custom object types", cause)),
+    async fn custom_types(&self) -> Result<&CustomTypes, SourceError> {
+        let ask = async || match self.all(self.get(self.paths.schemas())).await {
+            Ok(types) => Ok(CustomTypes { types, hidden: false }),
+            Err(ListError::Http(refusal)) if is_refusal(&refusal) => {
+                tracing::info!("no custom object types: the account has none, or the token may not see them");
+                Ok(CustomTypes { types: Vec::new(), hidden: is_forbidden(&refusal) })
             }
+            Err(cause) => Err(cause.into_error("custom object types")),
         };
-        self.custom.get_or_try_init(ask).await.map(Vec::as_slice)
+        self.custom.get_or_try_init(ask).await
     }
 
     /// The properties of a type, over all levels of sensitivity; the refusal, where the type may not be read or is not there.
-    async fn properties(&self, type_id: &str) -> Result<Result<Vec<api::Property>, HttpError>, SourceError> {
+    async fn properties(&self, type_id: &str) -> Result<Result<Vec<api::Property>, Refusal>, SourceError> {
         let mut lists = Vec::new();
         for level in Sensitivity::ALL {
             let request = self.get(self.paths.properties(type_id)).parameter("dataSensitivity", level.as_str());
-            match self.client.json::<api::Results<api::Property>>(&request).await {
-                Ok(answer) => lists.push((level, answer.results)),
-                // An account without sensitive data refuses to speak of it; what it lists without is complete.
-                Err(error) if is_refusal(&error) && level != Sensitivity::Not => {
+            match self.all(request).await {
+                Ok(properties) => lists.push((level, properties)),
+                Err(ListError::Http(cause)) if is_refusal(&cause) => {
+                    // An account without sensitive data may refuse to speak of it; what it lists without is complete. But
+                    // where sensitive data is wanted, and this identity may not see it, its columns must not just vanish.
+                    if level == Sensitivity::Not || (self.sensitive && is_forbidden(&cause)) {
+                        return Ok(Err(Refusal { level, cause }));
+                    }
                     tracing::info!(
                         object_type = type_id,
                         level = level.as_str(),
                         "no properties of this level: the account has none, or the token may not see them"
                     );
                 }
-                Err(error) if is_refusal(&error) => return Ok(Err(error)),
-                Err(cause) => return Err(failed(&format!("properties of `{type_id}`"), cause)),
+                Err(cause) => return Err(cause.into_error(&format!("properties of `{type_id}`"))),
             }
         }
         Ok(Ok(sensitivity::united(lists)))
@@ -149,16 +163,18 @@ impl HubSpot {
 
     /// All object types that can be read: id and name.
     async fn object_types(&self) -> Result<Vec<StreamInfo>, SourceError> {
-        let custom = self.custom_types().await?;
+        let custom = &self.custom_types().await?.types;
         let own = types::STANDARD.iter().map(|standard| StreamInfo {
             name: standard.name.to_owned(),
             kind: StreamKind::Objects,
             object_type_id: Some(standard.id.to_owned()),
             fully_qualified_name: None,
         });
-        let mut streams: Vec<StreamInfo> = own.collect();
-        streams.extend(names::custom_streams(custom));
-        Ok(streams)
+        let streams: Vec<StreamInfo> = own.chain(custom.iter().map(names::custom_stream)).collect();
+        match names::shared(&streams) {
+            Some(name) => Err(SourceError::SameName { name: name.to_owned() }),
+            None => Ok(streams),
+        }
     }
 
     fn get(&self, path: String) -> crate::http::Request {
@@ -178,9 +194,21 @@ fn attributes_of(stream: &StreamInfo) -> Attributes {
     attributes
 }
 
+/// Why the properties of a type are not listed.
+#[derive(Debug)]
+struct Refusal {
+    level: Sensitivity,
+    cause: HttpError,
+}
+
 /// Whether HubSpot says that there is no such thing here, or not for this token.
 fn is_refusal(error: &HttpError) -> bool {
     error.status().is_some_and(|status| matches!(status.as_u16(), 400 | 403 | 404))
+}
+
+/// Whether HubSpot says that this token may not see it.
+fn is_forbidden(error: &HttpError) -> bool {
+    error.status().is_some_and(|status| status.as_u16() == 403)
 }
 
 fn failed(what: &str, cause: HttpError) -> SourceError {
@@ -206,7 +234,14 @@ impl Source for HubSpot {
         let Some(type_id) = &stream.object_type_id else { return Ok(schema::of_definitions(stream)) };
         match self.properties(type_id).await? {
             Ok(properties) => schema::of_records(stream, type_id, &properties),
-            Err(refusal) => Err(not_readable(stream, &refusal)),
+            Err(Refusal { level: Sensitivity::Not, cause }) => Err(not_readable(stream, &cause)),
+            Err(Refusal { level, cause }) => Err(SourceError::NotReadable {
+                stream: stream.name.clone(),
+                reason: format!("its {} properties are not listed: {}", level.as_str(), crate::error_chain(&cause)),
+                hint: Some(
+                    "grant the token the scopes of sensitive data, or do without: `sensitive = \"exclude\"`".to_owned(),
+                ),
+            }),
         }
     }
 
@@ -224,9 +259,9 @@ impl Source for HubSpot {
         }
     }
 
-    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<(), SourceError> {
+    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Vec<String>, SourceError> {
         match &request.stream.object_type_id {
-            Some(type_id) => read::records(self, type_id, &request, &batches).await,
+            Some(type_id) => read::records(self, type_id, &request, &batches).await.map(|()| Vec::new()),
             None => definitions::read(self, &request, &batches).await,
         }
     }

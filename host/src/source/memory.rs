@@ -44,7 +44,7 @@ impl Source for MemorySource {
         self.find(stream).map(|(.., batches)| Some(batches.iter().map(|batch| batch.num_rows() as u64).sum()))
     }
 
-    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<(), SourceError> {
+    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Vec<String>, SourceError> {
         let (_, schema, all) = self.find(&request.stream)?;
         let unknown = |name: &str| SourceError::Batch {
             stream: request.stream.name.clone(),
@@ -63,7 +63,7 @@ impl Source for MemorySource {
                 break;
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn usage(&self) -> Usage {

@@ -2,7 +2,10 @@
 //!
 //! The answers are wire types: everything is optional that HubSpot has been seen to leave out.
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny},
+};
 use serde_json::value::RawValue;
 
 use super::paging::Paging;
@@ -63,9 +66,21 @@ impl Paths {
 
 /// An answer with a list, perhaps one of several pages.
 #[derive(Debug, Deserialize)]
-pub(super) struct Results<T> {
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListPage<T> {
     pub(super) results: Vec<T>,
     pub(super) paging: Option<Paging>,
+    #[serde(default)]
+    num_errors: usize,
+    #[serde(default)]
+    errors: Vec<IgnoredAny>,
+}
+
+impl<T> ListPage<T> {
+    /// The things that ought to be listed and, as the answer says itself, are not.
+    pub(super) fn missing(&self) -> usize {
+        self.errors.len().max(self.num_errors)
+    }
 }
 
 /// How many records a search would find.

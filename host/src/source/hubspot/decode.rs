@@ -10,7 +10,10 @@ pub(super) mod raw;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
@@ -45,6 +48,13 @@ pub(super) struct RecordDecoder {
     properties: HashMap<String, Slot>,
     /// Slots in the order in which the last record named its properties; `None` for one that no column wants.
     order: Vec<(String, Option<Slot>)>,
+    /// By the number of its slot, whether any record has named a property.
+    seen: Vec<bool>,
+    /// The ids of the page that is being decoded, and of the one before: a record that comes again has its row.
+    ids: HashSet<String>,
+    ids_before: HashSet<String>,
+    /// Values of `updatedAt` that are no times.
+    odd_times: u64,
     object_type_id: String,
     ingested_at: i64,
 }
@@ -52,6 +62,7 @@ pub(super) struct RecordDecoder {
 /// Where the value of a property goes.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
+    number: usize,
     /// The column of values.
     typed: Option<usize>,
     /// The column of texts that do not fit the type.
@@ -82,8 +93,21 @@ pub(super) struct Page {
     pub(super) first: Option<String>,
     /// Where the next page begins; absent on the last.
     pub(super) after: Option<String>,
-    /// Of the records that were asked for by id, those that neither came nor are said to be gone.
+    /// How many records it lists.
+    pub(super) listed: usize,
+    /// Records that ought to be there: those that were asked for by id, and neither came nor are said to be gone; on a page
+    /// of no particular ones, those that the page itself says are missing.
     pub(super) missing: usize,
+    /// Of the records that were asked for by id, those that are said to be gone.
+    pub(super) gone: usize,
+}
+
+/// Records that are asked for by id.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) ids: &'a [String],
+    /// Whether those may be absent of which HubSpot says that there are no such records.
+    pub(super) may_be_gone: bool,
 }
 
 impl RecordDecoder {
@@ -100,7 +124,9 @@ impl RecordDecoder {
                 _ => Role::Property,
             });
             let Some(property) = field.attributes.get(attribute::PROPERTY) else { continue };
+            let number = properties.len();
             let slot = properties.entry(property.clone()).or_insert(Slot {
+                number,
                 typed: None,
                 unparsed: None,
                 column_type: super::schema::column_type_of(field),
@@ -115,8 +141,12 @@ impl RecordDecoder {
             schema: arrow_schema(fields),
             columns: fields.iter().map(|field| ColumnBuilder::new(field.column_type)).collect(),
             roles,
+            seen: vec![false; properties.len()],
             properties,
             order: Vec::new(),
+            ids: HashSet::new(),
+            ids_before: HashSet::new(),
+            odd_times: 0,
             object_type_id: object_type_id.to_owned(),
             ingested_at: ingested_at.as_microsecond(),
         }
@@ -129,17 +159,43 @@ impl RecordDecoder {
 
     /// Decodes a page, of which these records were asked for by their ids, or no particular ones. Of a page that cannot be
     /// read, or that lacks a record, nothing remains.
-    pub(super) fn page(&mut self, bytes: &[u8], asked_for: Option<&[String]>) -> Result<Page, serde_json::Error> {
+    pub(super) fn page(&mut self, bytes: &[u8], asked: Option<Asked<'_>>) -> Result<Page, serde_json::Error> {
         let before = self.rows();
-        let awaited = asked_for.map(|ids| ids.iter().map(String::as_str).collect());
+        self.ids.clear();
+        let awaited = asked.map(|asked| asked.ids.iter().map(String::as_str).collect());
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let decoded = page::PageSeed { decoder: self, awaited }
             .deserialize(&mut deserializer)
             .and_then(|page| deserializer.end().map(|()| page));
-        if !matches!(&decoded, Ok(page) if page.missing == 0) {
+        let may_be_gone = asked.is_some_and(|asked| asked.may_be_gone);
+        if matches!(&decoded, Ok(page) if page.missing == 0 && (page.gone == 0 || may_be_gone)) {
+            std::mem::swap(&mut self.ids, &mut self.ids_before);
+        } else {
             self.truncate(before);
         }
         decoded
+    }
+
+    /// Whether a record has not come on this page or the one before.
+    fn is_new(&mut self, id: &str) -> bool {
+        self.ids.insert(id.to_owned()) && !self.ids_before.contains(id)
+    }
+
+    fn note_time(&mut self, is_time: bool) {
+        self.odd_times += u64::from(!is_time);
+    }
+
+    /// The properties that a column wants and no record has named, not even with an empty value.
+    pub(super) fn never_named(&self) -> Vec<&str> {
+        let never = self.properties.iter().filter(|(_, slot)| !self.seen[slot.number]);
+        let mut names: Vec<&str> = never.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// How many values of `updatedAt` were no times.
+    pub(super) fn odd_times(&self) -> u64 {
+        self.odd_times
     }
 
     /// Goes back to an earlier number of rows.

@@ -2,7 +2,7 @@
 //!
 //! They are small (thousands of rows at most), so each is read into rows of named texts and put into columns from there.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use serde_json::Value;
 
@@ -10,9 +10,9 @@ use super::{
     HubSpot, api,
     columns::ColumnBuilder,
     decode::{raw, record},
-    failed, is_refusal, not_readable,
-    paging::{Course, Paging},
-    sensitivity, types,
+    is_forbidden, is_refusal,
+    list::ListError,
+    not_readable, sensitivity, types,
 };
 use crate::{
     http::HttpError,
@@ -46,24 +46,53 @@ pub(super) fn streams() -> impl Iterator<Item = StreamInfo> {
 /// A row: the names of columns and their values as text.
 type Row = Vec<(&'static str, Option<String>)>;
 
-/// Reads such a stream, and puts its rows into the channel as one batch.
-pub(super) async fn read(hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<(), SourceError> {
-    let rows = match request.stream.kind {
-        StreamKind::Owners => owners(hubspot, &request.stream).await?,
-        StreamKind::Pipelines => pipelines(hubspot, pipeline_row).await?,
-        StreamKind::PipelineStages => pipelines(hubspot, stage_rows).await?,
-        StreamKind::PropertyDefinitions => property_definitions(hubspot).await?,
-        StreamKind::TypeDefinitions => type_definitions(hubspot).await?,
+/// Reads such a stream, and puts its rows into the channel as one batch. Returns the names of the object types that it lacks,
+/// because this token may not see them.
+pub(super) async fn read(
+    hubspot: &HubSpot,
+    request: &ReadRequest,
+    batches: &BatchSender,
+) -> Result<Vec<String>, SourceError> {
+    let mut rows = Rows::default();
+    match request.stream.kind {
+        StreamKind::Owners => owners(hubspot, &request.stream, &mut rows).await?,
+        StreamKind::Pipelines => pipelines(hubspot, pipeline_row, &mut rows).await?,
+        StreamKind::PipelineStages => pipelines(hubspot, stage_rows, &mut rows).await?,
+        StreamKind::PropertyDefinitions => property_definitions(hubspot, &mut rows).await?,
+        StreamKind::TypeDefinitions => type_definitions(hubspot, &mut rows).await?,
         StreamKind::Objects => unreachable!("records are read by `read`"),
-    };
+    }
+    let Rows { rows, mut lacking } = rows;
+    if request.stream.kind != StreamKind::Owners && hubspot.custom_types().await?.hidden {
+        lacking.push("custom object types".to_owned());
+    }
     if rows.is_empty() {
-        return Ok(());
+        return Ok(lacking);
     }
     let batch =
         batch_of(request, &rows).map_err(|cause| SourceError::Batch { stream: request.stream.name.clone(), cause })?;
     // A closed channel means that nobody wants the rows.
     drop(batches.send(batch).await);
-    Ok(())
+    Ok(lacking)
+}
+
+/// The rows of a stream, and the object types whose rows are missing.
+#[derive(Debug, Default)]
+struct Rows {
+    rows: Vec<Row>,
+    lacking: Vec<String>,
+}
+
+impl Rows {
+    /// Notes that a type has no rows: because this token may not see them, or because there are none.
+    fn lack(&mut self, stream: &StreamInfo, what: &str, refusal: &HttpError) {
+        if is_forbidden(refusal) {
+            tracing::warn!(object_type = stream.name, what, "left out: the token may not see them");
+            self.lacking.push(stream.name.clone());
+        } else {
+            tracing::debug!(object_type = stream.name, what, "left out: the account has none");
+        }
+    }
 }
 
 fn batch_of(request: &ReadRequest, rows: &[Row]) -> Result<arrow_array::RecordBatch, arrow_schema::ArrowError> {
@@ -77,7 +106,13 @@ fn batch_of(request: &ReadRequest, rows: &[Row]) -> Result<arrow_array::RecordBa
             let value = row.iter().find(|(name, _)| *name == field.name).and_then(|(_, value)| value.as_deref());
             match value {
                 Some(text) if !text.is_empty() => {
-                    column.append(text);
+                    if !column.append(text) {
+                        tracing::warn!(
+                            stream = request.stream.name,
+                            column = field.name,
+                            "a value is of no form known"
+                        );
+                    }
                 }
                 _ => column.append_null(),
             }
@@ -88,34 +123,20 @@ fn batch_of(request: &ReadRequest, rows: &[Row]) -> Result<arrow_array::RecordBa
     arrow_array::RecordBatch::try_new(arrow_schema(&request.columns), columns)
 }
 
-async fn owners(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Vec<Row>, SourceError> {
-    let mut rows = Vec::new();
+async fn owners(hubspot: &HubSpot, stream: &StreamInfo, rows: &mut Rows) -> Result<(), SourceError> {
+    let mut known = HashSet::new();
     // Archived owners are listed apart; records still name them.
     for archived in ["false", "true"] {
-        let mut course = Course::default();
-        let mut after: Option<String> = None;
-        loop {
-            let mut request =
-                hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
-            if let Some(after) = &after {
-                request = request.parameter("after", after);
-            }
-            let page: api::Results<api::Owner> = match hubspot.client.json(&request).await {
-                Ok(page) => page,
-                Err(error) if is_refusal(&error) => return Err(not_readable(stream, &error)),
-                Err(cause) => return Err(failed("owners", cause)),
-            };
-            after = Paging::after(page.paging);
-            course
-                .page(page.results.first().map(|owner| owner.id.as_str()), after.as_deref())
-                .map_err(|why| SourceError::Endless { what: "owners".to_owned(), why })?;
-            rows.extend(page.results.into_iter().map(owner_row));
-            if after.is_none() {
-                break;
-            }
-        }
+        let request =
+            hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
+        let owners: Vec<api::Owner> = match hubspot.all(request).await {
+            Ok(owners) => owners,
+            Err(ListError::Http(refusal)) if is_refusal(&refusal) => return Err(not_readable(stream, &refusal)),
+            Err(cause) => return Err(cause.into_error("owners")),
+        };
+        rows.rows.extend(owners.into_iter().filter(|owner| known.insert(owner.id.clone())).map(owner_row));
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn owner_row(owner: api::Owner) -> Row {
@@ -134,28 +155,22 @@ fn owner_row(owner: api::Owner) -> Row {
 }
 
 /// The pipelines of all types that have them, made into rows.
-async fn pipelines(hubspot: &HubSpot, rows_of: fn(&str, &api::Pipeline) -> Vec<Row>) -> Result<Vec<Row>, SourceError> {
-    let mut rows = Vec::new();
+async fn pipelines(
+    hubspot: &HubSpot,
+    rows_of: fn(&str, &api::Pipeline) -> Vec<Row>,
+    rows: &mut Rows,
+) -> Result<(), SourceError> {
     for stream in hubspot.object_types().await? {
         let Some(type_id) = &stream.object_type_id else { continue };
-        let custom = stream.fully_qualified_name.is_some();
-        if !custom && !types::WITH_PIPELINES.contains(&type_id.as_str()) {
-            continue;
-        }
-        let request = hubspot.get(hubspot.paths.pipelines(type_id));
-        let answer: Result<api::Results<api::Pipeline>, HttpError> = hubspot.client.json(&request).await;
-        match answer {
-            Ok(answer) => rows.extend(answer.results.iter().flat_map(|pipeline| rows_of(type_id, pipeline))),
-            Err(error) if is_refusal(&error) => {
-                tracing::debug!(
-                    object_type = type_id,
-                    "no pipelines: the type has none, or the token may not see them"
-                );
+        if !types::STANDARD.iter().any(|own| own.id == type_id) || types::WITH_PIPELINES.contains(&type_id.as_str()) {
+            match hubspot.all(hubspot.get(hubspot.paths.pipelines(type_id))).await {
+                Ok(pipelines) => rows.rows.extend(pipelines.iter().flat_map(|pipeline| rows_of(type_id, pipeline))),
+                Err(ListError::Http(refusal)) if is_refusal(&refusal) => rows.lack(&stream, "pipelines", &refusal),
+                Err(cause) => return Err(cause.into_error(&format!("pipelines of `{type_id}`"))),
             }
-            Err(cause) => return Err(failed(&format!("pipelines of `{type_id}`"), cause)),
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn pipeline_row(type_id: &str, pipeline: &api::Pipeline) -> Vec<Row> {
@@ -187,20 +202,22 @@ fn stage_rows(type_id: &str, pipeline: &api::Pipeline) -> Vec<Row> {
     pipeline.stages.iter().map(row).collect()
 }
 
-async fn property_definitions(hubspot: &HubSpot) -> Result<Vec<Row>, SourceError> {
-    let mut rows = Vec::new();
+async fn property_definitions(hubspot: &HubSpot, rows: &mut Rows) -> Result<(), SourceError> {
     for stream in hubspot.object_types().await? {
         let Some(type_id) = &stream.object_type_id else { continue };
-        if let Ok(properties) = hubspot.properties(type_id).await? {
-            // What is not to be read is not to be described either: labels and options of a sensitive property may tell
-            // as much as its values.
-            let described = properties
-                .into_iter()
-                .filter(|property| hubspot.sensitive_definitions || sensitivity::marks(property).is_empty());
-            rows.extend(described.map(|property| property_row(type_id, property)));
+        match hubspot.properties(type_id).await? {
+            Ok(properties) => {
+                // What may not reach the tables is not to be described there either: labels and options of a sensitive
+                // property may tell as much as its values.
+                let described = properties
+                    .into_iter()
+                    .filter(|property| sensitivity::marks(property).is_subset(&hubspot.describes));
+                rows.rows.extend(described.map(|property| property_row(type_id, property)));
+            }
+            Err(refusal) => rows.lack(&stream, "properties", &refusal.cause),
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn property_row(type_id: &str, property: api::Property) -> Row {
@@ -228,8 +245,8 @@ fn property_row(type_id: &str, property: api::Property) -> Row {
     ]
 }
 
-async fn type_definitions(hubspot: &HubSpot) -> Result<Vec<Row>, SourceError> {
-    let custom = hubspot.custom_types().await?.iter().map(|schema| {
+async fn type_definitions(hubspot: &HubSpot, rows: &mut Rows) -> Result<(), SourceError> {
+    let custom = hubspot.custom_types().await?.types.iter().map(|schema| {
         vec![
             (record::OBJECT_TYPE_ID, Some(schema.object_type_id.clone())),
             ("fullyQualifiedName", schema.fully_qualified_name.clone()),
@@ -251,5 +268,6 @@ async fn type_definitions(hubspot: &HubSpot) -> Result<Vec<Row>, SourceError> {
             ("custom", Some("false".to_owned())),
         ]
     });
-    Ok(own.chain(custom).collect())
+    rows.rows.extend(own.chain(custom));
+    Ok(())
 }

@@ -11,8 +11,11 @@
 //! - Two properties of one type that would still share a column (they differ in case alone, or somebody has computed the
 //!   mark) are an error, and never told apart by a number.
 //!
-//! Streams of custom object types may change their names when another type appears; then no line of a pipeline file fits
-//! them any more, which is an error and not a gap.
+//! So it is with the streams of custom object types: `patient` is `patient`, and every other spelling (`Patient`, a name of
+//! HubSpot's own, one that looks as if it had been made here or were another type's full name) gets its type's id behind it,
+//! whatever other types there are. Two types that would still answer to one name are an error.
+
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
@@ -26,7 +29,7 @@ use crate::{
 /// Before the name of a property, in the name of its column.
 const PREFIX: &str = "property_";
 
-/// Before the name of a custom object type, in the name of its stream, where the type's own name is not free.
+/// Before the name of a custom object type, in the name of its stream, where the type's own name is not plain.
 const CUSTOM: &str = "custom_";
 
 /// Bytes of a digest that tell two spellings apart.
@@ -56,36 +59,46 @@ fn legal(name: &str) -> String {
     name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }
 
-/// The streams of custom types. A name that folds to one of HubSpot's own, or to another custom type's, or that looks as if
-/// it had been made here, gets the type's id behind it.
-pub(super) fn custom_streams(custom: &[ObjectSchema]) -> Vec<StreamInfo> {
-    let folded = |schema: &ObjectSchema| legal(&schema.name).to_ascii_lowercase();
-    let stream = |schema: &ObjectSchema| {
-        let name = folded(schema);
-        let reserved = types::STANDARD.iter().any(|standard| standard.name == name || standard.singular == name)
-            || definitions::KINDS.iter().any(|kind| kind.as_str() == name)
-            || name.starts_with('_')
-            || name.starts_with(CUSTOM);
-        let shared = custom.iter().filter(|other| folded(other) == name).count() > 1;
-        let name = if reserved || shared || name.is_empty() {
-            format!("{CUSTOM}{}_{}", name.trim_start_matches('_'), legal(&schema.object_type_id))
-        } else {
-            name
-        };
-        StreamInfo {
-            name,
-            kind: StreamKind::Objects,
-            object_type_id: Some(schema.object_type_id.clone()),
-            fully_qualified_name: schema.fully_qualified_name.clone(),
-        }
+/// The stream of a custom type.
+pub(super) fn custom_stream(schema: &ObjectSchema) -> StreamInfo {
+    let name = if is_plain_type(&schema.name) {
+        schema.name.clone()
+    } else {
+        let folded = legal(&schema.name).to_ascii_lowercase();
+        format!("{CUSTOM}{}_{}", folded.trim_start_matches('_'), legal(&schema.object_type_id))
     };
-    custom.iter().map(stream).collect()
+    StreamInfo {
+        name,
+        kind: StreamKind::Objects,
+        object_type_id: Some(schema.object_type_id.clone()),
+        fully_qualified_name: schema.fully_qualified_name.clone().filter(|name| is_fully_qualified(name)),
+    }
+}
+
+/// Whether the name of a custom type is the name of its stream as it stands.
+fn is_plain_type(name: &str) -> bool {
+    let is_legal = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let is_taken = types::STANDARD.iter().any(|standard| standard.name == name || standard.singular == name)
+        || definitions::KINDS.iter().any(|kind| kind.as_str() == name);
+    let looks_made = name.is_empty() || name.starts_with('_') || name.starts_with(CUSTOM) || is_fully_qualified(name);
+    is_legal && !is_taken && !looks_made
+}
+
+/// Whether a name has the form of a fully qualified one: `p`, the number of the account, `_`, the type's own name.
+fn is_fully_qualified(name: &str) -> bool {
+    name.strip_prefix('p').and_then(|rest| rest.split_once('_')).is_some_and(|(account, own)| {
+        !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit()) && !own.is_empty()
+    })
+}
+
+/// A name that two of these streams answer to.
+pub(super) fn shared(streams: &[StreamInfo]) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    streams.iter().flat_map(StreamInfo::names).find(|name| !seen.insert(*name))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -130,28 +143,41 @@ mod tests {
     }
 
     #[test]
-    fn custom_types_never_take_a_name_that_is_anothers() {
-        let schemas = [
-            custom("vehicle", "2-1"),
-            custom("Contacts", "2-2"),
-            custom("my car", "2-3"),
-            custom("my_car", "2-4"),
-            custom("owners", "2-5"),
-            custom("company", "2-6"),
-            custom("custom_owners_2_5", "2-7"),
-        ];
-        let names: Vec<String> = custom_streams(&schemas).into_iter().map(|stream| stream.name).collect();
-        assert_eq!(
-            names,
-            [
-                "vehicle",
-                "custom_contacts_2_2",
-                "custom_my_car_2_3",
-                "custom_my_car_2_4",
-                "custom_owners_2_5",
-                "custom_company_2_6",
-                "custom_custom_owners_2_5_2_7"
-            ]
-        );
+    fn the_name_of_a_custom_types_stream_depends_on_its_own_spelling_alone() {
+        for (name, expected) in [
+            ("vehicle", "vehicle"),
+            ("my_car", "my_car"),
+            ("my car", "custom_my_car_2_7"),
+            ("Vehicle", "custom_vehicle_2_7"),
+            ("contacts", "custom_contacts_2_7"),
+            ("Contacts", "custom_contacts_2_7"),
+            ("company", "custom_company_2_7"),
+            ("owners", "custom_owners_2_7"),
+            ("custom_owners_2_5", "custom_custom_owners_2_5_2_7"),
+            ("_hidden", "custom_hidden_2_7"),
+            ("p1_patient", "custom_p1_patient_2_7"),
+            ("p_patient", "p_patient"),
+            ("2-1", "custom_2_1_2_7"),
+            ("", "custom__2_7"),
+        ] {
+            assert_eq!(custom_stream(&custom(name, "2-7")).name, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_two_types_answer_to_is_found() {
+        let streams = |types: &[(&str, &str)]| -> Vec<StreamInfo> {
+            types.iter().map(|(name, id)| custom_stream(&custom(name, id))).collect()
+        };
+        assert_eq!(shared(&streams(&[("patient", "2-1"), ("Visit", "2-2"), ("visit", "2-3")])), None);
+        assert_eq!(shared(&streams(&[("patient", "2-1"), ("patient", "2-2")])), Some("patient"));
+        assert_eq!(shared(&streams(&[("patient", "2-1"), ("visit", "2-1")])), Some("2-1"));
+        assert_eq!(shared(&streams(&[("Patient", "2-1"), ("patient", "2-2")])), None);
+    }
+
+    #[test]
+    fn a_full_name_that_is_none_is_not_answered_to() {
+        let crafted = ObjectSchema { fully_qualified_name: Some("contacts".to_owned()), ..custom("car", "2-1") };
+        assert_eq!(custom_stream(&crafted).fully_qualified_name, None);
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     HubSpot, api,
-    decode::{Page, RecordDecoder},
+    decode::{Asked, Page, RecordDecoder},
     failed, is_refusal, not_readable,
     paging::{Course, Paging},
 };
@@ -29,6 +29,9 @@ const ATTEMPTS_BEFORE_HALVING: u32 = 3;
 /// and is not listed any more.
 const LISTINGS_OF_A_PAGE: u32 = 4;
 
+/// What separates the names of properties in a URL. A name that holds it can only be asked for by batch read.
+const SEPARATOR: &str = ",";
+
 /// The property that every record has: what is asked for where no other is wanted, since asking for none brings a default
 /// set.
 const ID_PROPERTY: &str = "hs_object_id";
@@ -46,12 +49,13 @@ pub(super) async fn records(
         type_id,
         request,
         decoder: Mutex::new(RecordDecoder::new(type_id, &request.columns, request.ingested_at)),
-        by_batch: is_too_long(hubspot, type_id, &properties),
+        by_batch: is_too_long(hubspot, type_id, &properties) || properties.iter().any(|name| name.contains(SEPARATOR)),
         properties,
     };
     let mut size = PageSize::new(MOST_RECORDS);
     let mut course = Course::default();
     let mut after = None;
+    let mut any = false;
     loop {
         match reader.page(after.as_deref(), size.get()).await {
             Ok(page) => {
@@ -59,11 +63,15 @@ pub(super) async fn records(
                 course
                     .page(page.first.as_deref(), page.after.as_deref())
                     .map_err(|why| SourceError::Endless { what: what(request), why })?;
+                any |= page.first.is_some();
                 let last = page.after.is_none();
                 if (last || reader.is_full()) && !reader.send(batches).await? {
                     return Ok(());
                 }
                 if last {
+                    if any {
+                        reader.remark();
+                    }
                     return Ok(());
                 }
                 after = page.after;
@@ -118,7 +126,7 @@ fn list(hubspot: &HubSpot, type_id: &str, properties: &[String], after: Option<&
     let request = hubspot
         .get(hubspot.paths.records(type_id))
         .parameter("limit", records.to_string())
-        .parameter("properties", properties.join(","))
+        .parameter("properties", properties.join(SEPARATOR))
         .parameter("archived", "false")
         .overload_attempts(ATTEMPTS_BEFORE_HALVING);
     match after {
@@ -157,41 +165,81 @@ impl From<HttpError> for PageError {
 impl Reader<'_> {
     /// Asks for a page, and decodes its records.
     async fn page(&self, after: Option<&str>, records: u32) -> Result<Page, PageError> {
-        if !self.by_batch {
-            let request = list(self.hubspot, self.type_id, &self.properties, after, records);
-            return Ok(self.hubspot.client.decoded(&request, |body| self.decode(body, None)).await?);
-        }
         let mut incomplete = PageError::Incomplete { listed: 0, missing: 0 };
-        for _ in 0..LISTINGS_OF_A_PAGE {
-            let ids = list(self.hubspot, self.type_id, &[ID_PROPERTY.to_owned()], after, records);
-            let ids: api::Results<api::RecordId> = self.hubspot.client.json(&ids).await?;
-            let after = Paging::after(ids.paging);
-            let ids: Vec<String> = ids.results.into_iter().map(|record| record.id).collect();
-            let Some(first) = ids.first().cloned() else { return Ok(Page { after, ..Page::default() }) };
-            let missing = match self.values(&ids).await {
-                Ok(Page { missing: 0, .. }) => return Ok(Page { first: Some(first), after, missing: 0 }),
-                Ok(page) => page.missing,
-                // None of them is there any more, says HubSpot; the list will say the same, if it is true.
-                Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => ids.len(),
-                Err(error) => return Err(error.into()),
+        for listing in 1..=LISTINGS_OF_A_PAGE {
+            let last = listing == LISTINGS_OF_A_PAGE;
+            let page = if self.by_batch {
+                self.page_by_batch(after, records, last).await?
+            } else {
+                let request = list(self.hubspot, self.type_id, &self.properties, after, records);
+                self.hubspot.client.decoded(&request, |body| self.decode(body, None)).await?
             };
-            tracing::warn!(stream = self.request.stream.name, missing, "values were not given for all records listed");
-            incomplete = PageError::Incomplete { listed: ids.len(), missing };
+            if page.missing == 0 && (page.gone == 0 || last) {
+                if page.gone > 0 {
+                    tracing::warn!(
+                        stream = self.request.stream.name,
+                        records = page.gone,
+                        "records are listed of which HubSpot says, each time, that they are not there: left out"
+                    );
+                }
+                return Ok(page);
+            }
+            let missing = page.missing + page.gone;
+            tracing::warn!(stream = self.request.stream.name, missing, "not all records of a page were given");
+            incomplete = PageError::Incomplete { listed: page.listed, missing };
         }
         Err(incomplete)
     }
 
+    /// Asks for the ids of a page, then for the values. `last`: a record that is said to be gone is believed to be.
+    async fn page_by_batch(&self, after: Option<&str>, records: u32, last: bool) -> Result<Page, PageError> {
+        let ids = list(self.hubspot, self.type_id, &[ID_PROPERTY.to_owned()], after, records);
+        let ids: api::ListPage<api::RecordId> = self.hubspot.client.json(&ids).await?;
+        let missing = ids.missing();
+        let after = Paging::after(ids.paging);
+        let ids: Vec<String> = ids.results.into_iter().map(|record| record.id).collect();
+        let listed = ids.len() + missing;
+        let first = ids.first().cloned();
+        if missing > 0 || first.is_none() {
+            return Ok(Page { first, after, listed, missing, gone: 0 });
+        }
+        match self.values(Asked { ids: &ids, may_be_gone: last }).await {
+            Ok(page) => Ok(Page { first, after, listed, ..page }),
+            // None of them is there any more, says HubSpot; the list will say the same, if it is true.
+            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => {
+                Ok(Page { first, after, listed, missing: listed, gone: 0 })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Asks for the values of these records, and decodes them.
-    async fn values(&self, ids: &[String]) -> Result<Page, HttpError> {
-        let inputs: Vec<_> = ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
+    async fn values(&self, asked: Asked<'_>) -> Result<Page, HttpError> {
+        let inputs: Vec<_> = asked.ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
         let body = serde_json::json!({ "inputs": inputs, "properties": self.properties });
         let request = Request::post(&self.hubspot.general, self.hubspot.paths.batch_read(self.type_id), &body)
             .overload_attempts(ATTEMPTS_BEFORE_HALVING);
-        self.hubspot.client.decoded(&request, |body| self.decode(body, Some(ids))).await
+        self.hubspot.client.decoded(&request, |body| self.decode(body, Some(asked))).await
     }
 
-    fn decode(&self, body: &Bytes, asked_for: Option<&[String]>) -> Result<Page, Undecodable> {
-        Ok(self.locked().page(body, asked_for)?)
+    fn decode(&self, body: &Bytes, asked: Option<Asked<'_>>) -> Result<Page, Undecodable> {
+        Ok(self.locked().page(body, asked)?)
+    }
+
+    /// Says what was odd about the records, now that all have come.
+    fn remark(&self) {
+        let decoder = self.locked();
+        let (never, odd) = (decoder.never_named(), decoder.odd_times());
+        if !never.is_empty() {
+            tracing::warn!(
+                stream = self.request.stream.name,
+                properties = never.join(", "),
+                "properties that no record names: archived since the run began?"
+            );
+        }
+        if odd > 0 {
+            tracing::warn!(stream = self.request.stream.name, records = odd, "`updatedAt` is no time");
+        }
     }
 
     fn is_full(&self) -> bool {

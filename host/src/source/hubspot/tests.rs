@@ -13,14 +13,18 @@ use crate::{
 };
 
 fn hubspot(server: &Server) -> HubSpot {
-    HubSpot::new(&Settings {
+    HubSpot::new(&settings(server)).unwrap()
+}
+
+fn settings(server: &Server) -> Settings {
+    Settings {
         base_url: server.base.clone(),
         token: Secret::new("pat-na1-00000000-1111-2222-3333-444444444444"),
         paths: Paths::Numbered,
         requests_per_10s: NonZeroU32::new(10_000),
-        sensitive_definitions: false,
-    })
-    .unwrap()
+        sensitive: false,
+        describes: Marks::new(),
+    }
 }
 
 fn contacts() -> StreamInfo {
@@ -61,7 +65,7 @@ async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>,
         .collect();
     let request = ReadRequest { stream: contacts(), columns, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
     let (sender, mut batches) = mpsc::channel(8);
-    let outcome = hubspot(server).read(request, sender).await;
+    let outcome = hubspot(server).read(request, sender).await.map(|lacking| assert!(lacking.is_empty()));
     let mut ids = Vec::new();
     while let Some(batch) = batches.recv().await {
         let column = batch.column(properties).as_any().downcast_ref::<StringArray>().unwrap();
@@ -114,6 +118,64 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
     let batch = batches.recv().await.unwrap();
     let names = batch.column(0).as_any().downcast_ref::<StringArray>().unwrap();
     assert_eq!(names.iter().collect::<Vec<_>>(), [Some("email")]);
+}
+
+#[tokio::test]
+async fn sensitive_columns_that_are_wanted_never_vanish_with_a_scope() {
+    let server = serve(|seen| match level_of(seen) {
+        "non_sensitive" => (200, json!({ "results": [{ "name": "email", "type": "string" }] })),
+        _ => (403, json!({ "category": "MISSING_SCOPES" })),
+    })
+    .await;
+    let wanting = HubSpot::new(&Settings { sensitive: true, ..settings(&server) }).unwrap();
+    let refused = wanting.schema(&contacts()).await.unwrap_err();
+    assert!(matches!(&refused, SourceError::NotReadable { hint: Some(hint), .. } if hint.contains("exclude")));
+    assert!(refused.to_string().contains("its sensitive properties are not listed"), "{refused}");
+    hubspot(&server).schema(&contacts()).await.unwrap();
+}
+
+#[tokio::test]
+async fn lists_of_several_pages_are_read_to_their_end() {
+    let server = serve(|seen| match level_of(seen) {
+        "non_sensitive" if seen.path_and_query.contains("after=2") => {
+            (200, json!({ "results": [{ "name": "fax", "type": "string" }] }))
+        }
+        "non_sensitive" => {
+            (200, json!({ "results": [{ "name": "email", "type": "string" }], "paging": { "next": { "after": "2" } } }))
+        }
+        "sensitive" => (200, json!({ "results": [], "numErrors": 1 })),
+        _ => (403, Value::Null),
+    })
+    .await;
+    let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
+    assert!(matches!(refused, SourceError::Incomplete { missing: 1, .. }), "{refused}");
+    let whole = serve(|seen| match (level_of(seen), seen.path_and_query.contains("after=2")) {
+        ("sensitive", false) => (200, json!({ "results": [], "paging": { "next": { "after": "2" } } })),
+        ("sensitive", true) => (200, json!({ "results": [{ "name": "diagnosis", "type": "string" }] })),
+        ("non_sensitive", _) => (200, json!({ "results": [{ "name": "email", "type": "string" }] })),
+        _ => (403, Value::Null),
+    })
+    .await;
+    let schema = hubspot(&whole).schema(&contacts()).await.unwrap();
+    assert!(schema.fields.iter().any(|field| field.name == "property_diagnosis" && !field.marks.is_empty()));
+}
+
+#[tokio::test]
+async fn definitions_say_which_types_they_lack() {
+    let server = serve(|seen| match seen.path_and_query.split('?').next().unwrap() {
+        "/crm/v3/properties/0-1" if level_of(seen) == "non_sensitive" => {
+            (200, json!({ "results": [{ "name": "email", "type": "string" }] }))
+        }
+        "/crm/v3/properties/0-5" => (403, json!({ "category": "MISSING_SCOPES" })),
+        "/crm/v3/schemas" => (200, json!({ "results": [] })),
+        _ => (404, Value::Null),
+    })
+    .await;
+    let stream = definitions::streams().find(|stream| stream.kind == StreamKind::PropertyDefinitions).unwrap();
+    let columns = vec![Field::new("name", ColumnType::Text)];
+    let request = ReadRequest { columns, stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+    let (sender, _batches) = mpsc::channel(8);
+    assert_eq!(hubspot(&server).read(request, sender).await.unwrap(), ["tickets"]);
 }
 
 #[tokio::test]
@@ -172,6 +234,25 @@ async fn records_that_a_batch_read_leaves_out_are_never_lost_in_silence() {
         );
         assert!(ids.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_record_that_is_listed_and_said_to_be_gone_is_asked_for_again() {
+    let asked = AtomicUsize::new(0);
+    let server = serve(move |seen| {
+        if !seen.path_and_query.contains("batch/read") {
+            return (200, json!({ "results": records(&["1", "2"]) }));
+        }
+        if asked.fetch_add(1, Ordering::SeqCst) > 0 {
+            return (200, json!({ "results": records(&["1", "2"]) }));
+        }
+        let gone = json!([{ "category": "OBJECT_NOT_FOUND", "context": { "ids": ["2"] } }]);
+        (207, json!({ "results": records(&["1"]), "errors": gone }))
+    })
+    .await;
+    let (outcome, ids) = read_contacts(&server, true).await;
+    outcome.unwrap();
+    assert_eq!(ids, ["1", "2"]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use jiff::civil;
 
-/// Values before this many digits fit a 64-bit float exactly.
+/// Whole numbers of up to this many digits fit a 64-bit float exactly.
 const DIGITS_ALWAYS_EXACT: usize = 15;
 
 /// The day that dates count from.
@@ -35,17 +35,20 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
-/// A finite number that a 64-bit float holds without losing digits of an integer.
+/// A finite number that a 64-bit float holds without losing digits before the decimal point, or losing it all to zero.
 pub(super) fn float(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
     // `inf`, `nan` and `infinity` parse, but no number property means them.
     if !value.is_finite() || !text.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
         return None;
     }
-    if text.len() > DIGITS_ALWAYS_EXACT
-        && let Ok(whole) = text.parse::<i128>()
-        && value as i128 != whole
-    {
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, ""));
+    let is_zero = digits.bytes().all(|byte| !byte.is_ascii_digit() || byte == b'0');
+    if (value == 0.0) != is_zero {
+        return None;
+    }
+    let whole = digits.split('.').next().unwrap_or_default().trim_start_matches(['+', '-', '0']);
+    if whole.len() > DIGITS_ALWAYS_EXACT && (!exponent.is_empty() || format!("{:.0}", value.abs().trunc()) != whole) {
         return None;
     }
     Some(value)
@@ -54,7 +57,10 @@ pub(super) fn float(text: &str) -> Option<f64> {
 /// Days since 1970-01-01, from `2026-01-31`, or from milliseconds that fall on midnight.
 pub(super) fn date(text: &str) -> Option<i32> {
     let day = match text.parse::<i64>() {
-        Ok(milliseconds) if milliseconds % MILLISECONDS_A_DAY == 0 => milliseconds / MILLISECONDS_A_DAY,
+        Ok(milliseconds) if milliseconds % MILLISECONDS_A_DAY == 0 => {
+            micros_of(milliseconds)?;
+            milliseconds / MILLISECONDS_A_DAY
+        }
         Ok(_) => return None,
         Err(_) => day_of(text)?,
     };
@@ -69,9 +75,14 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
         return Some(day_of(date)? * MICROS_A_DAY + time_of_day(time)? - offset);
     }
     match text.parse::<i64>() {
-        Ok(milliseconds) => milliseconds.checked_mul(1000).filter(|micros| TIMES.contains(micros)),
+        Ok(milliseconds) => micros_of(milliseconds),
         Err(_) => day_of(text).map(|day| day * MICROS_A_DAY),
     }
+}
+
+/// The microseconds of a count of milliseconds, if it can be a time at all.
+fn micros_of(milliseconds: i64) -> Option<i64> {
+    milliseconds.checked_mul(1000).filter(|micros| TIMES.contains(micros))
 }
 
 /// Days since 1970-01-01 of `YYYY-MM-DD` and nothing else: jiff alone would take a time behind it, and lose it.
@@ -127,7 +138,15 @@ mod tests {
         assert_eq!(float("-0.1"), Some(-0.1));
         assert_eq!(float("9007199254740992"), Some(9_007_199_254_740_992.0));
         assert_eq!(float("9007199254740993"), None);
+        assert_eq!(float("-9007199254740992.0"), Some(-9_007_199_254_740_992.0));
+        assert_eq!(float("9007199254740993.0"), None);
+        assert_eq!(float("0012345678901234567.5"), None);
+        assert_eq!(float("1234567890123456789012345678901234567890123"), None);
+        assert_eq!(float("1e22"), Some(1e22));
+        assert_eq!(float("12345678901234567e3"), None);
         assert_eq!(float("1e400"), None);
+        assert_eq!(float("1e-400"), None);
+        assert_eq!((float("0"), float("-0.00"), float("0e5")), (Some(0.0), Some(-0.0), Some(0.0)));
         for text in ["", "n/a", "123;456", "NaN", "inf", "infinity", "1 000", "0x10", "١٢"] {
             assert_eq!(float(text), None, "{text}");
         }
@@ -140,7 +159,15 @@ mod tests {
         assert_eq!(date("1769817600000"), Some(20_484));
         assert_eq!(date("1601-01-01"), Some(-134_774));
         assert_eq!(date("9999-12-31"), Some(2_932_896));
-        for text in ["", "2026-02-30", "2026-01-31T10:00:00Z", "1769817600001", "31.01.2026", "2026-1-31"] {
+        for text in [
+            "",
+            "2026-02-30",
+            "2026-01-31T10:00:00Z",
+            "1769817600001",
+            "31.01.2026",
+            "2026-1-31",
+            "2592000000000000000",
+        ] {
             assert_eq!(date(text), None, "{text}");
         }
     }

@@ -34,31 +34,39 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Page, A::Error> {
-        let mut first = None;
-        let mut after = None;
+        let mut results = None;
+        let mut paging: Option<Option<Paging>> = None;
         let mut errors: Vec<RecordError> = Vec::new();
+        let mut counted = 0;
         while let Some(key) = map.next_key::<Name<'de>>()? {
             match &*key.0 {
-                "results" if first.is_none() => {
+                "results" if results.is_none() => {
                     let records = RecordsSeed { decoder: self.decoder, awaited: &mut self.awaited };
-                    first = Some(map.next_value_seed(records)?);
+                    results = Some(map.next_value_seed(records)?);
                 }
                 "results" => return Err(A::Error::duplicate_field("results")),
-                "paging" => after = Paging::after(map.next_value()?),
+                "paging" if paging.is_none() => paging = Some(map.next_value()?),
+                "paging" => return Err(A::Error::duplicate_field("paging")),
                 "errors" => errors = map.next_value()?,
+                "numErrors" => counted = map.next_value()?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        let first = first.ok_or_else(|| A::Error::missing_field("results"))?;
-        let mut awaited = self.awaited.unwrap_or_default();
+        let (first, listed) = results.ok_or_else(|| A::Error::missing_field("results"))?;
+        let after = Paging::after(paging.flatten());
+        let Some(mut awaited) = self.awaited else {
+            let missing = errors.len().max(counted);
+            return Ok(Page { first, after, listed: listed + missing, missing, gone: 0 });
+        };
+        let absent = awaited.len();
         for gone in errors.iter().filter(|error| error.category.as_deref() == Some(NOT_FOUND)) {
             for id in &gone.context.ids {
                 awaited.remove(id.as_str());
             }
         }
-        Ok(Page { first, after, missing: awaited.len() })
+        Ok(Page { first, after, listed, missing: awaited.len(), gone: absent - awaited.len() })
     }
 }
 
@@ -85,29 +93,34 @@ struct RecordsSeed<'d, 'w> {
 }
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, '_> {
-    type Value = Option<String>;
+    type Value = (Option<String>, usize);
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Option<String>, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
 impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
-    /// The id of the first record.
-    type Value = Option<String>;
+    /// The id of the first record, and how many there are.
+    type Value = (Option<String>, usize);
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a list of records")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Option<String>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut first = None;
+        let mut records = 0;
         loop {
             let row = self.decoder.rows();
-            let Some(id) = seq.next_element_seed(RecordSeed { decoder: self.decoder })? else { return Ok(first) };
-            // A record that was not asked for, or has come before: it was merged into another since its id was listed, and
-            // that one has a row of its own.
-            if self.awaited.as_mut().is_some_and(|awaited| !awaited.remove(&*id)) {
+            let Some(id) = seq.next_element_seed(RecordSeed { decoder: self.decoder })? else {
+                return Ok((first, records));
+            };
+            records += 1;
+            // A record that was not asked for was merged into another since its id was listed, and that one has a row of
+            // its own.
+            let wanted = self.awaited.as_mut().is_none_or(|awaited| awaited.remove(&*id));
+            if !(wanted && self.decoder.is_new(&id)) {
                 self.decoder.truncate(row);
             }
             if first.is_none() {
@@ -141,20 +154,30 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
         let row = self.decoder.rows();
         let mut id = None;
         let mut updated_at = None;
+        let mut has_properties = false;
         while let Some(key) = map.next_key::<Name<'de>>()? {
             match &*key.0 {
-                "id" => id = raw::id(map.next_value::<&'de RawValue>()?),
+                "id" if id.is_none() => id = raw::id(map.next_value::<&'de RawValue>()?),
+                "id" => return Err(A::Error::duplicate_field("id")),
                 "updatedAt" => {
-                    let text = raw::text(map.next_value::<&'de RawValue>()?);
-                    updated_at = text.and_then(|text| value::timestamp(&text));
+                    if let Some(text) = raw::text(map.next_value::<&'de RawValue>()?) {
+                        updated_at = value::timestamp(&text);
+                        self.decoder.note_time(updated_at.is_some());
+                    }
                 }
-                "properties" => map.next_value_seed(PropertiesSeed { decoder: self.decoder, row })?,
+                "properties" => {
+                    has_properties = true;
+                    map.next_value_seed(PropertiesSeed { decoder: self.decoder, row })?;
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
         let id = id.ok_or_else(|| A::Error::missing_field("id"))?;
+        if !has_properties {
+            return Err(A::Error::missing_field("properties"));
+        }
         self.decoder.finish_row(row, &id, updated_at);
         Ok(id)
     }
@@ -187,6 +210,7 @@ impl<'de> Visitor<'de> for PropertiesSeed<'_> {
             position += 1;
             match slot {
                 Some(slot) => {
+                    self.decoder.seen[slot.number] = true;
                     if let Some(text) = raw::text(map.next_value::<&'de RawValue>()?) {
                         self.decoder.fill(slot, self.row, &text);
                     }

@@ -59,7 +59,7 @@ fn every_value_lands_in_its_column_and_what_does_not_fit_beside_it() {
         {"id":9007199254740993,"properties":{"name":12345678901234567890,"score":1e400}},
         {"id":"5","properties":{"name":"\ud83d cut","score":"\udc00"}},
         {"id":"6","properties":{"name":["a"],"score":{"b":1}},"updatedAt":null},
-        {"id":"7"}
+        {"id":"7","properties":{}}
     "#).join("\n"), @r#"
     1 | 2026-01-02T03:04:05.678 | Ada | 1.5 | –
     2 | – | – | – | 12;13
@@ -84,12 +84,15 @@ fn of_a_page_that_cannot_be_read_nothing_remains() {
     let mut decoder = decoder();
     let whole = br#"{"results":[{"id":"1","properties":{"name":"Ada"}}],"paging":{"next":{"after":"1"}}}"#;
     let page = decoder.page(whole, None).unwrap();
-    assert_eq!(page, Page { first: Some("1".to_owned()), after: Some("1".to_owned()), missing: 0 });
+    assert_eq!((page.first.as_deref(), page.after.as_deref(), page.missing), (Some("1"), Some("1"), 0));
     for cut in [
         &br#"{"results":[{"id":"2","properties":{"name":"Bob"}},{"id":"3""#[..],
         br#"{"results":[{"id":"2","properties":{"name":"Bob"}},{"properties":{}}]}"#,
         br#"{"results":[{"id":"2","properties":{"name":"Bob"}}]} and more"#,
-        br#"{"results":[{"id":"2"}],"results":[]}"#,
+        br#"{"results":[{"id":"2","properties":{}}],"results":[]}"#,
+        br#"{"results":[{"id":"2","properties":{}}],"paging":null,"paging":{"next":{"after":"9"}}}"#,
+        br#"{"results":[{"id":"2"}]}"#,
+        br#"{"results":[{"id":"2","properties":{},"id":"9"}]}"#,
         br#"{"paging":{}}"#,
     ] {
         decoder.page(cut, None).unwrap_err();
@@ -99,28 +102,72 @@ fn of_a_page_that_cannot_be_read_nothing_remains() {
     assert_eq!(rows(&decoder.take().unwrap().unwrap()), ["1 | – | Ada | – | –", "4 | – | – | 4.0 | –"]);
 }
 
+fn asked(decoder: &mut RecordDecoder, page: &[u8], ids: &[String], may_be_gone: bool) -> Page {
+    decoder.page(page, Some(Asked { ids, may_be_gone })).unwrap()
+}
+
 #[test]
 fn records_that_were_asked_for_are_all_accounted_for() {
     let mut decoder = decoder();
-    let asked = ids(&["1", "2", "3"]);
-    let short = br#"{"results":[{"id":"1"},{"id":"3"}]}"#;
-    assert_eq!(decoder.page(short, Some(&asked)).unwrap().missing, 1);
-    assert_eq!(decoder.rows(), 0);
-    let other_fault =
-        br#"{"results":[{"id":"1"},{"id":"3"}],"errors":[{"category":"TIMEOUT","context":{"ids":["2"]}}]}"#;
-    assert_eq!(decoder.page(other_fault, Some(&asked)).unwrap().missing, 1);
-    let gone =
-        br#"{"errors":[{"category":"OBJECT_NOT_FOUND","context":{"ids":["2"]}}],"results":[{"id":"3"},{"id":"1"}]}"#;
-    assert_eq!(decoder.page(gone, Some(&asked)).unwrap().missing, 0);
+    let ids = ids(&["1", "2", "3"]);
+    let short = br#"{"results":[{"id":"1","properties":{}},{"id":"3","properties":{}}]}"#;
+    let other_fault = br#"{"results":[{"id":"1","properties":{}},{"id":"3","properties":{}}],
+        "errors":[{"category":"TIMEOUT","context":{"ids":["2"]}}]}"#;
+    for may_be_gone in [false, true] {
+        for page in [&short[..], other_fault] {
+            assert_eq!(asked(&mut decoder, page, &ids, may_be_gone).missing, 1);
+            assert_eq!(decoder.rows(), 0);
+        }
+    }
+    let gone = br#"{"errors":[{"category":"OBJECT_NOT_FOUND","context":{"ids":["2"]}}],
+        "results":[{"id":"3","properties":{}},{"id":"1","properties":{}}]}"#;
+    let page = asked(&mut decoder, gone, &ids, false);
+    assert_eq!((page.missing, page.gone, decoder.rows()), (0, 1, 0));
+    let page = asked(&mut decoder, gone, &ids, true);
+    assert_eq!((page.missing, page.gone), (0, 1));
     assert_eq!(rows(&decoder.take().unwrap().unwrap()), ["3 | – | – | – | –", "1 | – | – | – | –"]);
 }
 
 #[test]
 fn a_record_that_was_merged_away_is_no_row_of_its_own() {
     let mut decoder = decoder();
-    let merged = br#"{"results":[{"id":"1"},{"id":"77"},{"id":"1"}],"errors":[{"category":"OBJECT_NOT_FOUND","context":{"ids":["2"]}}]}"#;
-    assert_eq!(decoder.page(merged, Some(&ids(&["1", "2"]))).unwrap().missing, 0);
+    let merged = br#"{"results":[{"id":"1","properties":{}},{"id":"77","properties":{}},{"id":"1","properties":{}}],
+        "errors":[{"category":"OBJECT_NOT_FOUND","context":{"ids":["2"]}}]}"#;
+    assert_eq!(asked(&mut decoder, merged, &ids(&["1", "2"]), true).missing, 0);
     assert_eq!(rows(&decoder.take().unwrap().unwrap()), ["1 | – | – | – | –"]);
+}
+
+#[test]
+fn a_page_that_says_itself_that_records_are_missing_leaves_nothing() {
+    for errors in [r#""numErrors":1"#, r#""errors":[{"category":"TIMEOUT"}]"#] {
+        let mut decoder = decoder();
+        let page = format!(r#"{{"results":[{{"id":"1","properties":{{}}}}],{errors}}}"#);
+        let page = decoder.page(page.as_bytes(), None).unwrap();
+        assert_eq!((page.listed, page.missing, decoder.rows()), (2, 1, 0));
+    }
+}
+
+#[test]
+fn a_record_that_comes_again_is_no_second_row() {
+    let mut decoder = decoder();
+    let page = |ids: &[&str]| -> String {
+        let records: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}","properties":{{}}}}"#)).collect();
+        format!(r#"{{"results":[{}]}}"#, records.join(","))
+    };
+    decoder.page(page(&["1", "2", "1"]).as_bytes(), None).unwrap();
+    // A page that is asked for again, since it broke off, is not held for a repetition of itself.
+    decoder.page(&page(&["3", "2", "4"]).as_bytes()[..60], None).unwrap_err();
+    decoder.page(page(&["3", "2", "4"]).as_bytes(), None).unwrap();
+    let ids: Vec<String> = rows(&decoder.take().unwrap().unwrap()).iter().map(|row| row.replace(" | –", "")).collect();
+    assert_eq!(ids, ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn what_was_odd_about_the_records_is_known_in_the_end() {
+    let mut decoder = decoder();
+    let page = br#"{"results":[{"id":"1","properties":{"score":null},"updatedAt":"yesterday"}]}"#;
+    decoder.page(page, None).unwrap();
+    assert_eq!((decoder.never_named(), decoder.odd_times()), (vec!["name"], 1));
 }
 
 #[test]
