@@ -51,6 +51,10 @@ pub enum StreamKind {
 }
 
 impl StreamKind {
+    /// The kinds that are not records.
+    pub const DEFINITIONS: [Self; 5] =
+        [Self::Owners, Self::Pipelines, Self::PipelineStages, Self::PropertyDefinitions, Self::TypeDefinitions];
+
     /// The kind as the contract names it; for all kinds but objects, also the stream's name.
     pub fn as_str(self) -> &'static str {
         match self {

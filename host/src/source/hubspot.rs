@@ -21,6 +21,7 @@ mod list;
 mod names;
 mod paging;
 mod read;
+mod record;
 mod schema;
 mod sensitivity;
 #[cfg(test)]

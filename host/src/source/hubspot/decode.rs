@@ -20,7 +20,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use jiff::Timestamp;
 use serde::de::DeserializeSeed;
 
-use super::{columns::ColumnBuilder, value};
+use super::{columns::ColumnBuilder, record, value};
 use crate::schema::{ColumnType, Field, arrow_schema, attribute};
 
 /// Rows after which a batch is complete: enough that a call into a plugin costs next to nothing a row, and few enough that a
@@ -29,14 +29,6 @@ const BATCH_ROWS: usize = 8192;
 
 /// Bytes after which a batch is complete, whatever its rows.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
-
-/// Names of the columns that hold what a record has beside its properties.
-pub(super) mod record {
-    pub(in super::super) const OBJECT_TYPE_ID: &str = "objectTypeId";
-    pub(in super::super) const OBJECT_ID: &str = "objectId";
-    pub(in super::super) const UPDATED_AT: &str = "updatedAt";
-    pub(in super::super) const INGESTED_AT: &str = "ingestedAt";
-}
 
 /// Turns pages of records of one type into batches.
 pub(super) struct RecordDecoder {

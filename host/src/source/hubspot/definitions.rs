@@ -7,12 +7,8 @@ use std::{borrow::Cow, collections::HashSet};
 use serde_json::Value;
 
 use super::{
-    HubSpot, api,
-    columns::ColumnBuilder,
-    decode::{raw, record},
-    is_forbidden, is_refusal,
-    list::ListError,
-    not_readable, sensitivity, types,
+    HubSpot, api, columns::ColumnBuilder, decode::raw, is_forbidden, is_refusal, list::ListError, not_readable, record,
+    sensitivity, types,
 };
 use crate::{
     http::HttpError,
@@ -21,21 +17,12 @@ use crate::{
     stream::{StreamInfo, StreamKind},
 };
 
-/// The kinds of stream that are not records.
-pub(super) const KINDS: [StreamKind; 5] = [
-    StreamKind::Owners,
-    StreamKind::Pipelines,
-    StreamKind::PipelineStages,
-    StreamKind::PropertyDefinitions,
-    StreamKind::TypeDefinitions,
-];
-
 /// Owners a page: the most that the API allows.
 const MOST_OWNERS: &str = "500";
 
 /// The streams that are not records.
 pub(super) fn streams() -> impl Iterator<Item = StreamInfo> {
-    KINDS.into_iter().map(|kind| StreamInfo {
+    StreamKind::DEFINITIONS.into_iter().map(|kind| StreamInfo {
         name: kind.as_str().to_owned(),
         kind,
         object_type_id: None,

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::{api::ObjectSchema, definitions, types};
+use super::{api::ObjectSchema, types};
 use crate::{
     outline::LONGEST_NAME,
     schema::unparsed_name,
@@ -79,7 +79,7 @@ pub(super) fn custom_stream(schema: &ObjectSchema) -> StreamInfo {
 fn is_plain_type(name: &str) -> bool {
     let is_legal = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     let is_taken = types::STANDARD.iter().any(|standard| standard.name == name || standard.singular == name)
-        || definitions::KINDS.iter().any(|kind| kind.as_str() == name);
+        || StreamKind::DEFINITIONS.iter().any(|kind| kind.as_str() == name);
     let looks_made = name.is_empty() || name.starts_with('_') || name.starts_with(CUSTOM) || is_fully_qualified(name);
     is_legal && !is_taken && !looks_made
 }

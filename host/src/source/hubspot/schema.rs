@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{api, decode::record, names, sensitivity};
+use super::{api, names, record, sensitivity};
 use crate::{
     schema::{ColumnType, Field, Schema, attribute, unparsed_name},
     source::SourceError,

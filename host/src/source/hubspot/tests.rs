@@ -61,7 +61,7 @@ async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>,
     let properties = if wide { 300 } else { 1 };
     let columns = (0..properties)
         .map(|number| Field::new(name(number), ColumnType::Text).with(attribute::PROPERTY, name(number)))
-        .chain([Field::new(decode::record::OBJECT_ID, ColumnType::Text).required()])
+        .chain([Field::new(record::OBJECT_ID, ColumnType::Text).required()])
         .collect();
     let request = ReadRequest { stream: contacts(), columns, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
     let (sender, mut batches) = mpsc::channel(8);
