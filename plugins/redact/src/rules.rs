@@ -5,7 +5,8 @@
 //! with two meanings) or cannot be done (a key that is to change, numbers to be masked) is refused with the rule's place
 //! in the settings.
 //!
-//! One transform serves many streams, so a rule that finds nothing in one of them is no error, unless it is `required`.
+//! A column that a rule names must be there: a misspelt name is the way data gets out. One transform serves many streams,
+//! so a glob or a mark that finds nothing in one of them is no error, unless it is `required`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +36,7 @@ struct Rule {
     columns: Vec<NamePattern>,
     marks: Vec<String>,
     except: Vec<NamePattern>,
-    required: bool,
+    required: Option<bool>,
     action: Action,
 }
 
@@ -169,23 +170,31 @@ impl Rule {
         Some(if matching.any(|pattern| pattern.is_name_of(field)) { Selected::Named } else { Selected::AmongOthers })
     }
 
-    /// Makes visible what selects nothing here: for a misspelt name is the way data gets out.
+    /// Refuses what selects nothing here and has to; makes the rest visible.
     fn report_what_selects_nothing(&self, input: &Schema) -> Result<(), Failure> {
-        let unmatched = |patterns: &[NamePattern]| -> Vec<String> {
-            let patterns = patterns.iter().filter(|pattern| !input.fields.iter().any(|field| pattern.matches(field)));
-            patterns.map(|pattern| format!("`{}`", pattern.glob.glob())).collect()
-        };
-        let mut selectors = unmatched(&self.columns);
+        let is_idle = |pattern: &&NamePattern| !input.fields.iter().any(|field| pattern.matches(field));
+        let idle: Vec<&NamePattern> = self.columns.iter().filter(is_idle).collect();
+        if self.required.is_none()
+            && let Some(absent) = idle.iter().find(|pattern| pattern.is_plain())
+            && let Err(failure) = input.require(absent.glob.glob())
+        {
+            return Err(Failure::schema(format_args!(
+                "{self}: {failure}; if not every stream has it, name those that have it in the transform's `streams`, or \
+                 set `required = false` for the rule"
+            )));
+        }
+        let text = |pattern: &&NamePattern| format!("`{}`", pattern.glob.glob());
+        let mut selectors: Vec<String> = idle.iter().map(text).collect();
         let marks = self.marks.iter().filter(|mark| !input.fields.iter().any(|field| field.has_mark(mark)));
         selectors.extend(marks.map(|mark| format!("the mark `{mark}`")));
-        if self.required && !selectors.is_empty() {
+        if self.required == Some(true) && !selectors.is_empty() {
             return Err(Failure::schema(format_args!(
                 "{self} is required, but no column of `{}` matches {}",
                 input.name,
                 selectors.join(", ")
             )));
         }
-        selectors.extend(unmatched(&self.except));
+        selectors.extend(self.except.iter().filter(is_idle).map(|pattern| text(&pattern)));
         if !selectors.is_empty() {
             log::info(format_args!("{self}: no column of `{}` matches {}", input.name, selectors.join(", ")));
         }
@@ -233,6 +242,11 @@ impl NamePattern {
 
     fn matches(&self, field: &Field) -> bool {
         self.matcher.is_match(&field.name)
+    }
+
+    /// Whether it can only mean a column of this very name.
+    fn is_plain(&self) -> bool {
+        !self.glob.glob().contains(['*', '?', '[', '{', '\\'])
     }
 
     fn is_name_of(&self, field: &Field) -> bool {

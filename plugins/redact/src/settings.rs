@@ -25,10 +25,10 @@ pub(crate) struct Rule {
     /// Globs over column names that the rule leaves alone.
     #[serde(default)]
     pub(crate) except: Vec<String>,
-    /// Whether each entry of `columns` and `marks` must select a column in every stream that the transform applies to.
-    /// Otherwise one that selects none is only logged.
-    #[serde(default)]
-    pub(crate) required: bool,
+    /// Whether each entry of `columns` and `marks` must select a column in every stream that the transform applies to: all of
+    /// them (`true`), none (`false`), or, unless set, those that name a column without any `*`. What need not select one and
+    /// does not is only logged.
+    pub(crate) required: Option<bool>,
     /// What becomes of the columns.
     pub(crate) action: Action,
 }

@@ -176,17 +176,28 @@ fn names_match_whatever_their_case() {
 #[test]
 fn what_selects_nothing_is_logged() {
     let report = run(json!([
-        {"columns": ["property_phone", "property_ssn"], "marks": ["phi", "secret"], "except": ["nothing"], "action": "null"},
+        {"columns": ["property_phone", "property_ssn*"], "marks": ["phi", "secret"], "except": ["nothing"], "action": "null"},
+        {"columns": ["property_ssn"], "required": false, "action": "drop"},
         {"columns": ["property_born"], "action": "null"},
     ]))
     .unwrap();
     assert_eq!(
         report.log,
-        [(
-            "info",
-            "`rules[0]` (null): no column of `contacts` matches `property_ssn`, the mark `secret`, `nothing`"
-                .to_owned()
-        )]
+        [
+            "`rules[0]` (null): no column of `contacts` matches `property_ssn*`, the mark `secret`, `nothing`",
+            "`rules[1]` (drop): no column of `contacts` matches `property_ssn`"
+        ]
+        .map(|line| ("info", line.to_owned()))
+    );
+}
+
+#[test]
+fn a_name_that_no_column_has_is_refused() {
+    check_refused(
+        json!([{"columns": ["property_fone"], "action": "null"}]),
+        "schema: `rules[0]` (null): `contacts` has no column `property_fone`; it has `property_phone`, `property_notes`, \
+         `property_born`; if not every stream has it, name those that have it in the transform's `streams`, or set \
+         `required = false` for the rule",
     );
 }
 

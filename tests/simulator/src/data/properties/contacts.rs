@@ -94,6 +94,7 @@ fn identity() -> Vec<Property> {
         .hidden(),
         // Contacts have this property too, but it is `lastmodifieddate` that moves.
         Property::instant("hs_lastmodifieddate", "Object Last Modified Date", Recipe::Nothing).hidden(),
+        Property::long_text("message", "Message", Recipe::CallNote).filled(20),
         Property::text("fax", "Fax Number", Recipe::Phone).archived(),
     ]
 }
