@@ -60,6 +60,8 @@ pub struct StreamPlan {
     pub attributes: Attributes,
     /// Columns that are not requested because HubSpot marks them sensitive, and the file does not ask for them.
     pub withheld: Vec<Field>,
+    /// Columns that are not requested because the file leaves them out.
+    pub left_out: Vec<Field>,
     /// The columns before the first step, after each step; the last are those of the table.
     pub stages: Vec<Stage>,
     /// The transforms that apply, in order.
@@ -91,11 +93,10 @@ impl StreamPlan {
         self.stages.first().into_iter().flat_map(Stage::needed).map(|column| &column.field)
     }
 
-    /// The columns of the source with the marks they have there: those before the first step, and those that are not
-    /// requested because of their marks.
-    pub fn known_in_source(&self) -> impl Iterator<Item = &Field> {
+    /// All columns of the source, with the marks they have there.
+    pub fn in_source(&self) -> impl Iterator<Item = &Field> {
         let first = self.stages.first().into_iter().flat_map(|stage| stage.columns.iter());
-        first.map(|column| &column.field).chain(&self.withheld)
+        first.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out)
     }
 
     /// The columns of the table, in order.
@@ -250,6 +251,7 @@ impl StreamDraft {
             stream: self.stream,
             attributes: self.attributes,
             withheld: self.withheld,
+            left_out: self.left_out,
             stages: self.stages,
             steps: self.steps,
         }

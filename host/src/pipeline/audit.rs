@@ -13,7 +13,7 @@ use toml::Spanned;
 use super::plugins::{LoadedTransform, LoadedTransforms};
 use crate::{
     plan::{Origin, Plan, Step, StreamPlan, transforms},
-    schema::Mark,
+    schema::{Mark, attribute},
     spec::{Glob, Sensitive, Spec, TransformSpec},
 };
 
@@ -78,35 +78,55 @@ fn audit_step(step: &Step, transform: &TransformSpec, loaded: &LoadedTransform) 
     })
 }
 
+/// The columns of the table, each with what it comes from: columns of the source, with HubSpot's names of their properties.
 fn columns(plan: &Plan, stream: &StreamPlan) -> Vec<Value> {
     let last = stream.stages.len() - 1;
+    let property = |name: &str| {
+        let field = stream.in_source().find(|field| field.name == name);
+        field.and_then(|field| field.attributes.get(attribute::PROPERTY)).cloned()
+    };
     let columns = stream.stages[last].columns.iter().enumerate().map(|(index, column)| {
+        let from: BTreeMap<&str, Option<String>> =
+            stream.origins(last, index).into_iter().map(|name| (name, property(name))).collect();
         json!({
             "name": column.field.name,
             "marks": column.field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(),
-            "from": stream.origins(last, index),
+            "from": from,
             "computed_by": computed_by(plan, stream, last, index),
         })
     });
     columns.collect()
 }
 
-/// What a record says of how a column of its table came to be: the columns of the source that it depends on, whether it was
-/// computed from them, and the marks that were cleared from it on the way.
-pub(super) fn origins(record: &Value, column: &str) -> (Vec<String>, bool, BTreeSet<String>) {
-    let texts = |value: &Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
+/// What a record says of how a column of its table came to be.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Origins {
+    /// The columns of the source that it depends on, each with HubSpot's name of its property, if it is one's.
+    pub(super) columns: Vec<(String, Option<String>)>,
+    /// The marks that the last transform which computed it was trusted to remove.
+    pub(super) cleared: BTreeSet<String>,
+}
+
+/// How a column came to be. One that the record does not speak of is its own origin.
+pub(super) fn origins(record: &Value, column: &str) -> Origins {
     let of_column = record["columns"].as_array().into_iter().flatten().find(|said| said["name"] == column);
-    let Some(of_column) = of_column else { return (vec![column.to_owned()], false, BTreeSet::new()) };
-    let by = texts(&of_column["computed_by"]);
+    let Some(of_column) = of_column else {
+        return Origins { columns: vec![(column.to_owned(), None)], cleared: BTreeSet::new() };
+    };
+    let columns = of_column["from"].as_object().into_iter().flatten();
+    // What was cleared before the last transform may have come back by another way.
+    let last = of_column["computed_by"].get(0);
     let steps = record["transforms"].as_array().into_iter().flatten();
-    let of_steps = steps.filter(|step| step["name"].as_str().is_some_and(|name| by.iter().any(|known| known == name)));
-    let cleared = of_steps
+    let cleared = steps
+        .filter(|step| last.is_some_and(|name| step["name"] == *name))
         .flat_map(|step| step["cleared"].as_object().into_iter().flatten())
-        .filter(|(_, columns)| texts(columns).iter().any(|cleared| cleared == column))
-        .map(|(mark, _)| mark.clone());
-    (texts(&of_column["from"]), !by.is_empty(), cleared.collect())
+        .filter(|(_, columns)| {
+            columns.as_array().is_some_and(|columns| columns.iter().any(|cleared| cleared == column))
+        });
+    Origins {
+        columns: columns.map(|(name, property)| (name.clone(), property.as_str().map(str::to_owned))).collect(),
+        cleared: cleared.map(|(mark, _)| mark.clone()).collect(),
+    }
 }
 
 /// The transforms that computed a column on its way, last first.
@@ -127,4 +147,29 @@ fn computed_by<'p>(plan: &'p Plan, stream: &StreamPlan, stage: usize, column: us
 
 fn globs(globs: &[Spanned<Glob>]) -> Vec<&str> {
     globs.iter().map(|glob| glob.get_ref().as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cleared_before_the_last_transform_may_have_come_back() {
+        let record = json!({
+            "transforms": [
+                { "name": "one", "cleared": { "phi": ["email"] } },
+                { "name": "two", "cleared": { "secret": ["email"], "hipaa": ["other"] } },
+            ],
+            "columns": [
+                { "name": "email", "from": { "property_email": "email", "property_ssn": "ssn" }, "computed_by": ["two", "one"] },
+                { "name": "kept", "from": { "objectId": null }, "computed_by": [] },
+            ],
+        });
+        let email = origins(&record, "email");
+        assert_eq!(email.columns.len(), 2);
+        assert_eq!(email.cleared, BTreeSet::from(["secret".to_owned()]));
+        let kept = origins(&record, "kept");
+        assert_eq!((kept.columns, kept.cleared.len()), (vec![("objectId".to_owned(), None)], 0));
+        assert_eq!(origins(&json!(null), "unknown").columns, [("unknown".to_owned(), None)]);
+    }
 }

@@ -12,11 +12,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{audit, planning::Planned};
+use super::{
+    audit::{self, Origins},
+    planning::Planned,
+};
 use crate::{
     plan::{Plan, StreamPlan, rules, select},
     problem::Problem,
-    schema::{Attributes, Field, Mark, Marks},
+    schema::{Field, Mark, Marks, attribute},
     spec::Spec,
     stream::{StreamInfo, StreamKind},
     table::{Commit, Table},
@@ -153,7 +156,7 @@ fn not_acceptable(spec: &Spec, planned: &Planned, name: &str, table: &Table, why
 /// The marks that the columns of the source which a stored column depends on have today, but those that were cleared from it
 /// when it was computed.
 fn marks_of_today(spec: &Spec, plan: &Plan, table: &Table, column: &Field) -> Marks {
-    let (names, computed, cleared) = audit::origins(&table.audit, &column.name);
+    let Origins { columns, cleared } = audit::origins(&table.audit, &column.name);
     let mut ids = table.stream_ids.iter().cloned();
     let stream = StreamInfo {
         name: table.stream.clone(),
@@ -161,18 +164,17 @@ fn marks_of_today(spec: &Spec, plan: &Plan, table: &Table, column: &Field) -> Ma
         object_type_id: ids.next(),
         fully_qualified_name: ids.next(),
     };
-    let known =
-        plan.streams.iter().find(|known| known.stream.names().any(|name| stream.names().any(|own| own == name)));
+    let is_of = |known: &&StreamPlan| known.stream.names().any(|name| stream.names().any(|own| own == name));
+    let today = plan.streams.iter().find(is_of);
     let mut marks = Marks::new();
-    for name in names {
-        // What a column kept says of its property holds for its origin as well.
-        let attributes = if computed { Attributes::new() } else { column.attributes.clone() };
-        let mut origin = [Field { name, attributes, marks: Marks::new(), ..column.clone() }];
+    for (name, property) in columns {
+        let in_source = today.into_iter().flat_map(StreamPlan::in_source).filter(|field| field.name == name);
+        marks.extend(in_source.flat_map(|field| field.marks.clone()));
+        let mut origin = Field::new(name, column.column_type);
+        origin.attributes.extend(property.map(|property| (attribute::PROPERTY.to_owned(), property)));
+        let mut origin = [origin];
         rules::add_marks(spec, &stream, &mut origin);
-        let [origin] = origin;
-        let in_source = known.into_iter().flat_map(StreamPlan::known_in_source);
-        marks.extend(in_source.filter(|field| field.name == origin.name).flat_map(|field| field.marks.clone()));
-        marks.extend(origin.marks);
+        marks.extend(origin.into_iter().flat_map(|origin| origin.marks));
     }
     marks.retain(|mark| !cleared.contains(mark.as_str()));
     marks

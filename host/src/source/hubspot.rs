@@ -127,7 +127,7 @@ impl HubSpot {
     /// The account's custom object types, asked for once. An account without them refuses the question.
     async fn custom_types(&self) -> Result<&CustomTypes, SourceError> {
         let ask = async || match self.all(self.get(self.paths.schemas())).await {
-            Ok(types) => Ok(CustomTypes { types, hidden: false }),
+            Ok(types) => Ok(CustomTypes { types: list::distinct(types), hidden: false }),
             Err(ListError::Http(refusal)) if is_refusal(&refusal) => {
                 tracing::info!("no custom object types: the account has none, or the token may not see them");
                 Ok(CustomTypes { types: Vec::new(), hidden: is_forbidden(&refusal) })
@@ -146,8 +146,8 @@ impl HubSpot {
                 Ok(properties) => lists.push((level, properties)),
                 Err(ListError::Http(cause)) if is_refusal(&cause) => {
                     // An account without sensitive data may refuse to speak of it; what it lists without is complete. But
-                    // where sensitive data is wanted, and this identity may not see it, its columns must not just vanish.
-                    if level == Sensitivity::Not || (self.sensitive && is_forbidden(&cause)) {
+                    // where sensitive data is wanted, its columns must not just vanish.
+                    if level == Sensitivity::Not || self.sensitive {
                         return Ok(Err(Refusal { level, cause }));
                     }
                     tracing::info!(

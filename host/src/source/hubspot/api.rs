@@ -107,8 +107,8 @@ pub(super) struct Property {
     pub(super) field_type: String,
     pub(super) group_name: Option<String>,
     pub(super) description: Option<String>,
-    #[serde(default)]
-    pub(super) options: Vec<serde_json::Value>,
+    /// As they stand in the answer: a list may be long, and is only passed on.
+    pub(super) options: Option<Box<RawValue>>,
     pub(super) referenced_object_type: Option<String>,
     pub(super) data_sensitivity: Option<String>,
     #[serde(default, deserialize_with = "null_is_default")]

@@ -7,19 +7,18 @@
 
 mod page;
 pub(super) mod raw;
+mod seen;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-};
+use std::{collections::HashMap, fmt};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use jiff::Timestamp;
 use serde::de::DeserializeSeed;
 
+use self::seen::Seen;
 use super::{columns::ColumnBuilder, record, value};
 use crate::schema::{ColumnType, Field, arrow_schema, attribute};
 
@@ -42,9 +41,8 @@ pub(super) struct RecordDecoder {
     order: Vec<(String, Option<Slot>)>,
     /// By the number of its slot, whether any record has named a property.
     seen: Vec<bool>,
-    /// The ids of the page that is being decoded, and of the one before: a record that comes again has its row.
-    ids: HashSet<String>,
-    ids_before: HashSet<String>,
+    /// The records that have their row.
+    records: Seen,
     /// Values of `updatedAt` that are no times.
     odd_times: u64,
     object_type_id: String,
@@ -136,8 +134,7 @@ impl RecordDecoder {
             seen: vec![false; properties.len()],
             properties,
             order: Vec::new(),
-            ids: HashSet::new(),
-            ids_before: HashSet::new(),
+            records: Seen::default(),
             odd_times: 0,
             object_type_id: object_type_id.to_owned(),
             ingested_at: ingested_at.as_microsecond(),
@@ -153,7 +150,7 @@ impl RecordDecoder {
     /// read, or that lacks a record, nothing remains.
     pub(super) fn page(&mut self, bytes: &[u8], asked: Option<Asked<'_>>) -> Result<Page, serde_json::Error> {
         let before = self.rows();
-        self.ids.clear();
+        self.records.begin_page();
         let awaited = asked.map(|asked| asked.ids.iter().map(String::as_str).collect());
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let decoded = page::PageSeed { decoder: self, awaited }
@@ -161,16 +158,11 @@ impl RecordDecoder {
             .and_then(|page| deserializer.end().map(|()| page));
         let may_be_gone = asked.is_some_and(|asked| asked.may_be_gone);
         if matches!(&decoded, Ok(page) if page.missing == 0 && (page.gone == 0 || may_be_gone)) {
-            std::mem::swap(&mut self.ids, &mut self.ids_before);
+            self.records.keep_page();
         } else {
             self.truncate(before);
         }
         decoded
-    }
-
-    /// Whether a record has not come on this page or the one before.
-    fn is_new(&mut self, id: &str) -> bool {
-        self.ids.insert(id.to_owned()) && !self.ids_before.contains(id)
     }
 
     fn note_time(&mut self, is_time: bool) {

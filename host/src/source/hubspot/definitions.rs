@@ -2,13 +2,17 @@
 //!
 //! They are small (thousands of rows at most), so each is read into rows of named texts and put into columns from there.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::{
-    HubSpot, api, columns::ColumnBuilder, decode::raw, is_forbidden, is_refusal, list::ListError, not_readable, record,
-    sensitivity, types,
+    HubSpot, api,
+    columns::ColumnBuilder,
+    decode::raw,
+    is_forbidden, is_refusal,
+    list::{self, ListError},
+    not_readable, record, sensitivity, types,
 };
 use crate::{
     http::HttpError,
@@ -111,18 +115,18 @@ fn batch_of(request: &ReadRequest, rows: &[Row]) -> Result<arrow_array::RecordBa
 }
 
 async fn owners(hubspot: &HubSpot, stream: &StreamInfo, rows: &mut Rows) -> Result<(), SourceError> {
-    let mut known = HashSet::new();
+    let mut owners: Vec<api::Owner> = Vec::new();
     // Archived owners are listed apart; records still name them.
     for archived in ["false", "true"] {
         let request =
             hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
-        let owners: Vec<api::Owner> = match hubspot.all(request).await {
-            Ok(owners) => owners,
+        match hubspot.all(request).await {
+            Ok(listed) => owners.extend(listed),
             Err(ListError::Http(refusal)) if is_refusal(&refusal) => return Err(not_readable(stream, &refusal)),
             Err(cause) => return Err(cause.into_error("owners")),
-        };
-        rows.rows.extend(owners.into_iter().filter(|owner| known.insert(owner.id.clone())).map(owner_row));
+        }
     }
+    rows.rows.extend(list::distinct(owners).into_iter().map(owner_row));
     Ok(())
 }
 
@@ -151,7 +155,10 @@ async fn pipelines(
         let Some(type_id) = &stream.object_type_id else { continue };
         if !types::STANDARD.iter().any(|own| own.id == type_id) || types::WITH_PIPELINES.contains(&type_id.as_str()) {
             match hubspot.all(hubspot.get(hubspot.paths.pipelines(type_id))).await {
-                Ok(pipelines) => rows.rows.extend(pipelines.iter().flat_map(|pipeline| rows_of(type_id, pipeline))),
+                Ok(pipelines) => {
+                    let pipelines = list::distinct(pipelines);
+                    rows.rows.extend(pipelines.iter().flat_map(|pipeline| rows_of(type_id, pipeline)));
+                }
                 Err(ListError::Http(refusal)) if is_refusal(&refusal) => rows.lack(&stream, "pipelines", &refusal),
                 Err(cause) => return Err(cause.into_error(&format!("pipelines of `{type_id}`"))),
             }
@@ -219,7 +226,7 @@ fn property_row(type_id: &str, property: api::Property) -> Row {
         ("type", Some(property.value_type)),
         ("fieldType", Some(property.field_type)),
         ("groupName", property.group_name),
-        ("options", list(&property.options)),
+        ("options", property.options.map(|options| options.get().to_owned()).filter(|options| options != "[]")),
         ("referencedObjectType", property.referenced_object_type),
         ("dataSensitivity", property.data_sensitivity),
         ("sensitiveDataCategories", list(&categories)),

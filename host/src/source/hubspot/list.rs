@@ -1,4 +1,4 @@
-//! Lists of definitions, read whole: page after page, each thing once.
+//! Lists of definitions, read whole, page after page.
 //!
 //! HubSpot gives most of them on one page today. Where it names a next one, that is asked for as well: what is not read is
 //! not marked.
@@ -15,6 +15,15 @@ use crate::{
     http::{HttpError, Request},
     source::SourceError,
 };
+
+/// Things in a list, at most. Accounts have thousands of owners and properties.
+const LONGEST_LIST: usize = 200_000;
+
+/// The first of each of what may be listed twice.
+pub(super) fn distinct<T: Listed>(all: Vec<T>) -> Vec<T> {
+    let mut keys = HashSet::new();
+    all.into_iter().filter(|thing| keys.insert(thing.key().to_owned())).collect()
+}
 
 /// Why there is no list.
 #[derive(Debug)]
@@ -70,10 +79,9 @@ impl Listed for api::Pipeline {
 }
 
 impl HubSpot {
-    /// All of a list, from its first page on. What is listed twice is given once.
+    /// All of a list, from its first page on, as it is listed: what stands in it twice may say two things.
     pub(super) async fn all<T: Listed>(&self, request: Request) -> Result<Vec<T>, ListError> {
         let mut all = Vec::new();
-        let mut keys = HashSet::new();
         let mut course = Course::default();
         let mut page = request.clone();
         loop {
@@ -84,7 +92,10 @@ impl HubSpot {
             }
             let after = Paging::after(answer.paging);
             course.page(answer.results.first().map(Listed::key), after.as_deref()).map_err(ListError::Endless)?;
-            all.extend(answer.results.into_iter().filter(|thing| keys.insert(thing.key().to_owned())));
+            all.extend(answer.results);
+            if all.len() > LONGEST_LIST {
+                return Err(ListError::Endless("there are more than any account has"));
+            }
             match after {
                 Some(after) => page = request.clone().parameter("after", after),
                 None => return Ok(all),

@@ -88,6 +88,17 @@ async fn a_property_listed_at_two_levels_is_as_sensitive_as_the_graver_one() {
         }
     })
     .await;
+    let twice_in_one = serve(|seen| match level_of(seen) {
+        "non_sensitive" => {
+            let said = ["non_sensitive", "highly_sensitive"]
+                .map(|level| json!({ "name": "diagnosis", "type": "string", "dataSensitivity": level }));
+            (200, json!({ "results": said }))
+        }
+        _ => (403, Value::Null),
+    })
+    .await;
+    let schema = hubspot(&twice_in_one).schema(&contacts()).await.unwrap();
+    assert!(schema.fields.iter().any(|field| field.name == "property_diagnosis" && !field.marks.is_empty()));
     let schema = hubspot(&server).schema(&contacts()).await.unwrap();
     let marked: Vec<_> =
         schema.fields.iter().filter(|field| !field.marks.is_empty()).map(|field| &field.name).collect();
@@ -122,16 +133,18 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
 
 #[tokio::test]
 async fn sensitive_columns_that_are_wanted_never_vanish_with_a_scope() {
-    let server = serve(|seen| match level_of(seen) {
-        "non_sensitive" => (200, json!({ "results": [{ "name": "email", "type": "string" }] })),
-        _ => (403, json!({ "category": "MISSING_SCOPES" })),
-    })
-    .await;
-    let wanting = HubSpot::new(&Settings { sensitive: true, ..settings(&server) }).unwrap();
-    let refused = wanting.schema(&contacts()).await.unwrap_err();
-    assert!(matches!(&refused, SourceError::NotReadable { hint: Some(hint), .. } if hint.contains("exclude")));
-    assert!(refused.to_string().contains("its sensitive properties are not listed"), "{refused}");
-    hubspot(&server).schema(&contacts()).await.unwrap();
+    for status in [400, 403, 404] {
+        let server = serve(move |seen| match level_of(seen) {
+            "non_sensitive" => (200, json!({ "results": [{ "name": "email", "type": "string" }] })),
+            _ => (status, json!({ "category": "MISSING_SCOPES" })),
+        })
+        .await;
+        let wanting = HubSpot::new(&Settings { sensitive: true, ..settings(&server) }).unwrap();
+        let refused = wanting.schema(&contacts()).await.unwrap_err();
+        assert!(matches!(&refused, SourceError::NotReadable { hint: Some(hint), .. } if hint.contains("exclude")));
+        assert!(refused.to_string().contains("its sensitive properties are not listed"), "{refused}");
+        hubspot(&server).schema(&contacts()).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -18,8 +18,8 @@ const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
 const MICROS_A_DAY: i64 = MILLISECONDS_A_DAY * 1000;
 
-/// The microseconds of the years -9999 to 9999. A count of milliseconds outside of it is no time but a number.
-const TIMES: RangeInclusive<i64> = -377_705_116_800_000_000..=253_402_300_799_999_999;
+/// The microseconds of the years 1 to 9999: what every reader of the tables can hold. Anything outside of it is no time.
+const TIMES: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// `true` or `false`.
 pub(super) fn boolean(text: &str) -> Option<bool> {
@@ -57,32 +57,34 @@ pub(super) fn float(text: &str) -> Option<f64> {
 /// Days since 1970-01-01, from `2026-01-31`, or from milliseconds that fall on midnight.
 pub(super) fn date(text: &str) -> Option<i32> {
     let day = match text.parse::<i64>() {
-        Ok(milliseconds) if milliseconds % MILLISECONDS_A_DAY == 0 => {
-            micros_of(milliseconds)?;
-            milliseconds / MILLISECONDS_A_DAY
-        }
+        Ok(milliseconds) if milliseconds % MILLISECONDS_A_DAY == 0 => milliseconds / MILLISECONDS_A_DAY,
         Ok(_) => return None,
         Err(_) => day_of(text)?,
     };
+    in_range(day.checked_mul(MICROS_A_DAY)?)?;
     day.try_into().ok()
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z, from ISO 8601 with an offset, from a date (midnight UTC), or from
-/// milliseconds. All of the years -9999 to 9999: "the end of time" is a value that people enter.
+/// milliseconds. All of the years 1 to 9999: "the end of time" is a value that people enter.
 pub(super) fn timestamp(text: &str) -> Option<i64> {
     if let Some((date, time)) = text.split_once('T') {
         let (time, offset) = split_offset(time)?;
-        return Some(day_of(date)? * MICROS_A_DAY + time_of_day(time)? - offset);
+        return in_range(day_of(date)? * MICROS_A_DAY + time_of_day(time)? - offset);
     }
     match text.parse::<i64>() {
         Ok(milliseconds) => micros_of(milliseconds),
-        Err(_) => day_of(text).map(|day| day * MICROS_A_DAY),
+        Err(_) => in_range(day_of(text)? * MICROS_A_DAY),
     }
 }
 
 /// The microseconds of a count of milliseconds, if it can be a time at all.
 fn micros_of(milliseconds: i64) -> Option<i64> {
-    milliseconds.checked_mul(1000).filter(|micros| TIMES.contains(micros))
+    in_range(milliseconds.checked_mul(1000)?)
+}
+
+fn in_range(micros: i64) -> Option<i64> {
+    Some(micros).filter(|micros| TIMES.contains(micros))
 }
 
 /// Days since 1970-01-01 of `YYYY-MM-DD` and nothing else: jiff alone would take a time behind it, and lose it.
@@ -116,7 +118,11 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
     }
     let (time, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
     let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let size = (two_digits(hours)? * 60 + two_digits(minutes)?) * 60 * 1_000_000;
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let size = (hours * 60 + minutes) * 60 * 1_000_000;
     match offset.as_bytes()[0] {
         b'+' => Some((time, size)),
         b'-' => Some((time, -size)),
@@ -193,6 +199,9 @@ mod tests {
             "2026-01-02T03:04:05.1234567890Z",
             "2026-01-02 03:04:05",
             "99999999999999999",
+            "9999-12-31T23:59:59-01:00",
+            "0000-12-31T23:59:59Z",
+            "2026-01-02T03:04:05+24:00",
         ] {
             assert_eq!(timestamp(text), None, "{text}");
         }

@@ -120,7 +120,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
             // A record that was not asked for was merged into another since its id was listed, and that one has a row of
             // its own.
             let wanted = self.awaited.as_mut().is_none_or(|awaited| awaited.remove(&*id));
-            if !(wanted && self.decoder.is_new(&id)) {
+            if !(wanted && self.decoder.records.is_new(&id)) {
                 self.decoder.truncate(row);
             }
             if first.is_none() {

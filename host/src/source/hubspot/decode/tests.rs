@@ -158,6 +158,8 @@ fn a_record_that_comes_again_is_no_second_row() {
     // A page that is asked for again, since it broke off, is not held for a repetition of itself.
     decoder.page(&page(&["3", "2", "4"]).as_bytes()[..60], None).unwrap_err();
     decoder.page(page(&["3", "2", "4"]).as_bytes(), None).unwrap();
+    decoder.page(page(&[]).as_bytes(), None).unwrap();
+    decoder.page(page(&["1", "4"]).as_bytes(), None).unwrap();
     let ids: Vec<String> = rows(&decoder.take().unwrap().unwrap()).iter().map(|row| row.replace(" | –", "")).collect();
     assert_eq!(ids, ["1", "2", "3", "4"]);
 }
