@@ -67,6 +67,13 @@ pub const OWN_FOLDER: &str = "_sluice";
 /// coincidence of two requests, so a handful is plenty.
 const CONFLICT_RETRIES: u32 = 5;
 
+/// The largest object that is read. A commit of hundreds of tables with thousands of columns has some tens of megabytes.
+const LARGEST_READ: u64 = 512 << 20;
+
+/// Objects in a list, at most: a bucket with years of runs has thousands, and a list that does not end would fill the
+/// memory.
+const LONGEST_LIST: usize = 5_000_000;
+
 /// An open bucket. Cheap to clone; all clones share connections, credentials and the limit on parts in flight.
 #[derive(Clone)]
 pub struct Bucket {
@@ -124,10 +131,13 @@ impl Bucket {
         &self.place.description
     }
 
-    /// The content of an object; `None` if there is none of that key.
+    /// The content of an object; `None` if there is none of that key. For small objects: commits and leases.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
         let path = self.path(key)?;
         let answer = match self.store.get(&path).await {
+            Ok(found) if found.meta.size > LARGEST_READ => {
+                return Err(self.place.not_ours(key, "larger than any it writes"));
+            }
             Ok(found) => found.bytes().await,
             Err(error) => Err(error),
         };
@@ -246,11 +256,14 @@ impl Bucket {
         // S3 and memory list in order; a folder is read in the order in which its file system has it.
         let in_order = if self.folder.is_some() { usize::MAX } else { at_most };
         let mut entries: Vec<Entry> = found
-            .take(in_order)
+            .take(in_order.min(LONGEST_LIST + 1))
             .map_ok(|object| Entry { key: self.place.key_of(object.location.as_ref()).to_owned(), bytes: object.size })
             .try_collect()
             .await
             .map_err(|error| self.place.judge(Operation::List, folder, &error))?;
+        if entries.len() > LONGEST_LIST {
+            return Err(self.place.not_ours(folder, "of more objects than any it fills"));
+        }
         entries.sort_by(|left, right| left.key.cmp(&right.key));
         entries.truncate(at_most);
         Ok(entries)

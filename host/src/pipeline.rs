@@ -87,7 +87,8 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
     let began = Timestamp::now();
     let id = RunId::new(began).map_err(Error::RunId)?;
     let holder = Holder::here(id.clone(), run.spec.pipeline.pipeline.get_ref().as_str());
-    let lease = Lease::take(run.bucket, holder, Clock::system()).await?;
+    // A lease whose taking is interrupted ends by itself.
+    let lease = unless_stopped(run.shutdown, Lease::take(run.bucket, holder, Clock::system())).await??;
     let outcome = while_held(&run, &lease, &id, began).await;
     if let Err(error) = lease.release().await {
         tracing::warn!(error = crate::error_chain(&error), "the lease was not released; it ends by itself");
@@ -112,13 +113,9 @@ async fn while_held(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) 
 async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
     let started = Instant::now();
     let log = CommitLog::of(run.bucket);
-    let base = log.latest().await?;
-    lease.confirm().await?;
-    let planned = tokio::select! {
-        biased;
-        () = run.shutdown.stopping() => return Err(Error::Interrupted),
-        planned = planning::plan(run.spec, run.source.as_ref(), run.plugins) => planned?,
-    };
+    let base = unless_stopped(run.shutdown, log.latest()).await??;
+    unless_stopped(run.shutdown, lease.confirm()).await??;
+    let planned = unless_stopped(run.shutdown, planning::plan(run.spec, run.source.as_ref(), run.plugins)).await??;
     let wanted = planned.wanted(run.spec, run.only)?;
     let others =
         kept::judge(run.spec, base.as_ref(), &planned, &wanted).map_err(|problems| refused(run.spec, problems))?;
@@ -134,6 +131,15 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
     tracing::info!(commit = commit.number, run = %id, "committed");
     sweep_after(run.bucket, &commit, lease).await;
     Ok(report::of(run, &planned, &commit, streams, others, began, started.elapsed()))
+}
+
+/// Waits for something that may be given up at any time, unless the run is told to stop.
+async fn unless_stopped<T>(shutdown: &Shutdown, work: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::select! {
+        biased;
+        () = shutdown.stopping() => Err(Error::Interrupted),
+        done = work => Ok(done),
+    }
 }
 
 /// What the run changes: its tables, each with its audit record.

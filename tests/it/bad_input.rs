@@ -229,6 +229,10 @@ fn plugins_that_misbehave() {
         "plugin_grows",
         misbehaving("{ behave = \"grow\", in = \"apply\", column = \"2\" }", "limits = { memory = \"16MiB\" }")
     );
+    assert_told!(
+        "plugin_returns_much",
+        misbehaving("{ behave = \"huge\", in = \"apply\", column = \"2\" }", "limits = { result = \"1MiB\" }")
+    );
     assert_told!("plugin_refuses_settings", misbehaving("{ behave = \"refuse\", in = \"open\", column = \"2\" }", ""));
 }
 

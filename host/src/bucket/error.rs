@@ -113,6 +113,14 @@ pub enum BucketError {
         /// What the system said.
         source: io::Error,
     },
+    /// Something in sluice's place that sluice cannot have written.
+    #[error("`{location}` is {what}")]
+    NotOurs {
+        /// The object or folder.
+        location: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Something on the way to the folder is a file.
     #[error("`{location}` is not a folder, or is within something that is not")]
     NotAFolder {
@@ -180,6 +188,7 @@ impl BucketError {
             Self::NotPermitted { .. } => {
                 "let the user that runs sluice own the folder and all that is in it".to_owned()
             }
+            Self::NotOurs { .. } => "look at what else writes there; a sink's folder is sluice's alone".to_owned(),
             Self::TooLarge { .. } => "set a smaller `file_size`".to_owned(),
             Self::Settings { .. } | Self::Key { .. } | Self::Rejected { .. } | Self::Other { .. } => return None,
         })
@@ -375,6 +384,11 @@ impl Place {
     /// Settings from which no client can be made.
     pub(super) fn unusable(&self, error: &(dyn Error + 'static)) -> BucketError {
         BucketError::Settings { location: self.description.clone(), source: Cause::of(error) }
+    }
+
+    /// What is there is not what sluice writes.
+    pub(super) fn not_ours(&self, key: &str, what: &'static str) -> BucketError {
+        BucketError::NotOurs { location: self.location(key), what }
     }
 
     pub(super) fn too_large(&self, key: &str, limit: u64) -> BucketError {

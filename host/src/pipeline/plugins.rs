@@ -202,6 +202,7 @@ fn limits(spec: &LimitsSpec) -> Limits {
         fuel_per_row: spec.fuel_per_row.unwrap_or(defaults.fuel_per_row),
         fuel_per_byte: spec.fuel_per_byte.unwrap_or(defaults.fuel_per_byte),
         timeout: spec.timeout.map(|span| span.0),
+        result_bytes: spec.result.map_or(defaults.result_bytes, |size| size.0),
         ..defaults
     }
 }

@@ -227,16 +227,20 @@ impl TransformSpec {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsSpec {
-    /// Memory of one instance (a stream has one). Default: `256MiB`.
+    /// Memory of one instance. A stream has one for each set of marks that the plugin reads, mostly one or two.
+    /// Default: `256MiB`.
     pub memory: Option<ByteSize>,
-    /// Instructions a call may use, whatever it is given.
+    /// Instructions a call may use, whatever it is given. Default: 2000000000, a second or two.
     pub fuel_base: Option<u64>,
-    /// Further instructions for each row.
+    /// Further instructions for each row. Default: 200000.
     pub fuel_per_row: Option<u64>,
-    /// Further instructions for each byte of the columns it is given.
+    /// Further instructions for each byte of the columns, settings and attachments it is given. Default: 2000.
     pub fuel_per_byte: Option<u64>,
-    /// The longest a call may take by the clock, should instructions alone not stop it.
+    /// The longest a call may take by the clock, should instructions alone not stop it. Default: ten times what its
+    /// instructions take on a slow machine, and a minute at least.
     pub timeout: Option<Span>,
+    /// The most that a call may return. Default: `64MiB`.
+    pub result: Option<ByteSize>,
 }
 
 /// Where the tables go.

@@ -80,6 +80,12 @@ impl FromStr for Name {
     }
 }
 
+/// Bytes of a glob: more than any name has.
+const LONGEST_GLOB: usize = 1_000;
+
+/// Pairs of braces in a glob.
+const MOST_BRACES: usize = 16;
+
 /// A pattern over names: `*` stands for any characters, `?` for one, `{a,b}` for either, `[ab]` for one of the set.
 #[derive(Debug, Clone)]
 pub struct Glob {
@@ -112,6 +118,10 @@ impl FromStr for Glob {
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("an empty text matches nothing".to_owned());
+        }
+        // The matcher is built by recursion over the braces.
+        if text.len() > LONGEST_GLOB || text.matches('{').count() > MOST_BRACES {
+            return Err(format!("a glob has at most {LONGEST_GLOB} characters and {MOST_BRACES} pairs of braces"));
         }
         let glob = globset::Glob::new(text).map_err(|error| format!("`{text}` is no glob: {}", error.kind()))?;
         Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })

@@ -263,8 +263,8 @@ impl PluginError {
             PluginErrorKind::Outline(_) | PluginErrorKind::Broken(_) => {
                 Some("this is a mistake in the plugin, not in the pipeline: tell its author")
             }
-            PluginErrorKind::ResultTooLarge { .. }
-            | PluginErrorKind::Failed { .. }
+            PluginErrorKind::ResultTooLarge { .. } => Some("raise `result` in the transform's `limits`"),
+            PluginErrorKind::Failed { .. }
             | PluginErrorKind::NotInstantiated(_)
             | PluginErrorKind::Spent
             | PluginErrorKind::Misused(_) => None,

@@ -101,9 +101,9 @@ pub(super) struct RecordId {
 pub(super) struct Property {
     pub(super) name: String,
     pub(super) label: Option<String>,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "null_is_default")]
     pub(super) value_type: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(super) field_type: String,
     pub(super) group_name: Option<String>,
     pub(super) description: Option<String>,

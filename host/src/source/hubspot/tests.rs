@@ -192,6 +192,23 @@ async fn definitions_say_which_types_they_lack() {
 }
 
 #[tokio::test]
+async fn a_property_that_says_little_of_itself_is_text() {
+    let server = serve(|seen| match level_of(seen) {
+        "non_sensitive" => {
+            let odd = json!({ "name": "odd", "type": null, "fieldType": null, "options": null });
+            (200, json!({ "results": [odd, { "name": "odder" }] }))
+        }
+        _ => (403, Value::Null),
+    })
+    .await;
+    let schema = hubspot(&server).schema(&contacts()).await.unwrap();
+    for name in ["property_odd", "property_odder"] {
+        let field = schema.fields.iter().find(|field| field.name == name).unwrap();
+        assert_eq!(field.column_type, ColumnType::Text);
+    }
+}
+
+#[tokio::test]
 async fn two_properties_never_share_a_column() {
     let odd = names::column("First-Name");
     let crafted = odd.strip_prefix("property_").unwrap().to_owned();

@@ -35,7 +35,8 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
-/// A finite number that a 64-bit float holds without losing digits before the decimal point, or losing it all to zero.
+/// A finite number that a 64-bit float holds: a whole one exactly, one with a fraction as closely as floats do, unless there
+/// are so many digits before the point that little or nothing of the fraction is left.
 pub(super) fn float(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
     // `inf`, `nan` and `infinity` parse, but no number property means them.
@@ -47,9 +48,13 @@ pub(super) fn float(text: &str) -> Option<f64> {
     if (value == 0.0) != is_zero {
         return None;
     }
-    let whole = digits.split('.').next().unwrap_or_default().trim_start_matches(['+', '-', '0']);
-    if whole.len() > DIGITS_ALWAYS_EXACT && (!exponent.is_empty() || format!("{:.0}", value.abs().trunc()) != whole) {
-        return None;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole = whole.trim_start_matches(['+', '-', '0']);
+    if whole.len() > DIGITS_ALWAYS_EXACT {
+        let is_exact = exponent.is_empty() && fraction.bytes().all(|digit| digit == b'0');
+        if !is_exact || format!("{:.0}", value.abs()) != whole {
+            return None;
+        }
     }
     Some(value)
 }
@@ -143,10 +148,12 @@ mod tests {
         assert_eq!(float("12.50"), Some(12.5));
         assert_eq!(float("-0.1"), Some(-0.1));
         assert_eq!(float("9007199254740992"), Some(9_007_199_254_740_992.0));
+        assert_eq!(float("123456789012345.75"), Some(123_456_789_012_345.75));
         assert_eq!(float("9007199254740993"), None);
         assert_eq!(float("-9007199254740992.0"), Some(-9_007_199_254_740_992.0));
         assert_eq!(float("9007199254740993.0"), None);
         assert_eq!(float("0012345678901234567.5"), None);
+        assert_eq!(float("1234567890123456.75"), None);
         assert_eq!(float("1234567890123456789012345678901234567890123"), None);
         assert_eq!(float("1e22"), Some(1e22));
         assert_eq!(float("12345678901234567e3"), None);
