@@ -6,6 +6,7 @@
 
 #[cfg(feature = "simulator")]
 mod demo;
+mod discover;
 mod init;
 mod inspect;
 pub mod output;
@@ -48,6 +49,14 @@ enum Command {
     /// Run a whole pipeline against a simulated HubSpot and a simulated AWS, on this machine only.
     #[cfg(feature = "simulator")]
     Demo(demo::Arguments),
+    /// Print what the account holds and the token may read: streams, columns, types, marks, numbers of records.
+    Discover {
+        /// The pipeline file, for its source. What it takes in does not matter.
+        file: PathBuf,
+        /// How to print it. The JSON is what `plan --offline --schema` reads.
+        #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+        format: PlanFormat,
+    },
     /// Write a starter pipeline file, with comments.
     Init {
         /// The file to write.
@@ -61,6 +70,12 @@ enum Command {
         /// How to print it.
         #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
         format: PlanFormat,
+        /// Ask nobody: take what `sluice discover --format json` wrote, from `--schema`. Needs no token.
+        #[arg(long, requires = "schema")]
+        offline: bool,
+        /// The file with the streams and their columns.
+        #[arg(long, value_name = "FILE.json", requires = "offline")]
+        schema: Option<PathBuf>,
     },
     /// Run a pipeline.
     Run(run::Arguments),
@@ -138,9 +153,14 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "simulator")]
         Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),
         Command::Init { file } => init::init(&file, output),
-        Command::Plan { file, format } => {
+        Command::Discover { file, format } => {
             output::start_log(false);
-            runtime()?.block_on(plan::plan(&file, format, output))
+            runtime()?.block_on(discover::discover(&file, format, output))
+        }
+        Command::Plan { file, format, offline, schema } => {
+            output::start_log(false);
+            let schema = schema.filter(|_| offline);
+            runtime()?.block_on(plan::plan(&file, format, schema.as_deref(), output))
         }
         Command::Tables { place, format } => runtime()?.block_on(tables::tables(&place, format, output)),
         #[cfg(feature = "simulator")]

@@ -17,6 +17,7 @@
 
 mod audit;
 mod connect;
+mod discovery;
 mod error;
 mod kept;
 mod memory;
@@ -35,6 +36,7 @@ use tokio::runtime::Handle;
 
 pub use self::{
     connect::{bucket_settings, engine, open_source},
+    discovery::{Discovered, everything},
     error::Error,
     kept::{Kept, KeptTable, Others},
     planning::{Planned, plan, refused},

@@ -4,6 +4,8 @@
 //! column, the sink writes them.
 //! The contract has its own wire form of all this (`wasm::convert`), and so has the pipeline file (`spec`).
 
+pub mod stored;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,

@@ -10,6 +10,7 @@
 
 pub mod hubspot;
 pub mod memory;
+pub mod recorded;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;

@@ -94,6 +94,22 @@ fn streams_and_globs() {
 }
 
 #[test]
+fn a_schema_file_that_is_none() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source(OWNERS), &workspace.file_sink()]);
+    workspace.write("schema.json", "{}");
+    assert_told!(
+        "schema_malformed",
+        workspace.refusal(&["plan", "pipeline.toml", "--offline", "--schema", "schema.json"])
+    );
+    assert_told!(
+        "schema_missing",
+        workspace.refusal(&["plan", "pipeline.toml", "--offline", "--schema", "nowhere.json"])
+    );
+    assert_told!("offline_alone", workspace.refusal(&["plan", "pipeline.toml", "--offline"]));
+}
+
+#[test]
 fn the_guard() {
     let workspace = Workspace::new();
     let mark = "[[mark]]\nstreams = [\"owners\"]\ncolumns = [\"email\"]\nmarks = [\"pii\"]\n";

@@ -255,3 +255,28 @@ fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
     let commits = folder.path().join("demo/bucket/_sluice/commits");
     assert_eq!(std::fs::read_dir(commits).unwrap().count(), 2);
 }
+
+#[test]
+fn what_is_discovered_suffices_for_a_plan_without_a_token() {
+    let workspace = Workspace::new();
+    let mark = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"property_intake_notes\"]\nmarks = [\"phi\"]\n";
+    let source = workspace.source("streams = [\"contacts\", \"owners\"]");
+    workspace.pipeline(&[&source, mark, &(workspace.file_sink() + "accepts = [\"phi\"]\n")]);
+    let discovered = workspace.sluice(&["discover", "pipeline.toml", "--format", "json"]);
+    assert!(discovered.status.success(), "{}", String::from_utf8_lossy(&discovered.stderr));
+    workspace.write("schema.json", &discovered.stdout);
+    let described: serde_json::Value = serde_json::from_slice(&discovered.stdout).unwrap();
+    let contacts = described["streams"].as_array().unwrap().iter().find(|stream| stream["name"] == "contacts").unwrap();
+    assert_eq!(contacts["records"], CONTACTS);
+    let table = workspace.sluice(&["discover", "pipeline.toml"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.contains("contacts (0-1): ") && table.contains("property_medical_notes"), "{table}");
+
+    let online = workspace.sluice(&["plan", "pipeline.toml"]);
+    let before = workspace.hubspot.requests().len();
+    fs::remove_file(workspace.path().join("token")).unwrap();
+    let offline = workspace.sluice(&["plan", "pipeline.toml", "--offline", "--schema", "schema.json"]);
+    assert!(offline.status.success(), "{}", String::from_utf8_lossy(&offline.stderr));
+    assert_eq!(String::from_utf8(offline.stdout).unwrap(), String::from_utf8(online.stdout).unwrap());
+    assert_eq!(workspace.hubspot.requests().len(), before, "nobody was asked");
+}

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use serde_json::{Value, json};
 
 use super::{
-    PlanFormat,
+    PlanFormat, Usage,
     output::{Grid, Output},
     report::some,
     run::{load, read_spec},
@@ -15,18 +15,34 @@ use crate::{
     pipeline::{self, LoadedTransforms, Planned},
     plan::{Plan, Step, StreamPlan},
     schema::{Field, Mark},
+    source::{Source, recorded::RecordedSource},
 };
 
-pub(super) async fn plan(file: &Path, format: PlanFormat, output: &mut Output) -> anyhow::Result<()> {
+/// `schema`: a file that describes the source; the source itself is asked nothing then.
+pub(super) async fn plan(
+    file: &Path,
+    format: PlanFormat,
+    schema: Option<&Path>,
+    output: &mut Output,
+) -> anyhow::Result<()> {
     let spec = Arc::new(read_spec(file)?);
     let engine = pipeline::engine(&spec)?;
     let plugins = load(&spec, &engine)?;
-    let source = pipeline::open_source(&spec)?;
-    let planned = pipeline::plan(&spec, &source, &plugins).await?;
+    let source: Box<dyn Source> = match schema {
+        Some(schema) => Box::new(read_schema(schema)?),
+        None => Box::new(pipeline::open_source(&spec)?),
+    };
+    let planned = pipeline::plan(&spec, source.as_ref(), &plugins).await?;
     match format {
         PlanFormat::Table => output.data(&text(&planned, &plugins)),
         PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&planned, &plugins))? + "\n")),
     }
+}
+
+fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
+    let wrong = |why: String| Usage(format!("the schema file `{}`: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+    RecordedSource::read(&text).map_err(|error| wrong(crate::error_chain(&error)))
 }
 
 fn text(planned: &Planned, plugins: &LoadedTransforms) -> String {

@@ -91,7 +91,12 @@ pub(super) async fn run_once(
     let engine = pipeline::engine(&spec)?;
     let plugins = load(&spec, &engine)?;
     let source: Arc<dyn Source> = Arc::new(pipeline::open_source(&spec)?);
-    let bucket = Bucket::open(&pipeline::bucket_settings(&spec)?).await.map_err(pipeline::Error::from)?;
+    let bucket_settings = pipeline::bucket_settings(&spec)?;
+    let bucket = tokio::select! {
+        biased;
+        () = shutdown.stopping() => return Err(pipeline::Error::Interrupted.into()),
+        bucket = Bucket::open(&bucket_settings) => bucket.map_err(pipeline::Error::from)?,
+    };
     let progress = Arc::default();
     let display = watched.then(|| progress::Display::start(&progress, &source));
     let report = pipeline::run(Run {

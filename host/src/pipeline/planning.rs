@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
-
-use super::{Error, memory, plugins::LoadedTransforms};
+use super::{
+    Error,
+    discovery::{self, Discovered},
+    memory,
+    plugins::LoadedTransforms,
+};
 use crate::{
     plan::{Plan, StreamDraft, select, transforms, words::Unsaid},
     problem::{Problem, Problems, nearest},
-    schema::Schema,
     source::{Source, SourceError},
     spec::Spec,
     stream::StreamInfo,
 };
-
-/// Streams whose schemas are asked for at once. Each takes a few requests, and the limit of the account holds for these too.
-const SCHEMAS_AT_ONCE: usize = 8;
 
 /// A plan, and what was found on the way to it.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ impl Planned {
 
 /// Discovers what the source offers, asks the plugins for their outlines, and resolves it all.
 pub async fn plan(spec: &Arc<Spec>, source: &dyn Source, plugins: &LoadedTransforms) -> Result<Planned, Error> {
-    let (drafts, unreadable, problems) = discover(spec, source).await?;
+    let (drafts, unreadable, problems) = begin(spec, source).await?;
     let (spec, plugins) = (Arc::clone(spec), plugins.clone());
     let not_read: Vec<StreamInfo> = unreadable.iter().map(|(stream, _)| stream.clone()).collect();
     // Outlines are made by plugins: work for a thread that may be busy.
@@ -66,33 +65,25 @@ pub async fn plan(spec: &Arc<Spec>, source: &dyn Source, plugins: &LoadedTransfo
     }
 }
 
-type Discovered = (Vec<StreamDraft>, Vec<(StreamInfo, String)>, Vec<Problem>);
+type Begun = (Vec<StreamDraft>, Vec<(StreamInfo, String)>, Vec<Problem>);
 
-/// Chooses the streams and fetches their schemas.
-async fn discover(spec: &Arc<Spec>, source: &dyn Source) -> Result<Discovered, Error> {
+/// Chooses the streams, fetches their schemas, and begins with each that can be read.
+async fn begin(spec: &Arc<Spec>, source: &dyn Source) -> Result<Begun, Error> {
     let offered = source.streams().await?;
     let (selected, mut problems) = select::streams(spec, &offered);
     if !problems.is_empty() {
         return Err(refused(spec, problems));
     }
-    let found: Vec<(select::Selected, Result<Schema, SourceError>)> = stream::iter(selected)
-        .map(|selected| async {
-            match source.schema(&selected.stream).await {
-                Err(error @ SourceError::NotReadable { .. }) => Ok((selected, Err(error))),
-                Err(error) => Err(error),
-                Ok(schema) => Ok((selected, Ok(schema))),
-            }
-        })
-        .buffered(SCHEMAS_AT_ONCE)
-        .try_collect()
-        .await?;
+    let (streams, named): (Vec<StreamInfo>, Vec<bool>) =
+        selected.into_iter().map(|selected| (selected.stream, selected.named)).unzip();
+    let found = discovery::schemas(source, streams).await?;
     let mut drafts = Vec::new();
     let mut unreadable = Vec::new();
-    for (selected, schema) in found {
+    for (Discovered { stream, schema }, named) in found.into_iter().zip(named) {
         match schema {
-            Ok(schema) => drafts.push(StreamDraft::begin(spec, selected.stream, schema)),
-            Err(error) if selected.named => problems.push(not_readable(&error)),
-            Err(error) => unreadable.push((selected.stream, error.to_string())),
+            Ok(schema) => drafts.push(StreamDraft::begin(spec, stream, schema)),
+            Err(error) if named => problems.push(not_readable(&error)),
+            Err(error) => unreadable.push((stream, error.to_string())),
         }
     }
     if drafts.is_empty() && problems.is_empty() {

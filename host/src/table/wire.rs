@@ -3,7 +3,7 @@
 //! Within a format number, later versions only add members, and readers ignore those they do not know. What would be read
 //! wrongly gets the next number, and is refused by versions that do not know it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     printable::printable,
-    schema::{ColumnType, Field, Mark},
+    schema::{Field, stored::StoredField},
 };
 
 /// The format that this version writes, and the newest it reads.
@@ -57,7 +57,7 @@ struct StoredTable {
     rows: u64,
     bytes: u64,
     files: Vec<StoredFile>,
-    columns: Vec<StoredColumn>,
+    columns: Vec<StoredField>,
     audit: serde_json::Value,
 }
 
@@ -66,18 +66,6 @@ struct StoredFile {
     path: String,
     rows: u64,
     bytes: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredColumn {
-    name: String,
-    #[serde(rename = "type")]
-    column_type: String,
-    nullable: bool,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    marks: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    attributes: BTreeMap<String, String>,
 }
 
 pub(super) fn write(commit: &Commit) -> String {
@@ -138,13 +126,6 @@ fn is_printable(stored: &StoredCommit) -> bool {
 }
 
 fn store_table(table: &Table) -> StoredTable {
-    let columns = table.columns.iter().map(|field| StoredColumn {
-        name: field.name.clone(),
-        column_type: field.column_type.name().to_owned(),
-        nullable: field.nullable,
-        marks: field.marks.iter().map(|mark| mark.as_str().to_owned()).collect(),
-        attributes: field.attributes.clone(),
-    });
     let files =
         table.files.iter().map(|file| StoredFile { path: file.key.clone(), rows: file.rows, bytes: file.bytes });
     StoredTable {
@@ -156,7 +137,7 @@ fn store_table(table: &Table) -> StoredTable {
         rows: table.rows(),
         bytes: table.bytes(),
         files: files.collect(),
-        columns: columns.collect(),
+        columns: table.columns.iter().map(StoredField::from).collect(),
         audit: table.audit.clone(),
     }
 }
@@ -170,17 +151,6 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
     if stored.files.iter().any(|file| DataKey::parse(&file.path).is_none_or(|key| key.table != name)) {
         return Err(custom(format!("table `{name}` lists a file that is none of its own")));
     }
-    let columns = stored.columns.into_iter().map(|column| {
-        let known = ColumnType::ALL.into_iter().find(|known| known.name() == column.column_type);
-        let unknown = || custom(format!("column `{}` has the unknown type `{}`", column.name, column.column_type));
-        Ok(Field {
-            column_type: known.ok_or_else(unknown)?,
-            name: column.name,
-            nullable: column.nullable,
-            marks: column.marks.iter().map(|mark| parse::<Mark>(mark)).collect::<Result<_, _>>()?,
-            attributes: column.attributes,
-        })
-    });
     let files = stored.files.into_iter().map(|file| DataFile { key: file.path, rows: file.rows, bytes: file.bytes });
     Ok(Table {
         run: parse(&stored.run)?,
@@ -188,7 +158,7 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
         pipeline: stored.pipeline,
         stream: stored.stream,
         stream_ids: stored.stream_ids,
-        columns: columns.collect::<Result<_, serde_json::Error>>()?,
+        columns: stored.columns.into_iter().map(Field::try_from).collect::<Result<_, _>>().map_err(custom)?,
         files: files.collect(),
         audit: stored.audit,
     })

@@ -1,0 +1,257 @@
+//! A source that is described in a file: its streams and their schemas, as `sluice discover --format json` writes them.
+//!
+//! A plan needs nothing else, so it can be made where no token is, in a pull request. It has no records to read.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{BatchSender, ReadRequest, Source, SourceError, Usage};
+use crate::{
+    schema::{Attributes, Field, Schema, stored::StoredField},
+    stream::{StreamInfo, StreamKind},
+};
+
+/// The format that this version writes and reads.
+const FORMAT: u32 = 1;
+
+/// Streams and their schemas, as they were when they were recorded.
+#[derive(Debug, Default)]
+pub struct RecordedSource {
+    streams: Vec<RecordedStream>,
+}
+
+/// A stream as it was.
+#[derive(Debug)]
+pub struct RecordedStream {
+    /// The stream.
+    pub stream: StreamInfo,
+    /// How many records it had, where that was known.
+    pub records: Option<u64>,
+    /// Its schema, or why it could not be read, and what would mend that.
+    pub schema: Result<Schema, (String, Option<String>)>,
+}
+
+/// Why a file describes no source.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRecorded {
+    /// It is not of the form that this version reads.
+    #[error("it is no description of a source")]
+    Malformed(#[from] serde_json::Error),
+    /// Another version wrote it.
+    #[error("it is of format {0}, and this version reads {FORMAT}")]
+    Format(u32),
+    /// A stream of a kind that this version does not know.
+    #[error("stream `{stream}` is of the unknown kind `{kind}`")]
+    Kind {
+        /// The stream.
+        stream: String,
+        /// What stands for its kind.
+        kind: String,
+    },
+    /// A column that is none.
+    #[error("stream `{stream}`: {cause}")]
+    Column {
+        /// The stream.
+        stream: String,
+        /// What is wrong with the column.
+        cause: crate::schema::stored::NotAField,
+    },
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    format: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    format: u32,
+    streams: Vec<StoredStream>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredStream {
+    name: String,
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object_type_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fully_qualified_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    records: Option<u64>,
+    #[serde(flatten)]
+    schema: StoredSchema,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredSchema {
+    Readable {
+        #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+        attributes: Attributes,
+        columns: Vec<StoredField>,
+    },
+    Unreadable {
+        not_readable: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+}
+
+impl RecordedSource {
+    /// Records these streams.
+    pub fn of(streams: Vec<RecordedStream>) -> Self {
+        Self { streams }
+    }
+
+    /// The streams.
+    pub fn streams(&self) -> &[RecordedStream] {
+        &self.streams
+    }
+
+    /// Reads what [`RecordedSource::write`] wrote.
+    pub fn read(text: &str) -> Result<Self, NotRecorded> {
+        let Versioned { format } = serde_json::from_str(text)?;
+        if format != FORMAT {
+            return Err(NotRecorded::Format(format));
+        }
+        let stored: Stored = serde_json::from_str(text)?;
+        Ok(Self { streams: stored.streams.into_iter().map(load).collect::<Result<_, _>>()? })
+    }
+
+    /// The description as JSON.
+    pub fn write(&self) -> String {
+        let stored = Stored { format: FORMAT, streams: self.streams.iter().map(store).collect() };
+        serde_json::to_string_pretty(&stored).unwrap_or_else(|_| unreachable!("maps with text keys are always JSON"))
+    }
+
+    fn find(&self, stream: &StreamInfo) -> Option<&RecordedStream> {
+        self.streams.iter().find(|recorded| recorded.stream == *stream)
+    }
+}
+
+fn store(recorded: &RecordedStream) -> StoredStream {
+    let RecordedStream { stream, records, schema } = recorded;
+    StoredStream {
+        name: stream.name.clone(),
+        kind: stream.kind.to_string(),
+        object_type_id: stream.object_type_id.clone(),
+        fully_qualified_name: stream.fully_qualified_name.clone(),
+        records: *records,
+        schema: match schema {
+            Ok(schema) => StoredSchema::Readable {
+                attributes: schema.attributes.clone(),
+                columns: schema.fields.iter().map(StoredField::from).collect(),
+            },
+            Err((reason, hint)) => StoredSchema::Unreadable { not_readable: reason.clone(), hint: hint.clone() },
+        },
+    }
+}
+
+fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
+    let StoredStream { name, kind, object_type_id, fully_qualified_name, records, schema } = stored;
+    let known =
+        std::iter::once(StreamKind::Objects).chain(StreamKind::DEFINITIONS).find(|known| known.as_str() == kind);
+    let Some(kind) = known else { return Err(NotRecorded::Kind { stream: name, kind }) };
+    let schema = match schema {
+        StoredSchema::Readable { attributes, columns } => {
+            let fields: Result<Vec<Field>, _> = columns.into_iter().map(Field::try_from).collect();
+            let fields = fields.map_err(|cause| NotRecorded::Column { stream: name.clone(), cause })?;
+            Ok(Schema { name: name.clone(), fields, attributes })
+        }
+        StoredSchema::Unreadable { not_readable, hint } => Err((not_readable, hint)),
+    };
+    Ok(RecordedStream { stream: StreamInfo { name, kind, object_type_id, fully_qualified_name }, records, schema })
+}
+
+#[async_trait]
+impl Source for RecordedSource {
+    async fn streams(&self) -> Result<Vec<StreamInfo>, SourceError> {
+        Ok(self.streams.iter().map(|recorded| recorded.stream.clone()).collect())
+    }
+
+    async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError> {
+        let not_readable = |reason: &str, hint| SourceError::NotReadable {
+            stream: stream.name.clone(),
+            reason: reason.to_owned(),
+            hint,
+        };
+        match self.find(stream).map(|recorded| &recorded.schema) {
+            Some(Ok(schema)) => Ok(schema.clone()),
+            Some(Err((reason, hint))) => Err(not_readable(reason, hint.clone())),
+            None => Err(not_readable("there is no such stream", None)),
+        }
+    }
+
+    async fn count(&self, stream: &StreamInfo) -> Result<Option<u64>, SourceError> {
+        Ok(self.find(stream).and_then(|recorded| recorded.records))
+    }
+
+    async fn read(&self, request: ReadRequest, _: BatchSender) -> Result<Vec<String>, SourceError> {
+        let reason = "a description of a source has no records".to_owned();
+        Err(SourceError::NotReadable { stream: request.stream.name, reason, hint: None })
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ColumnType, attribute};
+
+    fn recorded() -> RecordedSource {
+        let stream = |name: &str, id: &str| StreamInfo {
+            name: name.to_owned(),
+            kind: StreamKind::Objects,
+            object_type_id: Some(id.to_owned()),
+            fully_qualified_name: None,
+        };
+        let mut email = Field::new("property_email", ColumnType::Text).with(attribute::PROPERTY, "email");
+        email.marks.insert("phi".parse().unwrap());
+        let schema = Schema {
+            name: "contacts".to_owned(),
+            fields: vec![Field::new("objectId", ColumnType::Text).required(), email],
+            attributes: [(attribute::KIND.to_owned(), "objects".to_owned())].into(),
+        };
+        RecordedSource::of(vec![
+            RecordedStream { stream: stream("contacts", "0-1"), records: Some(7), schema: Ok(schema) },
+            RecordedStream {
+                stream: stream("deals", "0-3"),
+                records: None,
+                schema: Err(("403".to_owned(), Some("grant a scope".to_owned()))),
+            },
+        ])
+    }
+
+    #[tokio::test]
+    async fn what_was_recorded_is_offered_again() {
+        let before = recorded();
+        let again = RecordedSource::read(&before.write()).unwrap();
+        assert_eq!(again.write(), before.write());
+        let streams = Source::streams(&again).await.unwrap();
+        assert_eq!(streams, Source::streams(&before).await.unwrap());
+        assert_eq!(again.schema(&streams[0]).await.unwrap(), before.schema(&streams[0]).await.unwrap());
+        assert_eq!(again.count(&streams[0]).await.unwrap(), Some(7));
+        let refused = again.schema(&streams[1]).await.unwrap_err();
+        assert!(matches!(refused, SourceError::NotReadable { hint: Some(hint), .. } if hint == "grant a scope"));
+    }
+
+    #[test]
+    fn what_describes_no_source_is_refused() {
+        let good = recorded().write();
+        for (from, to, told) in [
+            ("\"format\": 1", "\"format\": 2", "it is of format 2"),
+            ("\"kind\": \"objects\"", "\"kind\": \"things\"", "the unknown kind `things`"),
+            ("\"type\": \"text\"", "\"type\": \"money\"", "column `objectId` has the unknown type `money`"),
+            ("\"phi\"", "\"P!\"", "`P!` is no mark"),
+            ("\"streams\"", "\"tables\"", "it is no description of a source"),
+        ] {
+            let refused = RecordedSource::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(refused.contains(told), "{refused}");
+        }
+    }
+}
