@@ -28,6 +28,7 @@ mod error;
 mod identity;
 mod local;
 pub mod numbered;
+mod probe;
 mod s3;
 pub mod settings;
 mod upload;
@@ -49,6 +50,7 @@ pub use self::{
     cause::Cause,
     error::BucketError,
     identity::IdentityError,
+    probe::{Probe, ProbeError},
     settings::{Credentials, Role, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
 };

@@ -4,6 +4,7 @@
 //! Data goes to the standard output, everything else to the standard error output, and both through [`output`]. Errors
 //! arrive here as `anyhow` errors, are printed with their causes and their advice, and become exit codes.
 
+mod check;
 #[cfg(feature = "simulator")]
 mod demo;
 mod discover;
@@ -46,6 +47,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try all that a run needs: plugins, token, streams, plan and guard, role, bucket. Reads no record.
+    Check {
+        /// The pipeline file.
+        file: PathBuf,
+        /// How to print what was found.
+        #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+        format: PlanFormat,
+        /// Ask nobody: check plugins, plan and guard with what `sluice discover --format json` wrote.
+        #[arg(long, requires = "schema")]
+        offline: bool,
+        /// The file with the streams and their columns.
+        #[arg(long, value_name = "FILE.json", requires = "offline")]
+        schema: Option<PathBuf>,
+    },
     /// Run a whole pipeline against a simulated HubSpot and a simulated AWS, on this machine only.
     #[cfg(feature = "simulator")]
     Demo(demo::Arguments),
@@ -149,6 +164,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Check { file, format, offline, schema } => {
+            output::start_log(false);
+            let schema = schema.filter(|_| offline);
+            return runtime()?.block_on(check::check(&file, format, schema.as_deref(), output));
+        }
         Command::Run(arguments) => return runtime()?.block_on(run::run(&arguments, output)),
         #[cfg(feature = "simulator")]
         Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),

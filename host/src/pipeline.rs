@@ -16,6 +16,7 @@
 //! ([`connect`] does, apart).
 
 mod audit;
+mod check;
 mod connect;
 mod discovery;
 mod error;
@@ -35,6 +36,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 pub use self::{
+    check::{Check, Outcome, check},
     connect::{bucket_settings, engine, open_source},
     discovery::{Discovered, everything},
     error::Error,

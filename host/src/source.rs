@@ -40,6 +40,9 @@ pub trait Source: Send + Sync {
     /// How many records a stream holds now, where that can be known cheaply; for the progress display.
     async fn count(&self, stream: &StreamInfo) -> Result<Option<u64>, SourceError>;
 
+    /// Tries whether a stream may be read, with the columns that are wanted: asks for its first record, and forgets it.
+    async fn try_read(&self, request: &ReadRequest) -> Result<(), SourceError>;
+
     /// Reads a whole stream. Returns early, without an error, when the channel is closed.
     ///
     /// A stream that is made of the lists of several others (the properties of all object types, say) is read as far as this

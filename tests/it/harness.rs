@@ -106,7 +106,8 @@ impl Workspace {
     pub(crate) fn refusal(&self, arguments: &[&str]) -> String {
         let output = self.sluice(arguments);
         let code = output.status.code().map_or("killed".to_owned(), |code| code.to_string());
-        let text = format!("exit code {code}\n{}", String::from_utf8(output.stderr).unwrap());
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        let text = format!("exit code {code}\n{text}");
         let folder = self.path().canonicalize().unwrap().display().to_string();
         text.replace(&folder, "[FOLDER]")
             .replace(&self.path().display().to_string(), "[FOLDER]")

@@ -8,6 +8,8 @@
 mod bad_input;
 /// The contract of buckets, and S3 as the simulator has it.
 mod bucket;
+/// `sluice check`, with one thing wrong at a time.
+mod check;
 /// The plugins of `tests/guests`, built for the tests.
 mod guests;
 /// A folder, simulated ends, the binary.

@@ -39,7 +39,8 @@ pub(super) async fn plan(
     }
 }
 
-fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
+/// Reads a file that describes a source.
+pub(super) fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
     let wrong = |why: String| Usage(format!("the schema file `{}`: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
     RecordedSource::read(&text).map_err(|error| wrong(crate::error_chain(&error)))

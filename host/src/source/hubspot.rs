@@ -260,6 +260,13 @@ impl Source for HubSpot {
         }
     }
 
+    async fn try_read(&self, request: &ReadRequest) -> Result<(), SourceError> {
+        match &request.stream.object_type_id {
+            Some(type_id) => read::first_record(self, type_id, request).await,
+            None => definitions::try_read(self, request).await,
+        }
+    }
+
     async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Vec<String>, SourceError> {
         match &request.stream.object_type_id {
             Some(type_id) => read::records(self, type_id, &request, &batches).await.map(|()| Vec::new()),

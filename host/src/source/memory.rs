@@ -44,6 +44,10 @@ impl Source for MemorySource {
         self.find(stream).map(|(.., batches)| Some(batches.iter().map(|batch| batch.num_rows() as u64).sum()))
     }
 
+    async fn try_read(&self, _: &ReadRequest) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Vec<String>, SourceError> {
         let (_, schema, all) = self.find(&request.stream)?;
         let unknown = |name: &str| SourceError::Batch {

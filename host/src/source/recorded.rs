@@ -188,6 +188,10 @@ impl Source for RecordedSource {
         Ok(self.find(stream).and_then(|recorded| recorded.records))
     }
 
+    async fn try_read(&self, _: &ReadRequest) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     async fn read(&self, request: ReadRequest, _: BatchSender) -> Result<Vec<String>, SourceError> {
         let reason = "a description of a source has no records".to_owned();
         Err(SourceError::NotReadable { stream: request.stream.name, reason, hint: None })

@@ -10,7 +10,7 @@ use super::{
     HubSpot, api,
     columns::ColumnBuilder,
     decode::raw,
-    is_forbidden, is_refusal,
+    failed, is_forbidden, is_refusal,
     list::{self, ListError},
     not_readable, record, sensitivity, types,
 };
@@ -65,6 +65,19 @@ pub(super) async fn read(
     // A closed channel means that nobody wants the rows.
     drop(batches.send(batch).await);
     Ok(lacking)
+}
+
+/// Tries whether such a stream may be read. All but owners are made of lists that discovery reads as well.
+pub(super) async fn try_read(hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError> {
+    if request.stream.kind != StreamKind::Owners {
+        return Ok(());
+    }
+    let first = hubspot.get(hubspot.paths.owners()).parameter("limit", "1");
+    match hubspot.client.json::<api::ListPage<api::Owner>>(&first).await {
+        Ok(_) => Ok(()),
+        Err(refusal) if is_refusal(&refusal) => Err(not_readable(&request.stream, &refusal)),
+        Err(cause) => Err(failed("owners", cause)),
+    }
 }
 
 /// The rows of a stream, and the object types whose rows are missing.

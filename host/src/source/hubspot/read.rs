@@ -43,15 +43,7 @@ pub(super) async fn records(
     request: &ReadRequest,
     batches: &BatchSender,
 ) -> Result<(), SourceError> {
-    let properties = wanted_properties(request);
-    let reader = Reader {
-        hubspot,
-        type_id,
-        request,
-        decoder: Mutex::new(RecordDecoder::new(type_id, &request.columns, request.ingested_at)),
-        by_batch: is_too_long(hubspot, type_id, &properties) || properties.iter().any(|name| name.contains(SEPARATOR)),
-        properties,
-    };
+    let reader = Reader::new(hubspot, type_id, request);
     let mut size = PageSize::new(MOST_RECORDS);
     let mut course = Course::default();
     let mut after = None;
@@ -83,13 +75,15 @@ pub(super) async fn records(
                     "pages are too large, asking for less"
                 );
             }
-            Err(PageError::Http(error)) if is_refusal(&error) => return Err(not_readable(&request.stream, &error)),
-            Err(PageError::Http(cause)) => return Err(failed(&what(request), cause)),
-            Err(PageError::Incomplete { listed, missing }) => {
-                return Err(SourceError::Incomplete { what: what(request), listed, missing });
-            }
+            Err(error) => return Err(error.of(request)),
         }
     }
+}
+
+/// Asks for one record, as it would be read.
+pub(super) async fn first_record(hubspot: &HubSpot, type_id: &str, request: &ReadRequest) -> Result<(), SourceError> {
+    let reader = Reader::new(hubspot, type_id, request);
+    reader.page(None, 1).await.map(drop).map_err(|error| error.of(request))
 }
 
 /// What is being read, for errors.
@@ -156,13 +150,37 @@ enum PageError {
     },
 }
 
+impl PageError {
+    /// The error that ends the reading.
+    fn of(self, request: &ReadRequest) -> SourceError {
+        match self {
+            Self::Http(error) if is_refusal(&error) => not_readable(&request.stream, &error),
+            Self::Http(cause) => failed(&what(request), cause),
+            Self::Incomplete { listed, missing } => SourceError::Incomplete { what: what(request), listed, missing },
+        }
+    }
+}
+
 impl From<HttpError> for PageError {
     fn from(error: HttpError) -> Self {
         Self::Http(error)
     }
 }
 
-impl Reader<'_> {
+impl<'r> Reader<'r> {
+    fn new(hubspot: &'r HubSpot, type_id: &'r str, request: &'r ReadRequest) -> Self {
+        let properties = wanted_properties(request);
+        Self {
+            hubspot,
+            type_id,
+            request,
+            decoder: Mutex::new(RecordDecoder::new(type_id, &request.columns, request.ingested_at)),
+            by_batch: is_too_long(hubspot, type_id, &properties)
+                || properties.iter().any(|name| name.contains(SEPARATOR)),
+            properties,
+        }
+    }
+
     /// Asks for a page, and decodes its records.
     async fn page(&self, after: Option<&str>, records: u32) -> Result<Page, PageError> {
         let mut incomplete = PageError::Incomplete { listed: 0, missing: 0 };

@@ -1,0 +1,55 @@
+//! `sluice check`: whether a run would find all it needs, and what would mend what it would not.
+
+use std::{path::Path, process::ExitCode, sync::Arc};
+
+use serde_json::{Value, json};
+
+use super::{PlanFormat, USAGE, output::Output, plan::read_schema, run::read_spec};
+use crate::{
+    pipeline::{self, Check, Outcome},
+    source::Source,
+};
+
+pub(super) async fn check(
+    file: &Path,
+    format: PlanFormat,
+    schema: Option<&Path>,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let spec = Arc::new(read_spec(file)?);
+    let described = schema.map(read_schema).transpose()?.map(|source| Box::new(source) as Box<dyn Source>);
+    let checks = pipeline::check(&spec, described).await;
+    match format {
+        PlanFormat::Table => output.data(&text(&checks))?,
+        PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&checks))? + "\n"))?,
+    }
+    let failed = checks.iter().any(Check::has_failed);
+    Ok(if failed { ExitCode::from(USAGE) } else { ExitCode::SUCCESS })
+}
+
+fn text(checks: &[Check]) -> String {
+    let mut text = String::new();
+    for Check { what, outcome } in checks {
+        let (word, lines) = match outcome {
+            Outcome::Fine { notes } => ("ok", notes.clone()),
+            Outcome::Failed { error, hint } => {
+                let mut lines: Vec<String> = error.lines().map(str::to_owned).collect();
+                lines.extend(hint.iter().map(|hint| format!("hint: {hint}")));
+                ("FAIL", lines)
+            }
+            Outcome::NotTried => ("-", vec!["not tried: it depends on what failed above".to_owned()]),
+        };
+        text.push_str(&format!("{word:<4} {what}\n"));
+        text.extend(lines.iter().map(|line| format!("       {line}\n")));
+    }
+    text
+}
+
+fn json(checks: &[Check]) -> Value {
+    let all = checks.iter().map(|Check { what, outcome }| match outcome {
+        Outcome::Fine { notes } => json!({ "check": what, "outcome": "ok", "notes": notes }),
+        Outcome::Failed { error, hint } => json!({ "check": what, "outcome": "failed", "error": error, "hint": hint }),
+        Outcome::NotTried => json!({ "check": what, "outcome": "not tried" }),
+    });
+    json!({ "ok": !checks.iter().any(Check::has_failed), "checks": all.collect::<Vec<_>>() })
+}

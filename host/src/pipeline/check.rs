@@ -1,0 +1,173 @@
+//! Everything that a run needs, tried without a run: plugins, token, streams, plan and guard, role, bucket.
+//!
+//! What does not depend on something that failed is tried all the same, so that one look tells all there is to mend.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+
+use super::{Error, LoadedTransforms, Planned, bucket_settings, engine, open_source, plan, refused};
+use crate::{
+    bucket::Bucket,
+    plan::{Plan, StreamPlan},
+    run_id::RunId,
+    source::{ReadRequest, Source},
+    spec::Spec,
+};
+
+const PLAN: &str = "plan and guard";
+
+/// Streams that are tried at once.
+const AT_ONCE: usize = 8;
+
+/// One thing that a run needs.
+#[derive(Debug)]
+pub struct Check {
+    /// What was tried.
+    pub what: String,
+    /// How it went.
+    pub outcome: Outcome,
+}
+
+/// How a check went.
+#[derive(Debug)]
+pub enum Outcome {
+    /// As a run needs it.
+    Fine {
+        /// What is good to know, a line each.
+        notes: Vec<String>,
+    },
+    /// A run would fail.
+    Failed {
+        /// Why, in one line or, for a pipeline file, one for each problem.
+        error: String,
+        /// What would mend it.
+        hint: Option<String>,
+    },
+    /// It depends on something that failed.
+    NotTried,
+}
+
+impl Check {
+    fn new(what: impl Into<String>, outcome: Result<Vec<String>, Error>) -> Self {
+        let outcome = match outcome {
+            Ok(notes) => Outcome::Fine { notes },
+            Err(error) => Outcome::Failed { error: crate::error_chain(&error), hint: error.hint() },
+        };
+        Self { what: what.into(), outcome }
+    }
+
+    /// Whether a run would fail on it.
+    pub fn has_failed(&self) -> bool {
+        !matches!(self.outcome, Outcome::Fine { .. })
+    }
+}
+
+/// Tries everything. `described`: a source that a file describes; then neither HubSpot nor the bucket is asked.
+pub async fn check(spec: &Arc<Spec>, described: Option<Box<dyn Source>>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let plugins = load(spec);
+    let loaded = plugins.as_ref().ok().cloned();
+    checks.push(Check::new("plugins", plugins.map(|plugins| digests(&plugins))));
+    let offline = described.is_some();
+    let source = match described {
+        Some(source) => Some(source),
+        None => token(spec, &mut checks).await,
+    };
+    match (&source, &loaded) {
+        (Some(source), Some(plugins)) => {
+            if let Some(plan) = planned(spec, source.as_ref(), plugins, &mut checks).await
+                && !offline
+            {
+                streams(source.as_ref(), &plan, &mut checks).await;
+            }
+        }
+        _ => checks.push(Check { what: PLAN.to_owned(), outcome: Outcome::NotTried }),
+    }
+    if !offline {
+        bucket(spec, &mut checks).await;
+    }
+    checks
+}
+
+fn load(spec: &Spec) -> Result<LoadedTransforms, Error> {
+    LoadedTransforms::load(spec, &engine(spec)?).map_err(|problems| refused(spec, problems))
+}
+
+fn digests(plugins: &LoadedTransforms) -> Vec<String> {
+    plugins.iter().map(|it| format!("`{}`: `{}`, {}", it.name, it.plugin.name(), it.plugin.digest())).collect()
+}
+
+/// Whether HubSpot takes the token at all.
+async fn token(spec: &Spec, checks: &mut Vec<Check>) -> Option<Box<dyn Source>> {
+    let opened = match open_source(spec) {
+        Ok(source) => source.streams().await.map(|streams| (source, streams.len())).map_err(Error::Source),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok((source, streams)) => {
+            checks.push(Check::new("token", Ok(vec![format!("the account has {streams} streams")])));
+            Some(Box::new(source))
+        }
+        Err(error) => {
+            checks.push(Check::new("token", Err(error)));
+            None
+        }
+    }
+}
+
+/// Whether there is a plan, and the guard lets it pass.
+async fn planned(
+    spec: &Arc<Spec>,
+    source: &dyn Source,
+    plugins: &LoadedTransforms,
+    checks: &mut Vec<Check>,
+) -> Option<Plan> {
+    match plan(spec, source, plugins).await {
+        Ok(Planned { plan, unreadable }) => {
+            let left_out = unreadable.iter().map(|(stream, why)| format!("left out: `{}` ({why})", stream.name));
+            checks.push(Check::new(PLAN, Ok(left_out.collect())));
+            Some(plan)
+        }
+        Err(error) => {
+            checks.push(Check::new(PLAN, Err(error)));
+            None
+        }
+    }
+}
+
+/// Whether each stream of the plan can be read.
+async fn streams(source: &dyn Source, plan: &Plan, checks: &mut Vec<Check>) {
+    let try_one = async |stream: &StreamPlan| {
+        let request = ReadRequest {
+            stream: stream.stream.clone(),
+            columns: stream.requested().cloned().collect(),
+            ingested_at: jiff::Timestamp::now(),
+        };
+        let outcome = source.try_read(&request).await;
+        Check::new(format!("stream `{}`", stream.stream.name), outcome.map(|()| Vec::new()).map_err(Error::Source))
+    };
+    checks.extend(stream::iter(&plan.streams).map(try_one).buffered(AT_ONCE).collect::<Vec<_>>().await);
+}
+
+/// Whether the role can be assumed, and all be done in the bucket that a run does there.
+async fn bucket(spec: &Spec, checks: &mut Vec<Check>) {
+    let opened = match bucket_settings(spec) {
+        Ok(settings) => Bucket::open(&settings).await.map_err(Error::from),
+        Err(error) => Err(error),
+    };
+    let name = RunId::new(jiff::Timestamp::now()).map_err(Error::RunId);
+    match (opened, name) {
+        (Ok(bucket), Ok(name)) => {
+            checks.push(Check::new("role and bucket", Ok(vec![bucket.describe().to_owned()])));
+            for probe in bucket.probe(&name.to_string()).await {
+                let outcome = match probe.outcome {
+                    Ok(()) => Outcome::Fine { notes: Vec::new() },
+                    Err(error) => Outcome::Failed { error: crate::error_chain(&error), hint: error.hint() },
+                };
+                checks.push(Check { what: format!("bucket: {}", probe.what), outcome });
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => checks.push(Check::new("role and bucket", Err(error))),
+    }
+}
