@@ -165,7 +165,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check { file, format, offline, schema } => {
-            output::start_log(false);
+            output::start_log(output::LogForm::Text);
             let schema = schema.filter(|_| offline);
             return runtime()?.block_on(check::check(&file, format, schema.as_deref(), output));
         }
@@ -174,11 +174,11 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),
         Command::Init { file } => init::init(&file, output),
         Command::Discover { file, format } => {
-            output::start_log(false);
+            output::start_log(output::LogForm::Text);
             runtime()?.block_on(discover::discover(&file, format, output))
         }
         Command::Plan { file, format, offline, schema } => {
-            output::start_log(false);
+            output::start_log(output::LogForm::Text);
             let schema = schema.filter(|_| offline);
             runtime()?.block_on(plan::plan(&file, format, schema.as_deref(), output))
         }

@@ -280,3 +280,25 @@ fn what_is_discovered_suffices_for_a_plan_without_a_token() {
     assert_eq!(String::from_utf8(offline.stdout).unwrap(), String::from_utf8(online.stdout).unwrap());
     assert_eq!(workspace.hubspot.requests().len(), before, "nobody was asked");
 }
+
+#[test]
+fn a_log_for_programs_is_json_line_by_line() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+    let lines = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        let output = workspace.sluice(arguments);
+        assert!(output.stdout.is_empty());
+        let told = String::from_utf8(output.stderr).unwrap();
+        told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    };
+    let run = lines(&["run", "pipeline.toml", "--log", "json"]);
+    assert!(run.iter().any(|line| line["message"] == "committed" && line["commit"] == 1), "{run:?}");
+    let report: serde_json::Value = serde_json::from_str(run.last().unwrap()["report"].as_str().unwrap()).unwrap();
+    assert_eq!((&report["outcome"], &report["commit"]), (&"complete".into(), &1.into()));
+
+    workspace.write("token", "pat-na1-00000000-1111-4111-8111-000000000009");
+    let failed = lines(&["run", "pipeline.toml", "--log", "json"]);
+    let last = failed.last().unwrap();
+    assert_eq!(last["level"], "ERROR", "{last}");
+    assert!(last["hint"].as_str().unwrap().contains("the access token is not valid"), "{last}");
+}

@@ -15,9 +15,9 @@ use clap::Args;
 use sluice_simulator::{aws, data, hubspot};
 
 use super::{
-    output::{self, Output},
+    output::{self, LogForm, Output},
     report,
-    run::{self, load, read_spec},
+    run::{self, LogFormat, load, read_spec},
     simulate::{AWS_PORT, HUBSPOT_PORT},
 };
 use crate::pipeline::{self, Shutdown};
@@ -41,9 +41,9 @@ pub(super) struct Arguments {
 
 pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
     let watched = output.is_watched();
-    output::start_log(watched);
+    output::start_log(if watched { LogForm::BesideProgress } else { LogForm::Text });
     let shutdown = Shutdown::new();
-    run::listen_for_signals(shutdown.clone())?;
+    run::listen_for_signals(shutdown.clone(), output.clone())?;
     fs::create_dir_all(&arguments.dir)
         .with_context(|| format!("the folder `{}` cannot be made", arguments.dir.display()))?;
     let folder = arguments.dir.canonicalize()?;
@@ -65,7 +65,8 @@ pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::
     output.say("First, what happens without the line that lets scrubbed notes pass:\n");
     output.say(&indented(&refusal(&file).await?));
     output.say("\nNow the pipeline as it is:\n");
-    let arguments = run::Arguments { file: file.clone(), only: Vec::new(), report: None, quiet: false };
+    let arguments =
+        run::Arguments { file: file.clone(), only: Vec::new(), report: None, log: LogFormat::Text, quiet: false };
     let report = run::run_once(&arguments, watched, &shutdown).await?;
     output.say(&report::text(&report));
     output.say(&how_to_look(&folder, &file));

@@ -9,9 +9,11 @@ use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
 /// Where sluice prints.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Output {
     colour: bool,
+    /// Whether everything that is said goes to the log, which is JSON then.
+    json: bool,
 }
 
 impl Default for Output {
@@ -24,7 +26,12 @@ impl Output {
     /// Prints to the process's own outputs. Colour is for terminals, and not where `NO_COLOR` is set.
     pub fn new() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { colour: wanted && io::stderr().is_terminal() }
+        Self { colour: wanted && io::stderr().is_terminal(), json: false }
+    }
+
+    /// From now on, says everything as lines of JSON: for programs that gather logs. The log must have been started so.
+    pub fn say_as_json(&mut self) {
+        self.json = true;
     }
 
     /// Prints data.
@@ -35,7 +42,16 @@ impl Output {
 
     /// Says something to the person at the terminal. What cannot be said is no reason to fail.
     pub fn say(&mut self, line: &str) {
-        drop(writeln!(io::stderr().lock(), "{line}"));
+        if self.json {
+            tracing::info!("{line}");
+        } else {
+            drop(writeln!(io::stderr().lock(), "{line}"));
+        }
+    }
+
+    /// Whether what is said is JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Whether a person sees what is said as it is said.
@@ -45,6 +61,11 @@ impl Output {
 
     /// Prints an error, its causes and advice.
     pub fn error(&mut self, error: &anyhow::Error, hint: Option<&str>) {
+        if self.json {
+            let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+            tracing::error!(causes = causes.join("; "), hint, "{error}");
+            return;
+        }
         let (bold, plain) = if self.colour { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
         let message = error.to_string();
         // A list of problems names its places itself, a line each.
@@ -75,19 +96,34 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// The variable that says what is logged, in the usual form (`debug`, `sluice=debug,info`).
 pub const LOG_FILTER: &str = "SLUICE_LOG";
 
-/// Starts the log, on the standard error output. What is logged: what [`LOG_FILTER`] says; warnings, if it is not set;
-/// beside a progress display, errors alone. The simulated S3 is silent unless asked: it calls every refusal an error.
-pub fn start_log(beside_progress: bool) {
-    let default = if beside_progress { "error,s3s=off" } else { "warn,s3s=off" };
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogForm {
+    /// For people: warnings and errors.
+    Text,
+    /// For people who watch a progress display: errors alone.
+    BesideProgress,
+    /// For programs: a JSON object a line, with what a run does as it does it.
+    Json,
+}
+
+/// Starts the log, on the standard error output. What is logged: what [`LOG_FILTER`] says; what the form is for, if it is
+/// not set. The simulated S3 is silent unless asked: it calls every refusal an error.
+pub fn start_log(form: LogForm) {
+    let default = match form {
+        LogForm::Text => "warn,s3s=off",
+        LogForm::BesideProgress => "error,s3s=off",
+        LogForm::Json => "info,s3s=off",
+    };
     let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .finish();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     // A second start (the demo runs a pipeline twice) keeps the first log.
-    drop(tracing::subscriber::set_global_default(subscriber));
+    drop(match form {
+        LogForm::Json => tracing::subscriber::set_global_default(log.json().flatten_event(true).finish()),
+        LogForm::Text | LogForm::BesideProgress => {
+            tracing::subscriber::set_global_default(log.with_ansi(io::stderr().is_terminal()).finish())
+        }
+    });
 }
 
 /// Lines of cells, aligned in columns: text to the left, numbers to the right.

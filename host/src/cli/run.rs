@@ -8,9 +8,13 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::{Usage, output, output::Output, progress, report};
+use super::{
+    Usage, output,
+    output::{LogForm, Output},
+    progress, report,
+};
 use crate::{
     bucket::Bucket,
     pipeline::{self, LoadedTransforms, Run, Shutdown},
@@ -29,17 +33,37 @@ pub(super) struct Arguments {
     /// Write the report as JSON to this file, whether the run succeeds or not.
     #[arg(long, value_name = "FILE.json")]
     pub(super) report: Option<PathBuf>,
+    /// How to log and to report, on the standard error output.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log: LogFormat,
     /// Print nothing but errors.
     #[arg(long)]
     pub(super) quiet: bool,
 }
 
+/// How a run logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: a JSON object a line, the report included.
+    Json,
+}
+
 pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let watched = output.is_watched() && !arguments.quiet;
-    output::start_log(watched);
+    let json = arguments.log == LogFormat::Json;
+    let watched = output.is_watched() && !arguments.quiet && !json;
+    output::start_log(match arguments.log {
+        LogFormat::Json => LogForm::Json,
+        LogFormat::Text if watched => LogForm::BesideProgress,
+        LogFormat::Text => LogForm::Text,
+    });
+    if json {
+        output.say_as_json();
+    }
     let report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
     let shutdown = Shutdown::new();
-    listen_for_signals(shutdown.clone())?;
+    listen_for_signals(shutdown.clone(), output.clone())?;
     let outcome = run_once(arguments, watched, &shutdown).await;
     if let Some(file) = report_file {
         let json = match &outcome {
@@ -52,7 +76,9 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
         }
     }
     let report = outcome?;
-    if !arguments.quiet {
+    if json {
+        tracing::info!(report = %report::json(&report), "complete");
+    } else if !arguments.quiet {
         output.say(&report::text(&report));
     }
     Ok(ExitCode::from(report::exit_code(&report)))
@@ -128,13 +154,13 @@ pub(super) fn load(spec: &Spec, engine: &crate::wasm::Engine) -> Result<LoadedTr
 }
 
 /// The first interrupt lets the run end cleanly; the second ends the process at once.
-pub(super) fn listen_for_signals(shutdown: Shutdown) -> anyhow::Result<()> {
+pub(super) fn listen_for_signals(shutdown: Shutdown, mut output: Output) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be listened for")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be listened for")?;
     tokio::spawn(async move {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        Output::new().say("interrupted: finishing cleanly; once more to stop at once");
+        output.say("interrupted: finishing cleanly; once more to stop at once");
         shutdown.stop();
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         abort();

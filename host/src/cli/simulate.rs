@@ -51,7 +51,7 @@ fn span(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) async fn simulate(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
-    super::output::start_log(false);
+    super::output::start_log(super::output::LogForm::Text);
     let data = data::Options { seed: arguments.seed, contacts: arguments.contacts, ..data::Options::default() };
     if let Some(folder) = &arguments.truth {
         truth::write(folder, &data)

@@ -21,7 +21,7 @@ use crate::{
 const LONGEST_NAME: usize = 64;
 
 pub(super) async fn tables(place: &str, format: TablesFormat, output: &mut Output) -> anyhow::Result<()> {
-    super::output::start_log(false);
+    super::output::start_log(super::output::LogForm::Text);
     let settings = match place.split_once("://") {
         Some(_) => settings_of_url(place)?,
         None => pipeline::bucket_settings(&read_spec(Path::new(place))?)?,
