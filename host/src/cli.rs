@@ -13,7 +13,9 @@ mod inspect;
 pub mod output;
 mod plan;
 mod progress;
+mod rehearse;
 mod report;
+mod rows;
 mod run;
 #[cfg(feature = "simulator")]
 mod simulate;
@@ -112,6 +114,8 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
+    /// Run a plugin on rows of your own, in the sandbox, twice; print what passes.
+    Run(rehearse::Arguments),
     /// Print what a plugin is: digest, contract version, imports, settings.
     Inspect {
         /// A WebAssembly file, or the name of a standard plugin.
@@ -185,6 +189,7 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Tables { place, format } => runtime()?.block_on(tables::tables(&place, format, output)),
         #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => runtime()?.block_on(simulate::simulate(&arguments, output)),
+        Command::Plugin(PluginCommand::Run(arguments)) => runtime()?.block_on(rehearse::run(&arguments, output)),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -25,6 +25,7 @@ mod memory;
 mod planning;
 mod plugins;
 mod progress;
+mod rehearsal;
 mod report;
 mod shutdown;
 mod stage;
@@ -44,6 +45,7 @@ pub use self::{
     planning::{Planned, plan, refused},
     plugins::{LoadedTransform, LoadedTransforms},
     progress::{Progress, StreamProgress, StreamState},
+    rehearsal::{Rehearsed, rehearse},
     report::{Report, StreamReport, TransformReport},
     shutdown::Shutdown,
 };

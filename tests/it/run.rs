@@ -302,3 +302,48 @@ fn a_log_for_programs_is_json_line_by_line() {
     assert_eq!(last["level"], "ERROR", "{last}");
     assert!(last["hint"].as_str().unwrap().contains("the access token is not valid"), "{last}");
 }
+
+#[test]
+fn a_plugin_is_tried_on_rows_of_ones_own() {
+    let workspace = Workspace::new();
+    workspace.write("lower_case.wasm", hello());
+    workspace.write("settings.toml", "columns = [\"name\"]\n");
+    workspace.write(
+        "rows.ndjson",
+        "{\"objectId\":\"1\",\"name\":\"Ada\",\"amount\":1.5}\n{\"objectId\":\"2\",\"name\":null}\n",
+    );
+    let base = ["plugin", "run", "lower_case.wasm", "--settings", "settings.toml", "--input", "rows.ndjson"];
+    let told = |more: &[&str]| {
+        let output = workspace.sluice(&[&base, more].concat());
+        let code = output.status.code().unwrap();
+        (code, [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).join(""))
+    };
+    let rows =
+        "{\"objectId\":\"1\",\"name\":\"ada\",\"amount\":1.5}\n{\"objectId\":\"2\",\"name\":null,\"amount\":null}\n";
+    assert_eq!(told(&["--format", "ndjson"]), (0, format!("{rows}2 rows, 2 passed, the same twice\n")));
+    let table = "objectId  name  amount\n1         ada   1.5\n2         –     –\n";
+    assert_eq!(told(&[]), (0, format!("{table}2 rows, 2 passed, the same twice\n")));
+
+    workspace.write("settings.toml", "colums = [\"name\"]\n");
+    let (code, refused) = told(&[]);
+    assert_eq!(code, 2);
+    assert!(
+        refused.contains("error: settings.toml: transform `plugin`") || refused.contains("settings.toml: transform"),
+        "{refused}"
+    );
+    assert!(refused.contains("unknown field `colums`, expected `columns`"), "{refused}");
+
+    // With the columns of a real stream, types and marks included.
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    let schema = workspace.sluice(&["discover", "pipeline.toml", "--format", "json"]);
+    workspace.write("schema.json", schema.stdout);
+    workspace.write("settings.toml", "columns = [\"property_email\"]\n");
+    workspace.write(
+        "rows.ndjson",
+        "{\"objectTypeId\":\"0-1\",\"objectId\":\"1\",\"ingestedAt\":\"2026-11-24T00:00:00Z\",\"property_email\":\"A@B.C\",\"property_date_of_birth\":\"1980-01-31\"}\n",
+    );
+    let (code, passed) = told(&["--schema", "schema.json", "--stream", "contacts", "--format", "ndjson"]);
+    assert_eq!(code, 0, "{passed}");
+    assert!(passed.contains("\"property_email\":\"a@b.c\"") && passed.contains("\"1980-01-31\""), "{passed}");
+    assert_eq!(workspace.sluice(&["plugin", "run", "lower_case.wasm", "--input", "nowhere"]).status.code(), Some(2));
+}

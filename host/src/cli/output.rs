@@ -103,6 +103,8 @@ pub enum LogForm {
     Text,
     /// For people who watch a progress display: errors alone.
     BesideProgress,
+    /// For authors of plugins: what a plugin says, too.
+    Verbose,
     /// For programs: a JSON object a line, with what a run does as it does it.
     Json,
 }
@@ -113,14 +115,14 @@ pub fn start_log(form: LogForm) {
     let default = match form {
         LogForm::Text => "warn,s3s=off",
         LogForm::BesideProgress => "error,s3s=off",
-        LogForm::Json => "info,s3s=off",
+        LogForm::Verbose | LogForm::Json => "info,s3s=off",
     };
     let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     // A second start (the demo runs a pipeline twice) keeps the first log.
     drop(match form {
         LogForm::Json => tracing::subscriber::set_global_default(log.json().flatten_event(true).finish()),
-        LogForm::Text | LogForm::BesideProgress => {
+        LogForm::Text | LogForm::BesideProgress | LogForm::Verbose => {
             tracing::subscriber::set_global_default(log.with_ansi(io::stderr().is_terminal()).finish())
         }
     });

@@ -23,7 +23,7 @@ use crate::{
     source::{ReadRequest, Source, SourceError},
     spec::{OnReject, Spec},
     table::DataFile,
-    transform::{self, Transform},
+    transform::{self, Transform, TransformError},
 };
 
 /// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
@@ -118,7 +118,9 @@ impl Stage<'_> {
             self.run.clone(),
             self.runtime.clone(),
         )?;
-        let steps: Vec<_> = (0..self.plan.steps.len()).map(|index| self.step(index)).collect();
+        let steps: Vec<_> = (0..self.plan.steps.len())
+            .map(|index| PreparedStep::of(self.plan, index, self.spec, self.plugins))
+            .collect();
         let (stream, progress) = (self.plan.stream.name.clone(), Arc::clone(&self.progress));
         let plugins = self.plugins.clone();
         Ok(tokio::task::spawn_blocking(move || {
@@ -126,37 +128,44 @@ impl Stage<'_> {
             let mut transforms = Vec::new();
             for step in steps {
                 let counts = StepCount { transform: step.step.name.clone(), ..StepCount::default() };
-                let instances = plugins.get(step.transform).instances(step.withhold);
-                transforms.push((Transform::new(step.step, &instances).map_err(failed)?, counts));
+                transforms.push((step.make(&plugins).map_err(failed)?, counts));
             }
             Worker { writer, written: Written::default() }.work(batches, transforms, &progress, &stream)
         }))
     }
+}
 
-    fn step(&self, index: usize) -> PreparedStep {
-        let step = &self.plan.steps[index];
-        let loaded = self.plugins.get(step.transform);
-        let on_reject = transforms(self.spec).nth(step.transform).map(|transform| transform.on_reject);
-        PreparedStep {
+/// A step, ready to be made on the thread that works.
+pub(super) struct PreparedStep {
+    transform: usize,
+    withhold: bool,
+    step: transform::Step,
+}
+
+impl PreparedStep {
+    /// One step of a stream's plan.
+    pub(super) fn of(stream: &StreamPlan, index: usize, spec: &Spec, plugins: &LoadedTransforms) -> Self {
+        let step = &stream.steps[index];
+        let on_reject = transforms(spec).nth(step.transform).map(|transform| transform.on_reject);
+        Self {
             transform: step.transform,
-            withhold: self.plan.reads_marked(index),
+            withhold: stream.reads_marked(index),
             step: transform::Step {
-                name: loaded.name.clone(),
-                input: self.plan.input_of(index),
+                name: plugins.get(step.transform).name.clone(),
+                input: stream.input_of(index),
                 outline: step.outline.clone(),
-                program: self.plan.program(index),
+                program: stream.program(index),
                 rejection_codes: step.rejection_codes.clone(),
                 fail_on_reject: on_reject == Some(OnReject::Fail),
             },
         }
     }
-}
 
-/// A step, ready to be made on the worker's thread.
-struct PreparedStep {
-    transform: usize,
-    withhold: bool,
-    step: transform::Step,
+    /// Makes it, with instances of its own.
+    pub(super) fn make(self, plugins: &LoadedTransforms) -> Result<Transform, TransformError> {
+        let instances = plugins.get(self.transform).instances(self.withhold);
+        Transform::new(self.step, &instances)
+    }
 }
 
 /// What happens on the worker's thread.

@@ -110,6 +110,11 @@ impl RecordedSource {
         &self.streams
     }
 
+    /// The streams, each to be used up.
+    pub fn into_streams(self) -> Vec<RecordedStream> {
+        self.streams
+    }
+
     /// Reads what [`RecordedSource::write`] wrote.
     pub fn read(text: &str) -> Result<Self, NotRecorded> {
         let Versioned { format } = serde_json::from_str(text)?;

@@ -1,0 +1,243 @@
+//! Rows as NDJSON: read into columns for a plugin to be tried on, and written from them.
+//!
+//! The types of columns are those of a schema, where there is one, or else of the values: `true`, whole numbers, numbers,
+//! text. Dates and times are text in JSON, so only a schema makes them what they are.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, cast::AsArray, types,
+};
+use jiff::{SignedDuration, Timestamp, civil};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::Usage;
+use crate::schema::{ColumnType, Field, arrow_schema, attribute};
+
+/// The day that dates count from.
+const EPOCH: civil::Date = civil::date(1970, 1, 1);
+
+/// Columns that are part of a table's key wherever they occur.
+const KEYS: [&str; 2] = ["objectTypeId", "objectId"];
+
+/// One row: names and values, in the order of the line.
+struct Row(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Row;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a JSON object, one a line")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Row(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Rows that were read, and where they came from, for messages.
+pub(super) struct Rows<'t> {
+    file: &'t str,
+    /// Each with the number of its line.
+    lines: Vec<(usize, BTreeMap<String, Value>)>,
+    /// The names of columns, in the order in which they come.
+    names: Vec<String>,
+}
+
+impl<'t> Rows<'t> {
+    /// Reads a row a line; empty lines do not count.
+    pub(super) fn read(file: &'t str, text: &str) -> Result<Self, Usage> {
+        let mut rows = Vec::new();
+        let mut names: Vec<String> = Vec::new();
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let Row(members) =
+                serde_json::from_str(line).map_err(|error| Usage(format!("{file}:{}: {error}", index + 1)))?;
+            for (name, _) in &members {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+            rows.push((index + 1, members.into_iter().collect()));
+        }
+        if rows.is_empty() {
+            return Err(Usage(format!("`{file}` has no rows: write a JSON object a line")));
+        }
+        Ok(Self { file, lines: rows, names })
+    }
+
+    /// Fields for the columns that the rows have, by their values.
+    pub(super) fn fields(&self) -> Result<Vec<Field>, Usage> {
+        let field = |name: &String| {
+            let mut known = None;
+            for (line, row) in &self.lines {
+                let Some(value) = row.get(name).filter(|value| !value.is_null()) else { continue };
+                let here = type_of(value).ok_or_else(|| self.wrong(*line, name, "a list or an object is no value"))?;
+                known = match known {
+                    None => Some(here),
+                    Some(before) => Some(
+                        common(before, here)
+                            .ok_or_else(|| self.wrong(*line, name, "another type than in the lines before"))?,
+                    ),
+                };
+            }
+            let mut field = Field::new(name, known.unwrap_or(ColumnType::Text));
+            if KEYS.contains(&name.as_str()) {
+                field = field.required().with(attribute::KEY, "true");
+            }
+            Ok(field)
+        };
+        self.names.iter().map(field).collect()
+    }
+
+    /// The rows as a batch with these columns. What a row lacks is null.
+    pub(super) fn batch(&self, fields: &[Field]) -> Result<RecordBatch, Usage> {
+        if let Some(name) = self.names.iter().find(|name| !fields.iter().any(|field| field.name == **name)) {
+            return Err(Usage(format!("`{}`: the stream has no column `{name}`", self.file)));
+        }
+        let columns = fields.iter().map(|field| self.column(field)).collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new(arrow_schema(fields), columns)
+            .map_err(|error| Usage(format!("`{}` does not fit the stream: {error}", self.file)))
+    }
+
+    fn column(&self, field: &Field) -> Result<ArrayRef, Usage> {
+        let name = &field.name;
+        let values = || self.lines.iter().map(|(line, row)| (*line, row.get(name).filter(|value| !value.is_null())));
+        macro_rules! collected {
+            ($array:ty, $read:expr) => {{
+                let read = $read;
+                let column = values().map(|(line, value)| {
+                    let wrong = || self.wrong(line, name, &format!("no {}", field.column_type.name()));
+                    value.map(|value| read(value).ok_or_else(wrong)).transpose()
+                });
+                column.collect::<Result<$array, Usage>>()?
+            }};
+        }
+        Ok(match field.column_type {
+            ColumnType::Boolean => Arc::new(collected!(BooleanArray, Value::as_bool)),
+            ColumnType::Integer => Arc::new(collected!(Int64Array, Value::as_i64)),
+            ColumnType::Float => Arc::new(collected!(Float64Array, Value::as_f64)),
+            ColumnType::Text => Arc::new(collected!(StringArray, Value::as_str)),
+            ColumnType::Date => Arc::new(collected!(Date32Array, days)),
+            ColumnType::Timestamp => Arc::new(collected!(TimestampMicrosecondArray, micros).with_timezone("UTC")),
+        })
+    }
+
+    fn wrong(&self, line: usize, column: &str, why: &str) -> Usage {
+        Usage(format!("{}:{line}: column `{column}`: {why}", self.file))
+    }
+}
+
+fn type_of(value: &Value) -> Option<ColumnType> {
+    match value {
+        Value::Bool(_) => Some(ColumnType::Boolean),
+        Value::Number(number) if number.is_i64() => Some(ColumnType::Integer),
+        Value::Number(_) => Some(ColumnType::Float),
+        Value::String(_) => Some(ColumnType::Text),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The type that holds values of both.
+fn common(one: ColumnType, other: ColumnType) -> Option<ColumnType> {
+    use ColumnType::{Float, Integer};
+    match (one, other) {
+        (one, other) if one == other => Some(one),
+        (Integer | Float, Integer | Float) => Some(Float),
+        _ => None,
+    }
+}
+
+fn days(value: &Value) -> Option<i32> {
+    let date: civil::Date = value.as_str()?.parse().ok()?;
+    i32::try_from(date.duration_since(EPOCH).as_hours() / 24).ok()
+}
+
+fn micros(value: &Value) -> Option<i64> {
+    Some(value.as_str()?.parse::<Timestamp>().ok()?.as_microsecond())
+}
+
+/// A value of a column, as JSON.
+pub(super) fn json(column: &ArrayRef, row: usize) -> Value {
+    if column.is_null(row) {
+        return Value::Null;
+    }
+    if let Some(values) = column.as_boolean_opt() {
+        Value::Bool(values.value(row))
+    } else if let Some(values) = column.as_primitive_opt::<types::Int64Type>() {
+        values.value(row).into()
+    } else if let Some(values) = column.as_primitive_opt::<types::Float64Type>() {
+        // What JSON cannot say (`NaN`) is text.
+        let value = values.value(row);
+        if value.is_finite() { value.into() } else { value.to_string().into() }
+    } else if let Some(values) = column.as_string_opt::<i32>() {
+        values.value(row).into()
+    } else if let Some(values) = column.as_primitive_opt::<types::Date32Type>() {
+        let date = EPOCH.checked_add(SignedDuration::from_hours(24 * i64::from(values.value(row))));
+        date.map_or(Value::Null, |date| date.to_string().into())
+    } else if let Some(values) = column.as_primitive_opt::<types::TimestampMicrosecondType>() {
+        let time = Timestamp::from_microsecond(values.value(row));
+        time.map_or(Value::Null, |time| time.to_string().into())
+    } else {
+        Value::Null
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<(String, ColumnType)>, String> {
+        let fields = Rows::read("rows.ndjson", text).and_then(|rows| rows.fields()).map_err(|error| error.0)?;
+        Ok(fields.into_iter().map(|field| (field.name, field.column_type)).collect())
+    }
+
+    #[test]
+    fn types_are_those_of_the_values() {
+        use ColumnType::{Boolean, Float, Integer, Text};
+        let text = "{\"b\": 1, \"a\": null, \"t\": \"x\", \"f\": true}\n\n{\"b\": 1.5, \"z\": 7}";
+        let expected = [("b", Float), ("a", Text), ("t", Text), ("f", Boolean), ("z", Integer)];
+        assert_eq!(read(text).unwrap(), expected.map(|(name, column_type)| (name.to_owned(), column_type)));
+    }
+
+    #[test]
+    fn what_is_no_row_is_told_with_its_line() {
+        for (text, told) in [
+            ("", "`rows.ndjson` has no rows: write a JSON object a line"),
+            ("{}\n[1]", "rows.ndjson:2: invalid type: sequence, expected a JSON object, one a line at line 1 column 0"),
+            ("{\"a\": 1}\n{\"a\": \"x\"}", "rows.ndjson:2: column `a`: another type than in the lines before"),
+            ("{\"a\": [1]}", "rows.ndjson:1: column `a`: a list or an object is no value"),
+        ] {
+            assert_eq!(read(text).unwrap_err(), told);
+        }
+    }
+
+    #[test]
+    fn values_are_what_they_were() {
+        let fields = [
+            Field::new("day", ColumnType::Date),
+            Field::new("time", ColumnType::Timestamp),
+            Field::new("number", ColumnType::Float),
+            Field::new("absent", ColumnType::Integer),
+        ];
+        let text = r#"{"day":"2026-01-31","time":"2026-01-31T10:00:00Z","number":1}"#;
+        let rows = Rows::read("rows.ndjson", text).unwrap();
+        let batch = rows.batch(&fields).unwrap();
+        let values: Vec<String> = batch.columns().iter().map(|column| json(column, 0).to_string()).collect();
+        assert_eq!(values, ["\"2026-01-31\"", "\"2026-01-31T10:00:00Z\"", "1.0", "null"]);
+        assert_eq!(rows.batch(&fields[..2]).unwrap_err().0, "`rows.ndjson`: the stream has no column `number`");
+        let wrong = [Field::new("day", ColumnType::Boolean), fields[1].clone(), fields[2].clone()];
+        assert_eq!(rows.batch(&wrong).unwrap_err().0, "rows.ndjson:1: column `day`: no boolean");
+    }
+}
