@@ -327,10 +327,7 @@ fn a_plugin_is_tried_on_rows_of_ones_own() {
     workspace.write("settings.toml", "colums = [\"name\"]\n");
     let (code, refused) = told(&[]);
     assert_eq!(code, 2);
-    assert!(
-        refused.contains("error: settings.toml: transform `plugin`") || refused.contains("settings.toml: transform"),
-        "{refused}"
-    );
+    assert!(refused.contains("settings.toml: transform `plugin`"), "{refused}");
     assert!(refused.contains("unknown field `colums`, expected `columns`"), "{refused}");
 
     // With the columns of a real stream, types and marks included.
