@@ -1,4 +1,4 @@
-//! Builds the standard plugins and embeds them.
+//! Builds the standard plugins and embeds them, and the SDK, which `sluice plugin new` writes.
 //!
 //! They are ordinary crates of this workspace, built for `wasm32-unknown-unknown` by a cargo of their own in a target folder
 //! of their own, so that `cargo build -p sluice` is the whole build.
@@ -23,6 +23,9 @@ fn main() {
     if !target_is_installed() {
         fail(&format!("the standard plugins need the target {TARGET}; install it with: rustup target add {TARGET}"));
     }
+    if let Err(error) = embed_sdk(&workspace, &out) {
+        fail(&format!("the SDK could not be embedded: {error}"));
+    }
     let built = build(&workspace, &target_folder(&out));
     for (name, file) in PLUGINS {
         let from = built.join(file);
@@ -30,6 +33,60 @@ fn main() {
             fail(&format!("the plugin {name} was built, but {} could not be copied: {error}", from.display()));
         }
     }
+}
+
+/// Writes the list of the SDK's files, each with its content, as an expression of Rust.
+fn embed_sdk(workspace: &Path, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let sdk = workspace.join("guest-sdk").canonicalize()?;
+    let manifest = out.join("sdk-manifest.toml");
+    fs::write(&manifest, stand_alone(&sdk.join("Cargo.toml"), &workspace.join("Cargo.toml"))?)?;
+    let mut files = vec![("Cargo.toml".to_owned(), manifest)];
+    let mut folders = vec![sdk.join("src"), sdk.join("wit")];
+    for file in ["README.md", "CHANGELOG.md"] {
+        files.push((file.to_owned(), sdk.join(file)));
+    }
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            // Tests are the SDK's own affair.
+            let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
+            if path.is_dir() {
+                folders.push(path);
+            } else if !is_test {
+                files.push((path.strip_prefix(&sdk)?.display().to_string(), path));
+            }
+        }
+    }
+    files.sort();
+    let entries = files.iter().map(|(name, path)| {
+        let path = path.display().to_string();
+        format!("    ({name:?}, include_str!({path:?})),\n")
+    });
+    fs::write(out.join("sdk.rs"), format!("&[\n{}]\n", entries.collect::<String>()))?;
+    Ok(())
+}
+
+/// A manifest without what it inherits from its workspace, and without what only its own tests need.
+fn stand_alone(manifest: &Path, workspace: &Path) -> Result<String, Box<dyn std::error::Error>> {
+    let read = |file: &Path| -> Result<toml::Table, Box<dyn std::error::Error>> {
+        Ok(fs::read_to_string(file)?.parse::<toml::Table>()?)
+    };
+    let (mut manifest, workspace) = (read(manifest)?, read(workspace)?);
+    let workspace = workspace.get("workspace").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    for section in ["package", "dependencies"] {
+        let shared = workspace.get(section).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        let entries = manifest.get_mut(section).and_then(toml::Value::as_table_mut);
+        for (name, value) in entries.into_iter().flatten() {
+            let inherits = value.get("workspace").is_some();
+            if inherits {
+                *value = shared.get(name.as_str()).cloned().ok_or_else(|| format!("the workspace has no `{name}`"))?;
+            }
+        }
+    }
+    for own in ["dev-dependencies", "lints"] {
+        manifest.remove(own);
+    }
+    Ok(toml::to_string(&manifest)?)
 }
 
 /// Builds all standard plugins; gives the folder they are in.

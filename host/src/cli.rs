@@ -10,6 +10,7 @@ mod demo;
 mod discover;
 mod init;
 mod inspect;
+mod new;
 pub mod output;
 mod plan;
 mod progress;
@@ -114,6 +115,11 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
+    /// Begin a plugin of your own: a crate that builds and tests at once.
+    New {
+        /// Its name, and that of the folder that is made.
+        name: String,
+    },
     /// Run a plugin on rows of your own, in the sandbox, twice; print what passes.
     Run(rehearse::Arguments),
     /// Print what a plugin is: digest, contract version, imports, settings.
@@ -189,6 +195,7 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Tables { place, format } => runtime()?.block_on(tables::tables(&place, format, output)),
         #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => runtime()?.block_on(simulate::simulate(&arguments, output)),
+        Command::Plugin(PluginCommand::New { name }) => new::new(&name, output),
         Command::Plugin(PluginCommand::Run(arguments)) => runtime()?.block_on(rehearse::run(&arguments, output)),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),
     }?;

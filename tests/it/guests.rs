@@ -45,27 +45,46 @@ pub(crate) fn with_contract_version(bytes: &[u8], version: &str) -> Vec<u8> {
     bytes
 }
 
+/// Tests a plugin's crate natively and builds it, as its author would, with the crates that this workspace has fetched.
+pub(crate) fn test_and_build(crate_folder: &Path) -> Vec<u8> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    fs::copy(workspace.join("Cargo.lock"), crate_folder.join("Cargo.lock")).unwrap();
+    let target_folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugins");
+    for arguments in [&["test"][..], &["build", "--release", "--target", TARGET]] {
+        let mut cargo = Command::new(cargo());
+        cargo.args(arguments).args(["--quiet", "--offline", "--target-dir"]).arg(&target_folder);
+        let output = without_the_outer_build(cargo.current_dir(crate_folder)).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let name = crate_folder.file_name().unwrap().to_str().unwrap().replace('-', "_");
+    fs::read(target_folder.join(TARGET).join("release").join(format!("{name}.wasm"))).unwrap()
+}
+
+/// Flags and wrappers of the outer build (a linter, say) are not for guests.
+fn without_the_outer_build(cargo: &mut Command) -> &mut Command {
+    for inherited in
+        ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET"]
+    {
+        cargo.env_remove(inherited);
+    }
+    cargo
+}
+
 fn build(name: &str, arguments: &[&str]) -> Vec<u8> {
     // The file is read before the next build may replace it.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap();
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(name).join("Cargo.toml");
     let target_folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugins");
-    let status = Command::new(cargo())
+    let mut cargo = Command::new(cargo());
+    cargo
         .args(["build", "--quiet", "--locked", "--profile", "plugin", "--target", TARGET])
         .arg("--manifest-path")
         .arg(&manifest)
         .arg("--target-dir")
         .arg(&target_folder)
-        .args(arguments)
-        // Flags and wrappers of the outer build (a linter, say) are not for guests.
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("RUSTFLAGS")
-        .env_remove("RUSTC_WRAPPER")
-        .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .env_remove("CARGO_BUILD_TARGET")
-        .status()
-        .unwrap();
+        .args(arguments);
+    let status = without_the_outer_build(&mut cargo).status().unwrap();
     assert!(status.success(), "{} could not be built; is {TARGET} installed?", manifest.display());
     fs::read(target_folder.join(TARGET).join("plugin").join(format!("{name}.wasm"))).unwrap()
 }

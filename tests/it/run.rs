@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use sluice_simulator::{aws, data, hubspot};
 
 use crate::{
-    guests::{evil, hello},
+    guests::{evil, hello, test_and_build},
     harness::{CONTACTS, Workspace, portal},
 };
 
@@ -343,4 +343,28 @@ fn a_plugin_is_tried_on_rows_of_ones_own() {
     assert_eq!(code, 0, "{passed}");
     assert!(passed.contains("\"property_email\":\"a@b.c\"") && passed.contains("\"1980-01-31\""), "{passed}");
     assert_eq!(workspace.sluice(&["plugin", "run", "lower_case.wasm", "--input", "nowhere"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_new_plugin_tests_builds_and_runs_as_it_was_written() {
+    let workspace = Workspace::new();
+    let made = workspace.sluice(&["plugin", "new", "my-plugin"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let folder = workspace.path().join("my-plugin");
+    let bytes = test_and_build(&folder);
+    workspace.write("my-plugin/my_plugin.wasm", bytes);
+    let tried = workspace
+        .command(&["plugin", "run", "my_plugin.wasm", "--settings", "settings.toml", "--input", "rows.ndjson"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(tried.stdout).unwrap();
+    assert_eq!(told, "objectId  name  amount\nA1        ada   12.5\nA2        –     3.0\n");
+    for (name, told) in
+        [("my-plugin", "`my-plugin` exists already"), ("My_Plugin", "`My_Plugin` is no name for a plugin")]
+    {
+        let refused = workspace.sluice(&["plugin", "new", name]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(String::from_utf8(refused.stderr).unwrap().contains(told));
+    }
 }
