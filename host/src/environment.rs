@@ -73,11 +73,18 @@ pub fn file(path: &Path, folder: &Path) -> Result<Vec<u8>, Missing> {
     fs::read(&file).map_err(failed)
 }
 
-/// Where compiled plugins are kept unless the pipeline file says otherwise: `sluice` in the user's cache folder. `None`
-/// where the user has none; plugins are then compiled anew each time.
-pub fn cache_folder() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set(CACHE_DIR)
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("sluice")))
-        .or_else(|| env::home_dir().map(|home| home.join(".cache").join("sluice")))
+/// Where [`CACHE_DIR`] says that compiled plugins are kept.
+pub fn chosen_cache_folder() -> Option<PathBuf> {
+    path(CACHE_DIR)
+}
+
+/// Where compiled plugins are kept unless anybody says otherwise: `sluice` in the user's cache folder. `None` where the user
+/// has none.
+pub fn usual_cache_folder() -> Option<PathBuf> {
+    let of_user = path("XDG_CACHE_HOME").or_else(|| env::home_dir().map(|home| home.join(".cache")));
+    of_user.map(|folder| folder.join("sluice"))
+}
+
+fn path(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

@@ -29,6 +29,7 @@ mod rehearsal;
 mod report;
 mod shutdown;
 mod stage;
+mod unique;
 
 use std::{sync::Arc, time::Instant};
 
@@ -213,9 +214,16 @@ async fn read_streams(run: &Run<'_>, plan: &Plan, id: &RunId, began: Timestamp) 
         }
         written
     };
-    let outcomes: Vec<Result<stage::Written, Error>> =
-        stream::iter(0..plan.streams.len()).map(one).buffered(at_once).collect().await;
-    first_cause(outcomes)
+    first_cause(concurrently(0..plan.streams.len(), at_once, one).await)
+}
+
+/// What work on each of these gives, in their order, a few at once. The next begins when any ends: a long one holds none up.
+async fn concurrently<I, T>(items: impl IntoIterator<Item = I>, at_once: usize, work: impl AsyncFn(I) -> T) -> Vec<T> {
+    let work = &work;
+    let each = items.into_iter().enumerate().map(|(index, item)| async move { (index, work(item).await) });
+    let mut done: Vec<(usize, T)> = stream::iter(each).buffer_unordered(at_once).collect().await;
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// All results, or the error that stopped the others: they were only interrupted.
@@ -230,4 +238,26 @@ fn first_cause(outcomes: Vec<Result<stage::Written, Error>>) -> Result<Vec<stage
         }
     }
     interrupted.map_or(Ok(written), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// The first ends only after the last has begun.
+    #[tokio::test]
+    async fn a_long_one_holds_none_up() {
+        let last_has_begun = Notify::new();
+        let work = async |item: usize| {
+            match item {
+                0 => last_has_begun.notified().await,
+                9 => last_has_begun.notify_one(),
+                _ => {}
+            }
+            item * 2
+        };
+        assert_eq!(concurrently(0..10, 2, work).await, (0..20).step_by(2).collect::<Vec<_>>());
+    }
 }

@@ -19,7 +19,7 @@ pub use self::{
         ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, LimitsSpec, MarkSpec, OnReject,
         PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec, SourceType, TransformSpec,
     },
-    values::{ByteSize, ClearedColumn, Glob, MarkName, Name, SecretRef, Span, Url},
+    values::{ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url},
 };
 use crate::{
     problem::{Place, Problem, Problems, nearest},
@@ -108,6 +108,13 @@ fn check_transforms(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Prob
             (Some(plugin), None) => check_standard_plugin(plugin, spec, text, problems),
             (None, Some(_)) => {}
         }
+        if spec.streams.is_empty() {
+            problems.push(
+                Problem::new(format!("transform `{name}` is for no stream: its `streams` is empty"))
+                    .at(here)
+                    .hint("name the streams it is for, remove the line for all of them, or remove the transform"),
+            );
+        }
         check_attachments(spec, text, problems);
         check_clears(spec, text, problems);
     }
@@ -194,9 +201,19 @@ fn check_standard_plugin(plugin: &Spanned<String>, spec: &TransformSpec, text: &
     }
 }
 
-/// Settings that only make sense for one kind of bucket.
+/// An upload takes parts of 8 MiB, 10,000 at most.
+const LARGEST_FILE: u64 = 64 << 30;
+
+/// Settings that only make sense for one kind of bucket, and those that no bucket takes.
 fn check_sink(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) {
     let sink = pipeline.sink.get_ref();
+    if let Some(size) = sink.file_size.as_ref().filter(|size| size.get_ref().0 > LARGEST_FILE) {
+        problems.push(
+            Problem::new("`file_size` is more than an upload to S3 can have")
+                .at(Some(Place::of(text, size.span().start)))
+                .hint("use 64GiB at most; engines like files of some hundred MiB"),
+        );
+    }
     let url = sink.url.get_ref();
     match url.scheme() {
         "s3" => {
@@ -207,12 +224,28 @@ fn check_sink(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) 
                         .hint("write `s3://bucket/prefix`"),
                 );
             }
+            if url.path().contains('%') {
+                problems.push(
+                    Problem::new("the prefix in the sink's `url` has characters that a URL does not hold as they are")
+                        .at(Some(Place::of(text, sink.url.span().start)))
+                        .hint("use letters, digits, `-`, `_`, `.` and `/`: policies and other readers write it that way too"),
+                );
+            }
         }
         "file" => {
+            if url.to_file_path().is_err() {
+                problems.push(
+                    Problem::new("the sink's `url` names no folder of this machine")
+                        .at(Some(Place::of(text, sink.url.span().start)))
+                        .hint("write `file:///folder`, with three slashes"),
+                );
+            }
             for (key, set) in [
                 ("role", sink.role.is_some()),
                 ("credentials", sink.credentials.is_some()),
                 ("endpoint", sink.endpoint.is_some()),
+                ("sts_endpoint", sink.sts_endpoint.is_some()),
+                ("path_style", sink.path_style),
                 ("region", sink.region.is_some()),
             ] {
                 if set {

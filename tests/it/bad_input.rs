@@ -167,6 +167,21 @@ fn faulty(path: &str, occurrences: std::ops::Range<u64>, action: FaultAction) ->
     workspace
 }
 
+/// How many records there are is asked for the eyes of people only.
+#[test]
+fn a_search_that_fails_does_not_disturb_a_run() {
+    let status = |status| FaultAction::Status { status, body: FaultBody::Json, retry_after: Some(3600) };
+    for action in [status(503), status(429), status(401), FaultAction::Hang] {
+        let workspace = faulty("/search", 0..u64::MAX, action);
+        let output = workspace.sluice(&["run", "pipeline.toml"]);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{told}");
+        assert!(told.contains("(0 retried"), "{told}");
+        let requests = workspace.hubspot.requests();
+        assert_eq!(requests.iter().filter(|request| request.path.ends_with("/search")).count(), 1);
+    }
+}
+
 #[test]
 fn a_page_that_breaks_off_is_asked_for_again() {
     let workspace = faulty("/crm/objects/", 1..3, FaultAction::CutBody { after: 20_000 });

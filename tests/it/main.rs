@@ -20,6 +20,8 @@ mod later_runs;
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.
 mod sandbox;
+/// Keys of the pipeline file, each by its effect.
+mod settings;
 /// Golden pipeline files: each `tests/ui/spec/*.toml` with the errors it gets.
 mod spec;
 /// What the project says of itself: import rules, generated files, module stories.

@@ -49,9 +49,12 @@ impl Output {
         }
     }
 
-    /// Whether what is said is JSON.
-    pub fn is_json(&self) -> bool {
-        self.json
+    /// Says an object of JSON in a line of its own, in the form of the log's lines, whatever is logged.
+    pub fn say_object(&mut self, message: &str, name: &str, object: &serde_json::Value) {
+        let now = jiff::Timestamp::now();
+        let line =
+            serde_json::json!({ "timestamp": format!("{now:.6}"), "level": "INFO", "message": message, name: object });
+        drop(writeln!(io::stderr().lock(), "{line}"));
     }
 
     /// Whether a person sees what is said as it is said.
@@ -123,7 +126,7 @@ pub fn start_log(form: LogForm) {
     drop(match form {
         LogForm::Json => tracing::subscriber::set_global_default(log.json().flatten_event(true).finish()),
         LogForm::Text | LogForm::BesideProgress | LogForm::Verbose => {
-            tracing::subscriber::set_global_default(log.with_ansi(io::stderr().is_terminal()).finish())
+            tracing::subscriber::set_global_default(log.with_ansi(false).finish())
         }
     });
 }

@@ -212,6 +212,11 @@ fn stream_json(stream: &StreamReport) -> Value {
     })
 }
 
+/// What stands in the place of the report until there is one.
+pub(super) fn json_of_beginning() -> Value {
+    json!({ "format": FORMAT, "outcome": "running" })
+}
+
 /// The report of a run that failed.
 pub(super) fn json_of_failure(error: &anyhow::Error) -> Value {
     let (hint, exit_code) = judge(error);

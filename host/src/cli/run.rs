@@ -1,7 +1,7 @@
 //! `sluice run`: a pipeline from beginning to end.
 
 use std::{
-    io::Write,
+    io::{Seek, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -61,11 +61,15 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
     if json {
         output.say_as_json();
     }
-    let report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
+    let mut report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
+    if let Some(file) = &mut report_file {
+        // A process that is killed leaves no outcome of an earlier run behind.
+        file.write(&report::json_of_beginning())?;
+    }
     let shutdown = Shutdown::new();
     listen_for_signals(shutdown.clone(), output.clone())?;
     let outcome = run_once(arguments, watched, &shutdown).await;
-    if let Some(file) = report_file {
+    if let Some(mut file) = report_file {
         let json = match &outcome {
             Ok(report) => report::json(report),
             Err(error) => report::json_of_failure(error),
@@ -77,7 +81,7 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
     }
     let report = outcome?;
     if json {
-        tracing::info!(report = %report::json(&report), "complete");
+        output.say_object("complete", "report", &report::json(&report));
     } else if !arguments.quiet {
         output.say(&report::text(&report));
     }
@@ -99,10 +103,11 @@ impl ReportFile {
         }
     }
 
-    fn write(mut self, json: &serde_json::Value) -> anyhow::Result<()> {
+    fn write(&mut self, json: &serde_json::Value) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(json)? + "\n";
         self.file
             .set_len(0)
+            .and_then(|()| self.file.rewind())
             .and_then(|()| self.file.write_all(text.as_bytes()))
             .with_context(|| format!("the report `{}` could not be written", self.path.display()))
     }
@@ -158,8 +163,10 @@ pub(super) fn listen_for_signals(shutdown: Shutdown, mut output: Output) -> anyh
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be listened for")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be listened for")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("signals cannot be listened for")?;
     tokio::spawn(async move {
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        // A terminal that is closed is no reason to leave a lease behind.
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hang_up.recv() => {} }
         output.say("interrupted: finishing cleanly; once more to stop at once");
         shutdown.stop();
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }

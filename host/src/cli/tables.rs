@@ -47,6 +47,7 @@ fn settings_of_url(text: &str) -> Result<Settings, Usage> {
             let path = url.to_file_path().map_err(|()| wrong("a folder takes three slashes, `file:///folder`"))?;
             Ok(Settings::File { path })
         }
+        "s3" if url.path().contains('%') => Err(wrong("its prefix has characters that no sink of sluice has")),
         "s3" => Ok(Settings::S3(S3Settings {
             bucket: url.host_str().ok_or_else(|| wrong("it names no bucket"))?.to_owned(),
             prefix: url.path().trim_matches('/').to_owned(),

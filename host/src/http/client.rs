@@ -270,14 +270,17 @@ impl Shared {
                 Duration::ZERO
             }
             Verdict::Stop { .. } | Verdict::Fail | Verdict::Accept => {
-                self.stop_all(&failure);
+                if !request.expendable {
+                    self.stop_all(&failure);
+                }
                 return Err(progress.end(request, failure));
             }
         };
         progress.overloads += u32::from(failure.is_overload());
         let given_up =
             request.overload_attempts.is_some_and(|most| failure.is_overload() && progress.overloads >= most);
-        let fault = failure.fault().filter(|fault| !given_up && progress.attempts < self.most_attempts(*fault));
+        let most_attempts = |fault| if request.expendable { 1 } else { self.most_attempts(fault) };
+        let fault = failure.fault().filter(|fault| !given_up && progress.attempts < most_attempts(*fault));
         let Some(fault) = fault else {
             return Err(progress.end(request, failure));
         };

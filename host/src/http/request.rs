@@ -24,6 +24,7 @@ pub struct Request {
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Bytes>,
     pub(super) overload_attempts: Option<u32>,
+    pub(super) expendable: bool,
 }
 
 impl Request {
@@ -37,6 +38,7 @@ impl Request {
             query: Vec::new(),
             body: None,
             overload_attempts: None,
+            expendable: false,
         }
     }
 
@@ -57,6 +59,14 @@ impl Request {
     #[must_use]
     pub fn overload_attempts(mut self, attempts: u32) -> Self {
         self.overload_attempts = Some(attempts);
+        self
+    }
+
+    /// Asks once and no more, and whatever the answer says, it stops no other request: for what would be good to know and
+    /// can be done without.
+    #[must_use]
+    pub fn expendable(mut self) -> Self {
+        self.expendable = true;
         self
     }
 

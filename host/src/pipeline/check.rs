@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt, stream};
-
-use super::{Error, LoadedTransforms, Planned, bucket_settings, engine, open_source, plan, refused};
+use super::{Error, LoadedTransforms, Planned, bucket_settings, concurrently, engine, open_source, plan, refused};
 use crate::{
     bucket::Bucket,
     plan::{Plan, StreamPlan},
@@ -147,7 +145,7 @@ async fn streams(source: &dyn Source, plan: &Plan, checks: &mut Vec<Check>) {
         let outcome = source.try_read(&request).await;
         Check::new(format!("stream `{}`", stream.stream.name), outcome.map(|()| Vec::new()).map_err(Error::Source))
     };
-    checks.extend(stream::iter(&plan.streams).map(try_one).buffered(AT_ONCE).collect::<Vec<_>>().await);
+    checks.extend(concurrently(&plan.streams, AT_ONCE, try_one).await);
 }
 
 /// Whether the role can be assumed, and all be done in the bucket that a run does there.

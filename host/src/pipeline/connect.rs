@@ -13,7 +13,7 @@ use crate::{
     sink::ParquetSettings,
     source::hubspot::{self, HubSpot, Paths},
     spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
-    wasm::Engine,
+    wasm::{CacheError, Engine, EngineError},
 };
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.
@@ -59,14 +59,8 @@ pub fn bucket_settings(spec: &Spec) -> Result<bucket::Settings, Error> {
     let sink = spec.pipeline.sink.get_ref();
     let url = sink.url.get_ref();
     if url.scheme() == "file" {
-        let path = url.to_file_path().map_err(|()| {
-            refused(
-                spec,
-                Problem::new("the sink's `url` names no folder of this machine")
-                    .at(spec.place(&sink.url))
-                    .hint("write `file:///folder`, with three slashes"),
-            )
-        })?;
+        let path =
+            url.to_file_path().unwrap_or_else(|()| unreachable!("the file was not read unless it names a folder"));
         return Ok(bucket::Settings::File { path });
     }
     for (key, endpoint) in [("endpoint", &sink.endpoint), ("sts_endpoint", &sink.sts_endpoint)] {
@@ -117,17 +111,31 @@ fn role(spec: &Spec, sink: &SinkSpec, role: &RoleSpec) -> bucket::Role {
     }
 }
 
-/// The plugin engine, with its cache of compiled plugins.
+/// The plugin engine, with its cache of compiled plugins. A folder that somebody chose has to be usable; without a usable one
+/// of the user's, plugins are compiled anew each time.
 pub fn engine(spec: &Spec) -> Result<Engine, Error> {
     let configured: Option<PathBuf> = spec.pipeline.run.cache_dir.as_ref().map(|folder| spec.folder.join(folder));
-    let cache = configured.or_else(environment::cache_folder);
-    Ok(Engine::new(cache.as_deref())?)
+    if let Some(folder) = configured.or_else(environment::chosen_cache_folder) {
+        return Ok(Engine::new(Some(&folder))?);
+    }
+    match Engine::new(environment::usual_cache_folder().as_deref()) {
+        Err(EngineError::Cache(CacheError::Unusable { folder, cause })) => {
+            tracing::warn!(
+                "plugins are compiled anew each time, since `{}` cannot be used: {cause}; \
+                 `cache_dir` under [run], or the variable {}, names another folder",
+                folder.display(),
+                environment::CACHE_DIR
+            );
+            Ok(Engine::new(None)?)
+        }
+        engine => Ok(engine?),
+    }
 }
 
 /// How a run's files are written.
 pub(super) fn parquet_settings(spec: &Spec, plan: &Plan, plugins: &LoadedTransforms, run: &RunId) -> ParquetSettings {
     let sink = spec.pipeline.sink.get_ref();
-    let level = sink.compression_level.unwrap_or(ParquetSettings::DEFAULT_ZSTD_LEVEL);
+    let level = sink.compression_level.map_or(ParquetSettings::DEFAULT_ZSTD_LEVEL, |level| level.0);
     let mut metadata = vec![
         ("sluice.run".to_owned(), run.to_string()),
         ("sluice.pipeline".to_owned(), plan.pipeline.clone()),
@@ -137,7 +145,7 @@ pub(super) fn parquet_settings(spec: &Spec, plan: &Plan, plugins: &LoadedTransfo
     ParquetSettings {
         zstd_level: (sink.compression == Compression::Zstd).then_some(level),
         row_group_rows: sink.row_group_rows.map_or(ParquetSettings::DEFAULT_ROW_GROUP_ROWS, |rows| rows.get() as usize),
-        file_bytes: sink.file_size.map_or(ParquetSettings::DEFAULT_FILE_BYTES, |size| size.0),
+        file_bytes: sink.file_size.as_ref().map_or(ParquetSettings::DEFAULT_FILE_BYTES, |size| size.get_ref().0),
         metadata,
     }
 }

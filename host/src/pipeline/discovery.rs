@@ -2,9 +2,7 @@
 //!
 //! A plan begins with it. So does `sluice discover`, which shows all an account offers, whatever a pipeline file takes in.
 
-use futures::{StreamExt, TryStreamExt, stream};
-
-use super::Error;
+use super::{Error, concurrently};
 use crate::{
     schema::Schema,
     source::{Source, SourceError},
@@ -30,7 +28,7 @@ pub(super) async fn schemas(source: &dyn Source, streams: Vec<StreamInfo>) -> Re
         Err(error) => Err(Error::Source(error)),
         Ok(schema) => Ok(Discovered { stream, schema: Ok(schema) }),
     };
-    stream::iter(streams).map(one).buffered(SCHEMAS_AT_ONCE).try_collect().await
+    concurrently(streams, SCHEMAS_AT_ONCE, one).await.into_iter().collect()
 }
 
 /// The streams that the source offers, with the records of each that can be read, where their number can be known.
@@ -38,10 +36,10 @@ pub async fn everything(source: &dyn Source) -> Result<Vec<(Discovered, Option<u
     let found = schemas(source, source.streams().await?).await?;
     let count = async |discovered: Discovered| {
         let records = match &discovered.schema {
-            Ok(_) => source.count(&discovered.stream).await?,
+            Ok(_) => source.count(&discovered.stream).await,
             Err(_) => None,
         };
-        Ok((discovered, records))
+        (discovered, records)
     };
-    stream::iter(found).map(count).buffered(SCHEMAS_AT_ONCE).try_collect().await
+    Ok(concurrently(found, SCHEMAS_AT_ONCE, count).await)
 }

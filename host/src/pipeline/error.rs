@@ -37,6 +37,14 @@ pub enum Error {
         #[source]
         cause: Box<TransformError>,
     },
+    /// Two rows of a table have one key, which plugins compute.
+    #[error("two rows of table `{table}` have the same key, `{}`, which a plugin computes", .key.join("`, `"))]
+    SameKey {
+        /// The table.
+        table: String,
+        /// Its key columns.
+        key: Vec<String>,
+    },
     /// A table could not be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -78,7 +86,13 @@ impl Error {
         match self {
             Self::Source(SourceError::NotReadable { hint, .. }) => hint.clone(),
             Self::Source(SourceError::Http { cause, .. }) => source_hint(cause),
+            Self::Engine(error) => error.hint().map(str::to_owned),
             Self::Transform { cause, .. } => cause.hint().map(str::to_owned),
+            Self::SameKey { .. } => Some(
+                "whoever reads the table would take them for one record: let the plugin give each a key of its own \
+                 (in a mapping, look for a new id that is also the id of a record that stays)"
+                    .to_owned(),
+            ),
             Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) => cause.hint(),
             Self::Lease(error) => error.hint(),
             Self::Log(error) => error.hint(),

@@ -82,9 +82,12 @@ impl StreamProgress {
         self.rows_out.load(Ordering::Relaxed)
     }
 
-    pub(super) fn begin(&self, total: Option<u64>) {
-        self.total.store(total.unwrap_or(0), Ordering::Relaxed);
+    pub(super) fn begin(&self) {
         self.state.store(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn expect(&self, total: u64) {
+        self.total.store(total, Ordering::Relaxed);
     }
 
     pub(super) fn add(&self, rows_in: u64, rows_out: u64) {

@@ -14,7 +14,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 
-use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, shutdown::Shutdown};
+use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, shutdown::Shutdown, unique::UniqueKeys};
 use crate::{
     bucket::Bucket,
     plan::{StreamPlan, transforms},
@@ -70,12 +70,7 @@ impl Stage<'_> {
         if self.shutdown.is_stopping() {
             return Err(Error::Interrupted);
         }
-        let total = tokio::select! {
-            biased;
-            () = self.shutdown.stopping() => return Err(Error::Interrupted),
-            total = self.source.count(&self.plan.stream) => total?,
-        };
-        self.progress.begin(total);
+        self.progress.begin();
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let mut worker = self.start_worker(receiver)?;
         let request = ReadRequest {
@@ -88,10 +83,11 @@ impl Stage<'_> {
             () = self.shutdown.stopping() => Err(Error::Interrupted),
             // It works until the channel is closed, and the reader holds that open: it has failed.
             failed = &mut worker => return unwrapped(failed).and(Err(Error::Interrupted)),
+            () = self.count() => unreachable!("counting never ends"),
             read = self.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
         };
         // The channel is closed now: the worker comes to its end.
-        let Worker { writer, mut written } = match (unwrapped(worker.await), read) {
+        let Worker { writer, mut written, .. } = match (unwrapped(worker.await), read) {
             // Of two failures the worker's comes first: the reader's may only follow from it.
             (Err(error), _) => return Err(error),
             (Ok(worker), Err(error)) => {
@@ -106,6 +102,14 @@ impl Stage<'_> {
         written.files = unwrapped(tokio::task::spawn_blocking(move || writer.finish()).await)?;
         self.progress.done();
         Ok(written)
+    }
+
+    /// Asks how many records there are, beside the reading, and then does nothing more.
+    async fn count(&self) {
+        if let Some(total) = self.source.count(&self.plan.stream).await {
+            self.progress.expect(total);
+        }
+        std::future::pending::<()>().await;
     }
 
     fn start_worker(&self, batches: mpsc::Receiver<RecordBatch>) -> Result<JoinHandle<Result<Worker, Error>>, Error> {
@@ -123,6 +127,11 @@ impl Stage<'_> {
             .collect();
         let (stream, progress) = (self.plan.stream.name.clone(), Arc::clone(&self.progress));
         let plugins = self.plugins.clone();
+        let keys = UniqueKeys::of(self.plan).map(|unique| TableKeys {
+            unique,
+            table: self.plan.table.clone(),
+            columns: self.plan.key_columns().map(|(index, _)| columns[index].name.clone()).collect(),
+        });
         Ok(tokio::task::spawn_blocking(move || {
             let failed = |cause| Error::Transform { stream: stream.clone(), cause: Box::new(cause) };
             let mut transforms = Vec::new();
@@ -130,7 +139,7 @@ impl Stage<'_> {
                 let counts = StepCount { transform: step.step.name.clone(), ..StepCount::default() };
                 transforms.push((step.make(&plugins).map_err(failed)?, counts));
             }
-            Worker { writer, written: Written::default() }.work(batches, transforms, &progress, &stream)
+            Worker { writer, keys, written: Written::default() }.work(batches, transforms, &progress, &stream)
         }))
     }
 }
@@ -168,9 +177,18 @@ impl PreparedStep {
     }
 }
 
+/// The keys of a table, and how to name them.
+struct TableKeys {
+    unique: UniqueKeys,
+    table: String,
+    columns: Vec<String>,
+}
+
 /// What happens on the worker's thread.
 struct Worker {
     writer: ParquetWriter,
+    /// Where they could be the same: the keys so far.
+    keys: Option<TableKeys>,
     written: Written,
 }
 
@@ -211,6 +229,11 @@ impl Worker {
                 *counts.rejected.entry(code).or_default() += rows;
             }
             batch = transformed.batch;
+        }
+        if let Some(keys) = &mut self.keys
+            && !keys.unique.add(&batch)
+        {
+            return Err(Error::SameKey { table: keys.table.clone(), key: keys.columns.clone() });
         }
         let rows_out = batch.num_rows() as u64;
         if rows_out > 0 {

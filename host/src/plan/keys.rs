@@ -115,6 +115,13 @@ fn key_of_record(stream: &StreamPlan, stage: usize, column: usize) -> bool {
 }
 
 impl StreamPlan {
+    /// The key columns of the table: the index of each, and whether a plugin computes it.
+    pub fn key_columns(&self) -> impl Iterator<Item = (usize, bool)> {
+        let last = self.stages.len() - 1;
+        let keys = self.table_columns().enumerate().filter(|(_, field)| field.is_key());
+        keys.map(move |(index, _)| (index, self.raw(last, index).is_none()))
+    }
+
     /// The column of the source that a column holds unchanged, if it does.
     fn raw(&self, stage: usize, column: usize) -> Option<&Field> {
         let here = &self.stages[stage].columns[column];

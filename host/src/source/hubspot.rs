@@ -246,16 +246,16 @@ impl Source for HubSpot {
         }
     }
 
-    async fn count(&self, stream: &StreamInfo) -> Result<Option<u64>, SourceError> {
-        let Some(type_id) = &stream.object_type_id else { return Ok(None) };
+    async fn count(&self, stream: &StreamInfo) -> Option<u64> {
+        let type_id = stream.object_type_id.as_ref()?;
         let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": [] });
-        let request = crate::http::Request::post(&self.search, self.paths.search(type_id), &body);
+        let request = crate::http::Request::post(&self.search, self.paths.search(type_id), &body).expendable();
         match self.client.json::<api::Total>(&request).await {
-            Ok(answer) => Ok(Some(answer.total)),
-            // Not every type can be searched, and a display is no reason to fail.
+            Ok(answer) => Some(answer.total),
+            // Not every type can be searched.
             Err(error) => {
                 tracing::debug!(stream = stream.name, error = crate::error_chain(&error), "records not counted");
-                Ok(None)
+                None
             }
         }
     }

@@ -9,7 +9,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::values::{ByteSize, ClearedColumn, Glob, MarkName, Name, SecretRef, Span, Url};
+use super::values::{
+    ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url,
+};
 
 /// A sluice pipeline: one source, its streams, ordered transforms, one sink.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -271,11 +273,12 @@ pub struct SinkSpec {
     #[serde(default)]
     pub compression: Compression,
     /// The compression level of zstd, 1 to 22. Default: 3.
-    pub compression_level: Option<i32>,
+    pub compression_level: Option<CompressionLevel>,
     /// Rows in a row group, at most. Default: 1000000; memory is bounded in any case.
     pub row_group_rows: Option<std::num::NonZeroU32>,
-    /// The size at which a file is closed and the next begun. Default: `256MiB`.
-    pub file_size: Option<ByteSize>,
+    /// The size past which a file is closed and the next begun, at the end of a batch (8192 rows). Default: `256MiB`.
+    #[schemars(with = "Option<ByteSize>")]
+    pub file_size: Option<Spanned<ByteSize>>,
     /// Marks that may reach the tables. Printed and audited.
     #[serde(default)]
     pub accepts: Vec<MarkName>,
@@ -310,8 +313,8 @@ pub struct RoleSpec {
     pub external_id: Option<String>,
     /// The name of the session, as `CloudTrail` shows it. Default: `sluice-` and the pipeline's name.
     pub session_name: Option<String>,
-    /// How long a session lasts before it is renewed. Default: `1h`.
-    pub duration: Option<Span>,
+    /// How long a session lasts before it is renewed, 15 minutes to 12 hours, as the role allows. Default: `1h`.
+    pub duration: Option<SessionSpan>,
 }
 
 /// Access keys, by reference.

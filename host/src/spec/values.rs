@@ -224,6 +224,52 @@ impl FromStr for Span {
     }
 }
 
+/// How long a role's session lasts: what STS grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSpan(pub Duration);
+
+deserialize_from_text!(SessionSpan, "a span of time from 15 minutes to 12 hours, such as \"1h\"", None);
+
+impl FromStr for SessionSpan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Span(duration) = text.parse()?;
+        if (Duration::from_mins(15)..=Duration::from_hours(12)).contains(&duration) {
+            Ok(Self(duration))
+        } else {
+            Err(format!("`{text}`: a session lasts from 15 minutes to 12 hours, as its role allows"))
+        }
+    }
+}
+
+/// A compression level of zstd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompressionLevel(pub i32);
+
+impl CompressionLevel {
+    const LOWEST: i32 = 1;
+    const HIGHEST: i32 = 22;
+}
+
+impl<'de> Deserialize<'de> for CompressionLevel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let level = i64::deserialize(deserializer)?;
+        let fits = i32::try_from(level).ok().filter(|level| (Self::LOWEST..=Self::HIGHEST).contains(level));
+        fits.map(Self).ok_or_else(|| D::Error::custom(format!("{level} is no level of zstd: those are 1 to 22")))
+    }
+}
+
+impl JsonSchema for CompressionLevel {
+    fn schema_name() -> Cow<'static, str> {
+        "CompressionLevel".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": Self::LOWEST, "maximum": Self::HIGHEST })
+    }
+}
+
 /// An absolute URL without user, password or query: those would be secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(url::Url);

@@ -84,6 +84,24 @@ async fn every_status_is_accepted_tried_again_or_refused() {
 }
 
 #[tokio::test]
+async fn an_expendable_request_is_sent_once_and_stops_no_other() {
+    let server = Server::start(|seen| match seen.path_and_query.as_str() {
+        "/good" => answer(200, "{}"),
+        "/long" => with_header(503, "retry-after", "3600", "{}"),
+        _ => answer(503, "{}"),
+    })
+    .await;
+    let client = client_with(&server.base, options());
+    let budget = wide_budget();
+    for path in ["/bad", "/long"] {
+        let before = server.seen().len();
+        client.json::<Value>(&Request::get(&budget, path).expendable()).await.unwrap_err();
+        assert_eq!(server.seen().len() - before, 1, "{path}");
+    }
+    client.json::<Value>(&Request::get(&budget, "/good")).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_fault_that_passes_is_not_noticed() {
     let server = Server::start(|seen| match seen.number {
         0 => answer(503, "<html>sorry</html>"),

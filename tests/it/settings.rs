@@ -1,0 +1,166 @@
+//! Keys of the pipeline file whose effect shows nowhere else, each by that effect.
+
+use std::{fs, path::PathBuf};
+
+use parquet::{
+    basic::Compression,
+    file::{
+        metadata::{ParquetMetaData, RowGroupMetaData},
+        reader::{FileReader, SerializedFileReader},
+    },
+};
+
+use sluice_simulator::{aws, data, hubspot};
+
+use crate::harness::{CONTACTS, Workspace, portal};
+
+fn run(workspace: &Workspace, sections: &[&str], exit_code: i32) -> String {
+    workspace.pipeline(sections);
+    let output = workspace.sluice(&["run", "pipeline.toml"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(exit_code), "{told}");
+    told
+}
+
+/// The metadata of the files of the only table.
+fn files(workspace: &Workspace) -> Vec<ParquetMetaData> {
+    let commit = workspace.commit();
+    let files = commit["tables"][0]["files"].as_array().unwrap().iter();
+    let paths = files.map(|file| PathBuf::from(file["url"].as_str().unwrap()));
+    paths.map(|path| SerializedFileReader::new(fs::File::open(path).unwrap()).unwrap().metadata().clone()).collect()
+}
+
+/// The paths that were asked for, below the API's own.
+fn paths(workspace: &Workspace) -> Vec<String> {
+    workspace.hubspot.requests().iter().map(|request| request.path.clone()).collect()
+}
+
+#[test]
+fn the_form_of_files() {
+    let workspace = Workspace::new();
+    let source = workspace.source("streams = [\"contacts\"]");
+    let with = |lines: &str| {
+        run(&workspace, &[&source, &(workspace.file_sink() + lines)], 0);
+        files(&workspace)
+    };
+    let [usual] = with("").try_into().unwrap();
+    assert_eq!((usual.num_row_groups(), usual.row_group(0).num_rows()), (1, CONTACTS as i64));
+    assert!(matches!(usual.row_group(0).column(0).compression(), Compression::ZSTD(_)));
+
+    let [plain] = with("compression = \"none\"\n").try_into().unwrap();
+    assert_eq!(plain.row_group(0).column(0).compression(), Compression::UNCOMPRESSED);
+    let size = |file: &ParquetMetaData| file.row_group(0).compressed_size();
+    let [best] = with("compression_level = 22\n").try_into().unwrap();
+    assert!(
+        size(&plain) > size(&usual) && size(&usual) > size(&best),
+        "{} {} {}",
+        size(&plain),
+        size(&usual),
+        size(&best)
+    );
+
+    let [grouped] = with("row_group_rows = 200\n").try_into().unwrap();
+    let rows: Vec<i64> = grouped.row_groups().iter().map(RowGroupMetaData::num_rows).collect();
+    assert_eq!(rows, [200, 200, 100]);
+}
+
+#[test]
+fn the_size_of_files() {
+    let data = data::Options { contacts: 20_000, ..data::Options::default() };
+    let workspace = Workspace::with(hubspot::Options { data, ..portal() }, aws::Options::default());
+    let source = workspace.source("streams = [\"contacts\"]");
+    run(&workspace, &[&source, &(workspace.file_sink() + "file_size = \"10kB\"\n")], 0);
+    let rows: Vec<i64> = files(&workspace).iter().map(|file| file.file_metadata().num_rows()).collect();
+    assert!(rows.len() > 1 && rows.iter().sum::<i64>() == 20_000, "{rows:?}");
+}
+
+#[test]
+fn the_version_of_the_api() {
+    for (version, objects) in [
+        ("2026-09", "/crm/objects/2026-09/0-1"),
+        ("2026-03", "/crm/objects/2026-03/0-1"),
+        ("v3", "/crm/v3/objects/0-1"),
+    ] {
+        let workspace = Workspace::new();
+        let source = workspace.source(&format!("streams = [\"contacts\", \"owners\"]\napi_version = \"{version}\""));
+        run(&workspace, &[&source, &workspace.file_sink()], 0);
+        assert!(paths(&workspace).iter().any(|path| path == objects), "{:?}", paths(&workspace));
+        assert_eq!(workspace.commit()["tables"][0]["rows"], CONTACTS);
+    }
+}
+
+#[test]
+fn one_stream_at_a_time() {
+    let workspace = Workspace::new();
+    let source = workspace.source("streams = [\"contacts\", \"companies\", \"deals\"]");
+    run(&workspace, &[&source, &workspace.file_sink(), "[run]\nstreams_at_once = 1\n"], 0);
+    let paths = paths(&workspace);
+    let mut read: Vec<&str> =
+        paths.iter().filter_map(|path| path.split("/objects/").nth(1)?.split('/').nth(1)).collect();
+    read.dedup();
+    assert_eq!(read, ["0-1", "0-2", "0-3"]);
+}
+
+#[test]
+fn where_compiled_plugins_are_kept() {
+    let workspace = Workspace::new();
+    let transform = "[[transform]]\nname = \"ids\"\nplugin = \"remap-ids\"\n\
+        settings = { tables = { \"2-13370001\" = \"fleet\" } }\n";
+    let sections = [workspace.source("streams = [\"owners\"]"), transform.to_owned(), workspace.file_sink()];
+    run(&workspace, &[&sections.join("\n"), "[run]\ncache_dir = \"kept\"\n"], 0);
+    let kept = fs::read_dir(workspace.path().join("kept")).unwrap();
+    let names: Vec<String> = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(matches!(&names[..], [name] if name.starts_with("plugin-")), "{names:?}");
+}
+
+#[test]
+fn two_records_that_get_one_id() {
+    let workspace = Workspace::new();
+    let source = workspace.source("streams = [\"vehicle\"]");
+    run(&workspace, &[&source, &workspace.file_sink()], 0);
+    let path = workspace.commit()["tables"][0]["files"][0]["url"].as_str().unwrap().to_owned();
+    let rows = SerializedFileReader::new(fs::File::open(path).unwrap()).unwrap();
+    let id = |row: parquet::record::Row| match row.get_column_iter().find(|(name, _)| *name == "objectId") {
+        Some((_, parquet::record::Field::Str(id))) => id.clone(),
+        other => panic!("{other:?}"),
+    };
+    let ids: Vec<String> = rows.get_row_iter(None).unwrap().map(|row| id(row.unwrap())).collect();
+    let transform = format!(
+        "[[transform]]\nname = \"ids\"\nplugin = \"remap-ids\"\n\
+         settings = {{ records = {{ \"2-13370001\" = {{ \"{}\" = \"{}\" }} }} }}\n",
+        ids[3],
+        ids[ids.len() - 1]
+    );
+    let told = run(&workspace, &[&source, &transform, &workspace.file_sink()], 1);
+    assert!(
+        told.contains("two rows of table `objects_vehicle` have the same key, `objectTypeId`, `objectId`"),
+        "{told}"
+    );
+    assert!(!ids.iter().any(|id| told.contains(id.as_str())), "{told}");
+    assert_eq!(workspace.commit()["commit"], 1, "the tables are those of the first run");
+}
+
+#[test]
+fn rejections_that_end_the_run() {
+    let workspace = Workspace::new();
+    let source = workspace.source("streams = [\"vehicle\"]");
+    let transform = |lines: &str| {
+        format!(
+            "[[transform]]\nname = \"ids\"\nplugin = \"remap-ids\"\n{lines}\n\
+             settings = {{ records = {{ \"2-13370001\" = {{ \"1\" = \"2\" }} }}, unmapped = \"reject\" }}\n"
+        )
+    };
+    let told = run(&workspace, &[&source, &transform(""), &workspace.file_sink()], 0);
+    assert!(told.contains("rows as `unmapped-id`"), "{told}");
+    let told = run(&workspace, &[&source, &transform("on_reject = \"fail\""), &workspace.file_sink()], 1);
+    assert!(told.contains("with the code `unmapped-id`, and `on_reject` is `fail`"), "{told}");
+    assert_eq!(workspace.commit()["commit"], 1, "the tables are those of the first run");
+}
+
+#[test]
+fn a_limit_of_no_requests() {
+    let workspace = Workspace::new();
+    let refused = workspace.source("streams = [\"owners\"]\nrequests_per_10s = 0");
+    let told = run(&workspace, &[&refused, &workspace.file_sink()], 2);
+    assert!(told.contains("a nonzero u32"), "{told}");
+}
