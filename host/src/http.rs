@@ -1,10 +1,10 @@
-//! Asking a web API: one client, one budget for each of its limits, one retry budget for the run.
+//! Asking a web API: one client, one budget for each of its limits, one patience with a server in trouble.
 //!
 //! The story of a request, told in `client`: it waits in its [`Budget`]'s line, is sent once (`transport`), and its answer is
 //! judged ([`Verdict`]), first by the [`Vendor`], who knows what its own statuses, headers and texts mean.
 //! An accepted body is decoded by the caller, inside the attempt: a body that breaks off is asked for again.
-//! A fault that may pass is tried again (`retry`), after a wait, back through the budget's line, at the expense of all
-//! requests of the run. An answer that says no request will be answered today ends them all at once.
+//! A fault that may pass is tried again (`retry`), after a wait, back through the budget's line, for as long as the client
+//! has patience. An answer that says no request will be answered today ends them all at once.
 //! What is left is an [`HttpError`] for a person: what was asked, how often, what happened, in the vendor's words.
 //!
 //! What this does not do: know a vendor (paths, headers and texts come from the caller), page through answers (the caller
@@ -30,7 +30,7 @@ pub use error::{Cause, Explanation, Failure, HttpError, Said};
 pub use limit::{Budget, BudgetNews, BudgetRules, BudgetUsage, Permit, Rate};
 pub use page::PageSize;
 pub use request::{Asked, Request};
-pub use retry::{Backoff, Fault, Jitter, RetriesSpent, RetryPolicy};
+pub use retry::{Backoff, Fault, Jitter, PATIENCE, Patience, RetryPolicy};
 pub use stats::HttpStats;
 pub use transport::Timeouts;
 pub use verdict::{Answer, BODY_START, LOCKED_WAIT, StopReason, Vendor, Verdict};

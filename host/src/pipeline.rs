@@ -39,7 +39,7 @@ use tokio::runtime::Handle;
 
 pub use self::{
     check::{Check, Outcome, check},
-    connect::{bucket_settings, engine, open_source},
+    connect::{bucket_settings, engine, open_source, open_source_for_run},
     discovery::{Discovered, everything},
     error::Error,
     kept::{Kept, KeptTable, Others},

@@ -121,7 +121,7 @@ pub(super) async fn run_once(
     let spec = Arc::new(read_spec(&arguments.file)?);
     let engine = pipeline::engine(&spec)?;
     let plugins = load(&spec, &engine)?;
-    let source: Arc<dyn Source> = Arc::new(pipeline::open_source(&spec)?);
+    let source: Arc<dyn Source> = Arc::new(pipeline::open_source_for_run(&spec)?);
     let bucket_settings = pipeline::bucket_settings(&spec)?;
     let bucket = tokio::select! {
         biased;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::http::{HeaderMap, StatusCode};
@@ -17,7 +16,7 @@ use super::SetupError;
 use super::decode::Undecodable;
 use super::error::{Failure, HttpError, Said};
 use super::request::{Request, encode};
-use super::retry::{Fault, Jitter, RetryBudget, RetryPolicy};
+use super::retry::{Failing, Health, Jitter, PATIENCE, RetryPolicy};
 use super::stats::{Counters, HttpStats};
 use super::transport::{Reply, Timeouts, Transport};
 use super::verdict::{Answer, BODY_START, StopReason, Vendor, Verdict, retry_after};
@@ -31,12 +30,12 @@ const LARGEST_BODY: usize = 64 * 1024 * 1024;
 /// (`100`, `true`) say nothing of anybody.
 const SHORTEST_PRIVATE_VALUE: usize = 8;
 
-/// How a client behaves. The default suits a run; tests make everything shorter.
+/// How a client behaves. The default suits a run.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How long an attempt may take.
     pub timeouts: Timeouts,
-    /// How often a request is tried.
+    /// For how long a request is tried.
     pub retry: RetryPolicy,
     /// The random numbers of the waits.
     pub jitter: Jitter,
@@ -48,14 +47,14 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             timeouts: Timeouts::default(),
-            retry: RetryPolicy::default(),
+            retry: RetryPolicy::of_a_run(PATIENCE),
             jitter: Jitter::default(),
             largest_body: LARGEST_BODY,
         }
     }
 }
 
-/// Asks one server, with one token, one policy and one retry budget. Cheap to clone; clones share all of it.
+/// Asks one server, with one token and one policy. Cheap to clone; clones share what they know of the server.
 #[derive(Clone)]
 pub struct Client(Arc<Shared>);
 
@@ -65,10 +64,8 @@ struct Shared {
     vendor: Arc<dyn Vendor>,
     policy: RetryPolicy,
     jitter: Jitter,
-    retries: RetryBudget,
+    health: Arc<Health>,
     counters: Counters,
-    /// Whether the server has answered anything yet.
-    reached: AtomicBool,
     /// Set once, when an answer has said that no other request will be answered.
     stop: watch::Sender<Option<Stop>>,
 }
@@ -85,6 +82,8 @@ struct Progress {
     started: Instant,
     attempts: u32,
     overloads: u32,
+    /// Since its first attempt that failed.
+    failing: Option<Failing>,
 }
 
 /// An attempt that brought nothing, and what follows from it.
@@ -115,9 +114,8 @@ impl Client {
             vendor,
             policy: retry,
             jitter,
-            retries: RetryBudget::new(retry.retries),
+            health: Health::new(),
             counters: Counters::default(),
-            reached: AtomicBool::new(false),
             stop: watch::Sender::new(None),
         })))
     }
@@ -185,7 +183,7 @@ impl Shared {
             progress.attempts += 1;
             let wait = match self.attempt(request, decode).await {
                 Ok(value) => {
-                    self.retries.success();
+                    self.health.success();
                     return Ok(value);
                 }
                 Err(setback) => self.next_wait(request, &mut progress, setback)?,
@@ -209,7 +207,6 @@ impl Shared {
         let sent = Instant::now();
         let reply = self.transport.send(request, |status, headers| {
             permit.answered(status == StatusCode::TOO_MANY_REQUESTS, self.vendor.budget_news(headers));
-            self.reached.store(true, Ordering::Relaxed);
         });
         let Reply { status, headers, body } = reply.await.map_err(Setback::passing)?;
         self.counters.bytes.add(body.len() as u64);
@@ -248,7 +245,7 @@ impl Shared {
         let asked = retry_after(headers, now);
         let back_at = asked.and_then(|wait| now.checked_add(wait).ok());
         match verdict {
-            Verdict::Retry { .. } | Verdict::Throttled { .. } if asked > Some(self.policy.longest_wait) => {
+            Verdict::Retry { .. } | Verdict::Throttled { .. } if asked > Some(self.policy.longest_wait()) => {
                 Verdict::Stop { reason: StopReason::LongWait, back_at }
             }
             Verdict::Retry { at_least } => Verdict::Retry { at_least: at_least.max(asked.unwrap_or_default()) },
@@ -258,8 +255,8 @@ impl Shared {
         }
     }
 
-    /// Decides whether there is another attempt, pays for it, and says after how long. A pause of the whole budget is not
-    /// part of that wait: the budget itself makes the request wait.
+    /// Decides whether there is another attempt, and after how long. A pause of the whole budget is not part of that wait:
+    /// the budget itself makes the request wait.
     fn next_wait(&self, request: &Request, progress: &mut Progress, setback: Setback) -> Result<Duration, HttpError> {
         let Setback { failure, verdict } = setback;
         let at_least = match verdict {
@@ -276,21 +273,24 @@ impl Shared {
                 return Err(progress.end(request, failure));
             }
         };
-        progress.overloads += u32::from(failure.is_overload());
-        let given_up =
-            request.overload_attempts.is_some_and(|most| failure.is_overload() && progress.overloads >= most);
-        let most_attempts = |fault| if request.expendable { 1 } else { self.most_attempts(fault) };
-        let fault = failure.fault().filter(|fault| !given_up && progress.attempts < most_attempts(*fault));
-        let Some(fault) = fault else {
+        let Some(fault) = failure.fault().filter(|_| !request.expendable) else {
             return Err(progress.end(request, failure));
         };
-        if let Err(spent) = self.retries.spend(fault) {
-            let failure = Failure::NoRetriesLeft { spent, source: Box::new(failure) };
-            return Err(progress.end(request, failure));
+        let failing = progress.failing.get_or_insert_with(|| self.health.fails());
+        progress.overloads += u32::from(failure.is_overload());
+        let is_too_much = request
+            .overload_attempts
+            .is_some_and(|most| failure.is_overload() && progress.overloads >= most && !failing.is_general());
+        let failing_for = failing.time();
+        if is_too_much {
+            return Err(HttpError { asks_too_much: true, ..progress.end(request, failure) });
         }
-        let wait = at_least.max(self.policy.backoff.wait(progress.attempts, self.jitter.next()));
+        let Some(wait) = self.policy.wait(progress.attempts, failing_for, self.jitter.next()) else {
+            return Err(progress.end(request, failure));
+        };
+        let wait = wait.max(at_least);
         self.counters.retries.add(1);
-        tracing::warn!(
+        tracing::info!(
             method = %request.method,
             path = request.path,
             attempt = progress.attempts,
@@ -298,15 +298,16 @@ impl Shared {
             wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             "trying again"
         );
-        Ok(wait)
-    }
-
-    /// The limit of attempts for a fault of this kind.
-    fn most_attempts(&self, fault: Fault) -> u32 {
-        match fault {
-            Fault::Connection if !self.reached.load(Ordering::Relaxed) => self.policy.attempts_to_reach.get(),
-            _ => self.policy.attempts.get(),
+        if failing.is_to_be_told() {
+            tracing::warn!(
+                path = request.path,
+                "{} has not answered as it should for {} s ({failure}); {}",
+                self.vendor.name(),
+                failing_for.as_secs(),
+                self.policy.patience
+            );
         }
+        Ok(wait)
     }
 
     /// Tells all requests that none is answered any more, if that is what happened. The first such news stays.
@@ -324,7 +325,7 @@ impl Shared {
 
 impl Progress {
     fn start() -> Self {
-        Self { started: Instant::now(), attempts: 0, overloads: 0 }
+        Self { started: Instant::now(), attempts: 0, overloads: 0, failing: None }
     }
 
     /// The error that ends the request here.
@@ -333,6 +334,7 @@ impl Progress {
             asked: Box::new(request.asked()),
             attempts: self.attempts,
             elapsed: self.started.elapsed(),
+            asks_too_much: matches!(failure, Failure::TooLarge { .. }),
             failure: Box::new(failure),
         }
     }

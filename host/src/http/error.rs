@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::decode::Undecodable;
 use super::request::Asked;
-use super::retry::{Fault, RetriesSpent};
+use super::retry::Fault;
 use super::verdict::StopReason;
 
 /// A request that has no good answer.
@@ -23,6 +23,7 @@ pub struct HttpError {
     /// Zero for a request that was given up because of the answer to another one.
     pub(super) attempts: u32,
     pub(super) elapsed: Duration,
+    pub(super) asks_too_much: bool,
     pub(super) failure: Box<Failure>,
 }
 
@@ -91,14 +92,6 @@ pub enum Failure {
         /// What the answer that stopped the run says of itself.
         source: Said,
     },
-    /// Too many requests of the run have failed to try this one again.
-    #[error("no retry is left in this run ({spent})")]
-    NoRetriesLeft {
-        /// What they were spent on.
-        spent: RetriesSpent,
-        /// What happened this time.
-        source: Box<Failure>,
-    },
 }
 
 /// A person's or a program's words on the cause, from the innermost error: the outer ones add nothing, and one of them
@@ -157,10 +150,15 @@ impl HttpError {
         self.failure.status()
     }
 
-    /// Whether the server seems to have been overloaded by this very request, so that asking for less may help: timeouts,
-    /// faults of the server, answers that are too large.
-    pub fn is_overload(&self) -> bool {
-        self.failure.is_overload()
+    /// Whether this very request seems to be too much for the server, so that asking for less may help: the answer is too
+    /// large, or the request was given up after [`super::Request::overload_attempts`].
+    pub fn asks_too_much(&self) -> bool {
+        self.asks_too_much
+    }
+
+    /// Whether it was tried again and failed each time, for reasons that may pass.
+    pub fn was_tried_again(&self) -> bool {
+        self.attempts > 1
     }
 
     /// What the last answer said of its failure, made fit to print.
@@ -183,7 +181,7 @@ impl HttpError {
 
 impl fmt::Display for HttpError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { asked, attempts, elapsed, failure } = self;
+        let Self { asked, attempts, elapsed, failure, .. } = self;
         match attempts {
             0 => write!(formatter, "{asked} was given up: {failure}"),
             1 => write!(formatter, "{asked} failed: {failure}"),
@@ -210,16 +208,17 @@ impl Failure {
             Self::CutAnswer { .. } => Some(Fault::CutAnswer),
             Self::BrokenBody { source, .. } => source.is_worth_another_attempt().then_some(Fault::BrokenBody),
             Self::Status { status, .. } => Some(Fault::Status(status.as_u16())),
-            Self::Untrusted { .. } | Self::TooLarge { .. } | Self::Stopped { .. } | Self::NoRetriesLeft { .. } => None,
+            Self::Untrusted { .. } | Self::TooLarge { .. } | Self::Stopped { .. } => None,
         }
     }
 
+    /// Whether it looks like a server overloaded by what was asked: timeouts, faults of the server, answers that are too
+    /// large.
     pub(super) fn is_overload(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::TooLarge { .. } => true,
             Self::Status { status, transient, .. } => *transient && status.is_server_error(),
-            Self::NoRetriesLeft { .. }
-            | Self::Unreachable { .. }
+            Self::Unreachable { .. }
             | Self::Untrusted { .. }
             | Self::CutAnswer { .. }
             | Self::BrokenBody { .. }
@@ -230,7 +229,6 @@ impl Failure {
     fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
-            Self::NoRetriesLeft { source, .. } => source.status(),
             _ => None,
         }
     }
@@ -238,7 +236,6 @@ impl Failure {
     fn explanation(&self) -> Option<&Explanation> {
         match self {
             Self::Status { source, .. } | Self::Stopped { source, .. } => Some(&source.explanation),
-            Self::NoRetriesLeft { source, .. } => source.explanation(),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 /// How many records to ask for.
 ///
 /// It starts at the most the server allows, is halved whenever a page has proved too much
-/// ([`super::HttpError::is_overload`]), and doubles again after twenty good pages in a row: heavy records tend to
+/// ([`super::HttpError::asks_too_much`]), and doubles again after twenty good pages in a row: heavy records tend to
 /// stand together, and small pages cost the budget as much as large ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSize {

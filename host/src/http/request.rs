@@ -54,8 +54,9 @@ impl Request {
         self
     }
 
-    /// Gives up after this many attempts (at least one) that show a server overloaded by the request (see
-    /// [`super::HttpError::is_overload`]), for a caller who can then ask for less.
+    /// Gives up after this many attempts (at least one) that show a server overloaded by this very request, for a caller who
+    /// can then ask for less ([`super::HttpError::asks_too_much`]): time-outs and faults of the server, while others are
+    /// answered or there are none.
     #[must_use]
     pub fn overload_attempts(mut self, attempts: u32) -> Self {
         self.overload_attempts = Some(attempts);

@@ -1,60 +1,93 @@
-//! Trying again: how often, after how long, and at whose expense.
+//! Trying again: for how long, after what waits, and what is told meanwhile.
 //!
-//! Two limits hold at once. One request is tried a limited number of times, with growing random waits
-//! ([`Backoff`], "full jitter": anywhere between nothing and a ceiling that doubles), which bridges about a minute of a
-//! server in trouble. And all requests of a run share one [`RetryBudget`]: retries take from it, successes give back, so
-//! that a dead server ends the run soon instead of every reader finding out by itself, while rare faults in a long run
-//! never use it up.
+//! A request that fails for a reason that may pass is tried again until the client's [`Patience`] with it is used up, with
+//! growing random waits ([`Backoff`], "full jitter": anywhere between nothing and a ceiling that doubles). Patience is time
+//! for a run: an outage of minutes is nobody's mistake, whatever it looks like (connections that fail, 5xx, HTML pages,
+//! answers that break off or do not come), and a run that ends on it has to begin anew. For a look by somebody who waits, it
+//! is a few attempts.
+//!
+//! [`Health`] knows how all requests of a client fare, for two things that no request can know by itself: whether it is this
+//! request that is too much for the server, or the server that answers nobody; and when to say again that there is trouble.
 //!
 //! What this does not do: decide *whether* an answer is worth another attempt ([`super::verdict`]), or wait.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Attempts of one request, the first included. With the waits of [`Backoff::default`] the last comes 45 s after the
-/// first on average, and 91 s at most, apart from the attempts themselves.
-const ATTEMPTS: NonZeroU32 = NonZeroU32::new(8).unwrap();
+use tokio::time::Instant;
 
-/// Attempts to connect to a server that has never answered: it is more likely a mistyped address or a missing network
-/// than a short trouble, and someone may be watching.
-const ATTEMPTS_TO_REACH: NonZeroU32 = NonZeroU32::new(4).unwrap();
+/// How long a run's requests may fail unless somebody says otherwise: what HubSpot's incidents and the restarts of a network
+/// usually stay below.
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Retries that a run may make without a success between them: enough for eight readers to use up their attempts.
-const RETRIES: u32 = 100;
+/// Attempts for a look by somebody who waits. With the waits of [`Backoff::default`] the last comes 15 s after the first at
+/// most, apart from the attempts themselves.
+const ATTEMPTS_OF_A_LOOK: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
-/// Successes that give back one retry: a run goes on as long as fewer than one request in ten fails. HubSpot asks for
-/// fewer than one in twenty over a day.
-const SUCCESSES_PER_RETRY: u32 = 10;
+/// How long a request has failed when that is told first: longer than the stumbles that happen in every run.
+const TOLD_AFTER: Duration = Duration::from_secs(5);
 
-/// The longest wait that `Retry-After` may ask for within a run; beyond it the run ends and says so.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
+/// How often it is told again.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
 
-/// How often and after how long a request is tried again.
+/// How long and after what waits a request is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts of one request, the first included.
-    pub attempts: NonZeroU32,
-    /// Attempts to connect, as long as the server has not answered anything.
-    pub attempts_to_reach: NonZeroU32,
+    /// How much may fail.
+    pub patience: Patience,
     /// The waits between the attempts.
     pub backoff: Backoff,
-    /// Retries of all requests of the run without a success between them. Zero for none.
-    pub retries: u32,
-    /// The longest wait that the server may ask for; a longer one ends the run.
-    pub longest_wait: Duration,
 }
 
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            attempts: ATTEMPTS,
-            attempts_to_reach: ATTEMPTS_TO_REACH,
-            backoff: Backoff::default(),
-            retries: RETRIES,
-            longest_wait: LONGEST_WAIT,
+impl RetryPolicy {
+    /// For a run that nobody watches: a request may fail for so long.
+    pub fn of_a_run(patience: Duration) -> Self {
+        Self { patience: Patience::For(patience), backoff: Backoff::default() }
+    }
+
+    /// For a look at something, by somebody who waits for it.
+    pub fn of_a_look() -> Self {
+        Self { patience: Patience::Attempts(ATTEMPTS_OF_A_LOOK), backoff: Backoff::default() }
+    }
+
+    /// The longest wait that the server may ask for; a longer one ends the run.
+    pub fn longest_wait(self) -> Duration {
+        match self.patience {
+            Patience::For(patience) => patience.max(PATIENCE),
+            Patience::Attempts(_) => PATIENCE,
+        }
+    }
+
+    /// The wait after the attempt of this number (from 1) of a request that has failed for so long; `None` if it has been
+    /// tried enough. Where patience is time, the last attempt is made when it ends.
+    pub(super) fn wait(self, attempt: u32, failing_for: Duration, random: f64) -> Option<Duration> {
+        let wait = self.backoff.wait(attempt, random);
+        match self.patience {
+            Patience::For(patience) => {
+                let left = patience.checked_sub(failing_for).filter(|left| !left.is_zero())?;
+                Some(wait.min(left))
+            }
+            Patience::Attempts(most) => (attempt < most.get()).then_some(wait),
+        }
+    }
+}
+
+/// How much a request may fail before it is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Until so much time has passed since it failed first.
+    For(Duration),
+    /// So many attempts, the first included.
+    Attempts(NonZeroU32),
+}
+
+impl fmt::Display for Patience {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::For(patience) => write!(formatter, "it is asked again for up to {} s", patience.as_secs()),
+            Self::Attempts(most) => write!(formatter, "it is asked {most} times"),
         }
     }
 }
@@ -139,59 +172,82 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The retries that all requests of a run share.
+/// How the requests of a client fare, all together.
 #[derive(Debug)]
-pub(super) struct RetryBudget(Mutex<Account>);
+pub(super) struct Health(Mutex<Fares>);
 
 #[derive(Debug)]
-struct Account {
-    /// In units of which a retry costs [`SUCCESSES_PER_RETRY`], and a success gives one back.
-    left: u32,
-    limit: u32,
-    spent: BTreeMap<Fault, u32>,
+struct Fares {
+    /// When a request was last answered as it should be.
+    last_success: Option<Instant>,
+    /// Requests that have failed and are tried on.
+    failing: usize,
+    /// When the last of those that are not tried on was answered or given up.
+    last_ended: Option<Instant>,
+    last_told: Option<Instant>,
 }
 
-impl RetryBudget {
-    pub(super) fn new(retries: u32) -> Self {
-        let limit = retries.saturating_mul(SUCCESSES_PER_RETRY);
-        Self(Mutex::new(Account { left: limit, limit, spent: BTreeMap::new() }))
+/// A request that has failed, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Failing {
+    health: Arc<Health>,
+    pub(super) since: Instant,
+}
+
+impl Health {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Fares { last_success: None, failing: 0, last_ended: None, last_told: None })))
     }
 
-    /// Pays for one retry, or says what all were spent on.
-    pub(super) fn spend(&self, fault: Fault) -> Result<(), RetriesSpent> {
-        let mut account = self.account();
-        match account.left.checked_sub(SUCCESSES_PER_RETRY) {
-            Some(left) => {
-                account.left = left;
-                *account.spent.entry(fault).or_default() += 1;
-                Ok(())
-            }
-            None => Err(RetriesSpent(account.spent.iter().map(|(fault, count)| (*fault, *count)).collect())),
-        }
+    /// Notes that a request has failed for the first time.
+    pub(super) fn fails(self: &Arc<Self>) -> Failing {
+        self.fares().failing += 1;
+        Failing { health: Arc::clone(self), since: Instant::now() }
     }
 
-    /// Gives a part of a retry back.
+    /// Notes that a request was answered as it should be.
     pub(super) fn success(&self) {
-        let mut account = self.account();
-        account.left = account.limit.min(account.left + 1);
+        self.fares().last_success = Some(Instant::now());
     }
 
-    fn account(&self) -> MutexGuard<'_, Account> {
+    fn fares(&self) -> MutexGuard<'_, Fares> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What the retries of a run were spent on, and how many on each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RetriesSpent(Vec<(Fault, u32)>);
+impl Failing {
+    /// For how long it has failed.
+    pub(super) fn time(&self) -> Duration {
+        self.since.elapsed()
+    }
 
-impl fmt::Display for RetriesSpent {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (fault, count)) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(formatter, "{separator}{count} on {fault}")?;
+    /// Whether other requests fail as well, and none has been answered since this one failed: then it is not this request
+    /// that is too much for the server.
+    pub(super) fn is_general(&self) -> bool {
+        let fares = self.health.fares();
+        let is_since = |time: Option<Instant>| time.is_some_and(|time| time >= self.since);
+        let others_fail = fares.failing > 1 || is_since(fares.last_ended);
+        others_fail && !is_since(fares.last_success)
+    }
+
+    /// Whether it is time to tell that there is trouble. One request tells for all.
+    pub(super) fn is_to_be_told(&self) -> bool {
+        let now = Instant::now();
+        let mut fares = self.health.fares();
+        let due = now.duration_since(self.since) >= TOLD_AFTER
+            && fares.last_told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY);
+        if due {
+            fares.last_told = Some(now);
         }
-        Ok(())
+        due
+    }
+}
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        let mut fares = self.health.fares();
+        fares.failing -= 1;
+        fares.last_ended = Some(Instant::now());
     }
 }
 
@@ -209,37 +265,64 @@ mod tests {
         assert_eq!(backoff.wait(u32::MAX, 1.0), backoff.longest);
     }
 
-    #[test]
-    fn the_default_policy_waits_as_long_as_its_documentation_says() {
-        let policy = RetryPolicy::default();
-        let total =
-            |random| (1..policy.attempts.get()).map(|after| policy.backoff.wait(after, random)).sum::<Duration>();
-        assert_eq!((total(0.5).as_secs(), total(1.0).as_secs()), (45, 91));
+    /// How long a request that always fails at once is tried, and how often.
+    fn tried(policy: RetryPolicy, random: f64) -> (Duration, u32) {
+        let (mut time, mut attempts) = (Duration::ZERO, 1);
+        while let Some(wait) = policy.wait(attempts, time, random) {
+            time += wait;
+            attempts += 1;
+        }
+        (time, attempts)
     }
 
     #[test]
-    fn the_budget_names_what_it_was_spent_on() {
-        let budget = RetryBudget::new(3);
-        budget.spend(Fault::Status(503)).unwrap();
-        budget.spend(Fault::Timeout).unwrap();
-        budget.spend(Fault::Status(503)).unwrap();
-        let spent = budget.spend(Fault::Connection).unwrap_err();
-        assert_eq!(spent.to_string(), "1 on timeouts, 2 on status 503");
+    fn a_run_has_patience_for_as_long_as_it_is_told_and_not_a_moment_longer() {
+        for patience in [Duration::from_secs(1), PATIENCE, Duration::from_hours(2)] {
+            for random in [0.1, 0.5, 1.0] {
+                assert_eq!(tried(RetryPolicy::of_a_run(patience), random).0, patience);
+            }
+        }
+        assert_eq!(tried(RetryPolicy::of_a_run(Duration::ZERO), 0.5), (Duration::ZERO, 1));
+        let (_, attempts) = tried(RetryPolicy::of_a_run(PATIENCE), 0.5);
+        assert!((20..30).contains(&attempts), "{attempts}: a server in trouble is not pestered");
     }
 
     #[test]
-    fn successes_give_retries_back_but_never_more_than_there_were() {
-        let budget = RetryBudget::new(1);
-        for _ in 0..SUCCESSES_PER_RETRY * 5 {
-            budget.success();
+    fn a_look_ends_soon() {
+        assert_eq!(tried(RetryPolicy::of_a_look(), 1.0), (Duration::from_secs(15), 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_is_told_after_a_while_and_then_every_half_minute_by_one_for_all() {
+        let health = Health::new();
+        let (one, other) = (health.fails(), health.fails());
+        let mut told = Vec::new();
+        for second in 0..=90 {
+            for failing in [&one, &other] {
+                if failing.is_to_be_told() {
+                    told.push(second);
+                }
+            }
+            tokio::time::advance(Duration::from_secs(1)).await;
         }
-        budget.spend(Fault::Timeout).unwrap();
-        budget.spend(Fault::Timeout).unwrap_err();
-        for _ in 1..SUCCESSES_PER_RETRY {
-            budget.success();
-        }
-        budget.spend(Fault::Timeout).unwrap_err();
-        budget.success();
-        budget.spend(Fault::Timeout).unwrap();
+        assert_eq!(told, [5, 35, 65]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_is_general_as_long_as_others_fail_and_nobody_is_answered() {
+        let health = Health::new();
+        health.success();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let one = health.fails();
+        assert!(!one.is_general(), "it is alone");
+        let other = health.fails();
+        assert!(one.is_general() && other.is_general());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        health.success();
+        assert!(!one.is_general(), "another was answered");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let late = health.fails();
+        drop(other);
+        assert!(!one.is_general() && late.is_general(), "another was given up");
     }
 }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod errors;
+mod outages;
 pub(crate) mod server;
 
 use std::num::NonZeroU32;
@@ -11,24 +12,24 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-use super::{Backoff, Client, HttpError, Options, Request, RetryPolicy, Timeouts};
+use super::{Backoff, Client, HttpError, Options, Patience, Request, RetryPolicy, Timeouts};
 use crate::secret::Secret;
 use server::{Acme, Server, wide_budget};
 
 const TOKEN: &str = "pat-na1-00000000-1111-2222-3333-444444444444";
 const CURSOR: &str = "MTAwMDAwMDAwMDAwMDAwMDA";
 
+/// So many attempts, without waits.
+fn attempts(attempts: u32) -> RetryPolicy {
+    RetryPolicy {
+        patience: Patience::Attempts(NonZeroU32::new(attempts).unwrap()),
+        backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
+    }
+}
+
 /// Three attempts without waits.
 fn options() -> Options {
-    Options {
-        retry: RetryPolicy {
-            attempts: NonZeroU32::new(3).unwrap(),
-            attempts_to_reach: NonZeroU32::new(2).unwrap(),
-            backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
-            ..RetryPolicy::default()
-        },
-        ..Options::default()
-    }
+    Options { retry: attempts(3), ..Options::default() }
 }
 
 /// The same for a server that says nothing. Too little patience for one that should answer on a busy machine.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{Error, plugins::LoadedTransforms};
 use crate::{
     bucket, environment,
+    http::{PATIENCE, RetryPolicy},
     plan::Plan,
     problem::Problem,
     run_id::RunId,
@@ -22,8 +23,18 @@ const SESSION: std::time::Duration = std::time::Duration::from_hours(1);
 /// The longest name a session can have.
 const LONGEST_SESSION_NAME: usize = 64;
 
-/// Opens the source. Nothing is sent yet.
+/// Opens the source for a run, with its patience. Nothing is sent yet.
+pub fn open_source_for_run(spec: &Spec) -> Result<HubSpot, Error> {
+    let patience = spec.pipeline.run.patience.map_or(PATIENCE, |span| span.0);
+    open(spec, RetryPolicy::of_a_run(patience))
+}
+
+/// Opens the source for a look by somebody who waits. Nothing is sent yet.
 pub fn open_source(spec: &Spec) -> Result<HubSpot, Error> {
+    open(spec, RetryPolicy::of_a_look())
+}
+
+fn open(spec: &Spec, retry: RetryPolicy) -> Result<HubSpot, Error> {
     let source = &spec.pipeline.source;
     let base_url = match &source.base_url {
         Some(url) => (**url).clone(),
@@ -45,6 +56,7 @@ pub fn open_source(spec: &Spec) -> Result<HubSpot, Error> {
             ApiVersion::V3 => Paths::Numbered,
         },
         requests_per_10s: source.requests_per_10s,
+        retry,
         sensitive: source.sensitive == Sensitive::Include,
         describes: match source.sensitive {
             Sensitive::Include => spec.pipeline.sink.get_ref().accepts.iter().map(|mark| mark.0.clone()).collect(),

@@ -107,6 +107,13 @@ fn source_hint(error: &crate::http::HttpError) -> Option<String> {
         let when = if back_at.is_none() { "it starts anew at midnight, in the time zone of the account; " } else { "" };
         return Some(format!("{when}run again then, or raise the limit in HubSpot; nothing has been committed"));
     }
+    if error.was_tried_again() {
+        return Some(
+            "HubSpot or the network before it was in trouble for longer than this waits: run again later, or let runs wait \
+             longer with `patience` under [run]; nothing has been committed"
+                .to_owned(),
+        );
+    }
     match error.status().map(|status| status.as_u16()) {
         Some(401) => {
             Some("the access token is not valid: check `[source] token`, or make a new one in HubSpot".to_owned())

@@ -38,7 +38,7 @@ use url::Url;
 
 use super::{BatchSender, ReadRequest, Source, SourceError, Usage};
 use crate::{
-    http::{Budget, BudgetRules, Client, HttpError, Options, Rate, SetupError},
+    http::{Budget, BudgetRules, Client, HttpError, Options, Rate, RetryPolicy, SetupError},
     schema::{Attributes, Marks, Schema, attribute},
     secret::Secret,
     stream::{StreamInfo, StreamKind},
@@ -70,6 +70,8 @@ pub struct Settings {
     pub paths: Paths,
     /// Never send more requests than this in ten seconds, whatever the account allows.
     pub requests_per_10s: Option<NonZeroU32>,
+    /// For how long a request may fail.
+    pub retry: RetryPolicy,
     /// Whether sensitive properties are wanted. A stream whose sensitive properties may not be listed cannot be read then:
     /// its columns would be missing without a word.
     pub sensitive: bool,
@@ -113,7 +115,7 @@ impl HubSpot {
                 &settings.base_url,
                 &settings.token,
                 Arc::new(vendor::HubSpotRules),
-                Options::default(),
+                Options { retry: settings.retry, ..Options::default() },
             )?,
             paths: settings.paths,
             general: Budget::new(general),

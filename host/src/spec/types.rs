@@ -339,6 +339,9 @@ pub struct RunSpec {
     /// Default: `4GiB`.
     #[schemars(with = "Option<ByteSize>")]
     pub plugin_memory: Option<Spanned<ByteSize>>,
+    /// For how long a request to the source may fail, for whatever reason that may pass, before the run ends: connections
+    /// that fail, answers that break off or do not come, 5xx, HTML pages. Default: `5m`.
+    pub patience: Option<Span>,
     /// Where compiled plugins are kept. Default: `sluice` in the user's cache folder.
     pub cache_dir: Option<PathBuf>,
 }

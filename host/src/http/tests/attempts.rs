@@ -1,15 +1,12 @@
 //! What is sent, how often, after what.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use url::Url;
 
 use super::server::{Server, all_statuses, answer, cut, wide_budget, with_header};
-use super::{TOKEN, ask, client, client_with, impatient, options};
-use crate::http::{Failure, HttpError, Options, Rate, Request, RetryPolicy};
+use super::{TOKEN, ask, attempts, client, client_with, impatient, options};
+use crate::http::{Failure, HttpError, Options, Rate, Request};
 
 #[tokio::test]
 async fn a_request_carries_what_the_server_needs_to_know() {
@@ -44,7 +41,7 @@ async fn every_status_is_accepted_tried_again_or_refused() {
     })
     .await;
     let budget = wide_budget();
-    let retry = RetryPolicy { attempts: NonZeroU32::new(2).unwrap(), retries: 1_000, ..options().retry };
+    let retry = attempts(2);
     let mut client = client_with(&server.base, Options { retry, ..options() });
     let mut lists: [(&str, Vec<String>); 4] =
         [("accepted", vec![]), ("tried again", vec![]), ("ends the run", vec![]), ("refused", vec![])];
@@ -52,10 +49,10 @@ async fn every_status_is_accepted_tried_again_or_refused() {
         let request = Request::get(&budget, format!("/{}", status.as_u16()));
         let before = server.seen().len();
         let outcome = client.decoded(&request, |_| Ok(())).await;
-        let attempts = server.seen().len() - before;
+        let sent = server.seen().len() - before;
         let list = match outcome.as_ref().map_err(HttpError::failure) {
             Ok(()) => 0,
-            Err(Failure::Status { transient, .. }) if attempts == 2 => {
+            Err(Failure::Status { transient, .. }) if sent == 2 => {
                 assert!(*transient || status.as_u16() == 429, "{status}");
                 1
             }
@@ -65,7 +62,7 @@ async fn every_status_is_accepted_tried_again_or_refused() {
             }
             Err(failure) => {
                 assert!(matches!(failure, Failure::Status { transient: false, .. }), "{failure:?}");
-                assert_eq!(attempts, 1, "{status}");
+                assert_eq!(sent, 1, "{status}");
                 3
             }
         };
@@ -110,8 +107,7 @@ async fn a_fault_that_passes_is_not_noticed() {
         _ => answer(200, r#"{"results":[]}"#),
     })
     .await;
-    let retry = RetryPolicy { attempts: NonZeroU32::new(4).unwrap(), ..options().retry };
-    let client = client_with(&server.base, Options { retry, ..options() });
+    let client = client_with(&server.base, Options { retry: attempts(4), ..options() });
     assert_eq!(ask(&client).await.unwrap(), json!({"results": []}));
     let stats = client.stats();
     assert_eq!((stats.requests, stats.retries, stats.throttled), (4, 3, 0));
@@ -178,25 +174,6 @@ async fn an_answer_that_stops_in_the_middle_is_a_timeout() {
     let error = ask(&client_with(&server.base, impatient())).await.unwrap_err();
     assert!(matches!(error.failure(), Failure::Timeout { .. }), "{error:?}");
     assert_eq!(server.seen().len(), 3);
-}
-
-#[tokio::test]
-async fn a_server_that_was_reached_before_gets_all_attempts() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let client = client_with(&base, options());
-    let answer_once = async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            stream.read_buf(&mut request).await.unwrap();
-        }
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").await.unwrap();
-    };
-    let (answered, ()) = futures::join!(ask(&client), answer_once);
-    answered.unwrap();
-    ask(&client).await.unwrap_err();
-    assert_eq!(client.stats().requests, 1 + 3);
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -12,7 +11,7 @@ use url::Url;
 
 use super::server::{Acme, MIDNIGHT, Reply, Seen, Server, answer, cut, wide_budget, with_header};
 use super::{CURSOR, TOKEN, ask, client, client_with, contacts, impatient, options};
-use crate::http::{Client, Failure, HttpError, Options, Request, RetryPolicy, StopReason};
+use crate::http::{Client, Failure, HttpError, Options, Request, StopReason};
 use crate::secret::Secret;
 
 /// The whole chain, as a person reads it.
@@ -94,34 +93,11 @@ async fn a_move_of_the_account_ends_the_run_and_says_for_how_long() {
 }
 
 #[tokio::test]
-async fn a_dead_server_ends_the_run_when_its_retries_are_spent() {
-    let server = Server::start(|seen| match seen.number % 2 {
-        0 => answer(502, "<html><body>Jane Roe, bad gateway</body></html>"),
-        _ => answer(503, ""),
-    })
-    .await;
-    let retry = RetryPolicy { attempts: NonZeroU32::new(100).unwrap(), retries: 6, ..options().retry };
-    let client = client_with(&server.base, Options { retry, ..options() });
-    let first = ask(&client).await.unwrap_err();
-    assert_eq!(server.seen().len(), 7, "one attempt and six retries");
-    let second = ask(&client).await.unwrap_err();
-    assert_eq!(server.seen().len(), 8, "nothing is left for the next request");
-    assert_error_snapshot!(format!("{}\n{}", chain(&first), chain(&second)), @"
-    `GET /crm/contacts?limit&after` failed after 7 attempts in [TIME]: no retry is left in this run (3 on status 502, 3 on status 503)
-      caused by: status 502 Bad Gateway
-      caused by: the answer is an HTML page
-    `GET /crm/contacts?limit&after` failed: no retry is left in this run (3 on status 502, 3 on status 503)
-      caused by: status 503 Service Unavailable
-      caused by: the answer is empty
-    ");
-}
-
-#[tokio::test]
 async fn a_silent_server_is_given_up_after_as_many_attempts_as_the_caller_likes() {
     let server = Server::start(|_| Reply::Hang).await;
     let client = client_with(&server.base, impatient());
     let error = client.json::<Value>(&contacts().overload_attempts(2)).await.unwrap_err();
-    assert!(error.is_overload());
+    assert!(error.asks_too_much());
     assert_eq!(server.seen().len(), 2);
     assert_error_snapshot!(chain(&error), @"`GET /crm/contacts?limit&after` failed after 2 attempts in [TIME]: there was no complete answer after [TIME]");
 }
@@ -132,9 +108,9 @@ async fn nobody_listens() {
     let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     drop(listener);
     let error = ask(&client_with(&base, options())).await.unwrap_err();
-    assert!(!error.is_overload());
+    assert!(!error.asks_too_much());
     assert_error_snapshot!(format!("{}\nhint: {}", chain(&error), error.hint().unwrap()), @"
-    `GET /crm/contacts?limit&after` failed after 2 attempts in [TIME]: `127.0.0.1:[PORT]` could not be reached
+    `GET /crm/contacts?limit&after` failed after 3 attempts in [TIME]: `127.0.0.1:[PORT]` could not be reached
       caused by: Connection refused (os error 111)
     hint: check the address, the network, and the proxy if there is one
     ");
@@ -157,7 +133,7 @@ async fn a_body_without_end_is_refused() {
     let server = Server::start(|_| answer(200, "x".repeat(2_000))).await;
     let client = client_with(&server.base, Options { largest_body: 1_000, ..options() });
     let error = ask(&client).await.unwrap_err();
-    assert!(error.is_overload(), "a smaller page helps");
+    assert!(error.asks_too_much(), "a smaller page helps");
     assert_error_snapshot!(chain(&error), @"`GET /crm/contacts?limit&after` failed: the answer is larger than 1000 bytes");
 }
 
@@ -247,7 +223,6 @@ async fn no_error_shows_a_token_or_a_value() {
     secure.set_scheme("https").unwrap();
     let nobody = Url::parse("http://127.0.0.1:1").unwrap();
     let options = || Options { largest_body: 10_000, ..options() };
-    let no_retries = || Options { retry: RetryPolicy { retries: 0, ..options().retry }, ..options() };
     let cases = [
         (&server.base, "/hang", impatient()),
         (&server.base, "/cut", options()),
@@ -259,7 +234,7 @@ async fn no_error_shows_a_token_or_a_value() {
         (&server.base, "/403", options()),
         (&server.base, "/503", options()),
         (&server.base, "/daily", options()),
-        (&server.base, "/500", no_retries()),
+        (&server.base, "/500", options()),
         (&secure, "/tls", options()),
         (&nobody, "/nobody", options()),
     ];
@@ -279,7 +254,7 @@ async fn no_error_shows_a_token_or_a_value() {
             }
         }
     }
-    assert_eq!(kinds.len(), 9, "one of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 8, "one of each kind: {kinds:?}");
 }
 
 #[test]

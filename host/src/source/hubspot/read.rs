@@ -68,7 +68,7 @@ pub(super) async fn records(
                 }
                 after = page.after;
             }
-            Err(PageError::Http(error)) if error.is_overload() && size.halve() => {
+            Err(PageError::Http(error)) if error.asks_too_much() && size.halve() => {
                 tracing::warn!(
                     stream = request.stream.name,
                     records = size.get(),
@@ -121,12 +121,17 @@ fn list(hubspot: &HubSpot, type_id: &str, properties: &[String], after: Option<&
         .get(hubspot.paths.records(type_id))
         .parameter("limit", records.to_string())
         .parameter("properties", properties.join(SEPARATOR))
-        .parameter("archived", "false")
-        .overload_attempts(ATTEMPTS_BEFORE_HALVING);
+        .parameter("archived", "false");
+    let request = halvable(request, records);
     match after {
         Some(after) => request.parameter("after", after),
         None => request,
     }
+}
+
+/// A request for so many records, which is given up early where fewer can be asked for.
+fn halvable(request: Request, records: u32) -> Request {
+    if records > 1 { request.overload_attempts(ATTEMPTS_BEFORE_HALVING) } else { request }
 }
 
 /// One stream being read.
@@ -235,8 +240,8 @@ impl<'r> Reader<'r> {
     async fn values(&self, asked: Asked<'_>) -> Result<Page, HttpError> {
         let inputs: Vec<_> = asked.ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
         let body = serde_json::json!({ "inputs": inputs, "properties": self.properties });
-        let request = Request::post(&self.hubspot.general, self.hubspot.paths.batch_read(self.type_id), &body)
-            .overload_attempts(ATTEMPTS_BEFORE_HALVING);
+        let request = Request::post(&self.hubspot.general, self.hubspot.paths.batch_read(self.type_id), &body);
+        let request = halvable(request, u32::try_from(asked.ids.len()).unwrap_or(u32::MAX));
         self.hubspot.client.decoded(&request, |body| self.decode(body, Some(asked))).await
     }
 

@@ -22,6 +22,7 @@ fn settings(server: &Server) -> Settings {
         token: Secret::new("pat-na1-00000000-1111-2222-3333-444444444444"),
         paths: Paths::Numbered,
         requests_per_10s: NonZeroU32::new(10_000),
+        retry: RetryPolicy::of_a_look(),
         sensitive: false,
         describes: Marks::new(),
     }
