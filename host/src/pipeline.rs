@@ -19,31 +19,35 @@ mod audit;
 mod check;
 mod connect;
 mod discovery;
+mod drift;
 mod error;
 mod kept;
 mod memory;
 mod planning;
 mod plugins;
 mod progress;
+mod reading;
 mod rehearsal;
 mod report;
 mod shutdown;
 mod stage;
+mod trial;
 mod unique;
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use tokio::runtime::Handle;
 
+use self::reading::Reading;
 pub use self::{
     check::{Check, Outcome, check},
     connect::{bucket_settings, engine, open_source, open_source_for_run},
     discovery::{Discovered, everything},
+    drift::Drift,
     error::Error,
     kept::{Kept, KeptTable, Others},
-    planning::{Planned, plan, refused},
+    planning::{LeftOut, Planned, plan, refused},
     plugins::{LoadedTransform, LoadedTransforms},
     progress::{Progress, StreamProgress, StreamState},
     rehearsal::{Rehearsed, rehearse},
@@ -60,10 +64,6 @@ use crate::{
     state::lease::{Holder, Lease},
     table::{Author, Change, Commit, CommitLog, Table, sweep},
 };
-
-/// Streams that are read at once unless the pipeline file says otherwise: enough that pages of a third of a second keep the
-/// account's budget full (19 requests a second), with few enough batches in memory for a small machine.
-const STREAMS_AT_ONCE: usize = 8;
 
 /// What a run works with.
 pub struct Run<'r> {
@@ -124,20 +124,26 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
     unless_stopped(run.shutdown, lease.confirm()).await??;
     let planned = unless_stopped(run.shutdown, planning::plan(run.spec, run.source.as_ref(), run.plugins)).await??;
     let wanted = planned.wanted(run.spec, run.only)?;
-    let others =
+    let (planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
+    let mut others =
         kept::judge(run.spec, base.as_ref(), &planned, &wanted).map_err(|problems| refused(run.spec, problems))?;
-    let planned = planned.only(&wanted);
+    let planned = Arc::new(planned.only(&wanted));
     let plan = &planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
-    let streams = read_streams(run, plan, id, began).await?;
-    let change = change(run, plan, id, &streams, &others);
+    let streams = Reading::new(run, &planned, id, began).all(base.as_ref()).await?;
+    let lost = kept::that_lost_parts(run.spec, base.as_ref(), &planned, &streams, &mut others)
+        .map_err(|problems| refused(run.spec, problems))?;
+    for index in &lost {
+        take_back(run.bucket, &streams[*index]).await;
+    }
+    let change = change(run, plan, id, &streams, &lost, &others);
     if run.shutdown.is_stopping() {
         return Err(Error::Interrupted);
     }
     let commit = log.commit(base.as_ref(), change).await?;
     tracing::info!(commit = commit.number, run = %id, "committed");
     sweep_after(run.bucket, &commit, lease).await;
-    Ok(report::of(run, &planned, &commit, streams, others, began, started.elapsed()))
+    Ok(report::of(run, &planned, base.as_ref(), &commit, streams, others, began, started.elapsed()))
 }
 
 /// Waits for something that may be given up at any time, unless the run is told to stop.
@@ -150,13 +156,22 @@ async fn unless_stopped<T>(shutdown: &Shutdown, work: impl Future<Output = T>) -
 }
 
 /// What the run changes: its tables, each with its audit record.
-fn change(run: &Run<'_>, plan: &Plan, id: &RunId, written: &[stage::Written], others: &Others) -> Change {
-    let tables = plan.streams.iter().zip(written).map(|(stream, written)| {
+fn change(
+    run: &Run<'_>,
+    plan: &Plan,
+    id: &RunId,
+    written: &[stage::Written],
+    lost: &BTreeSet<usize>,
+    others: &Others,
+) -> Change {
+    let read = plan.streams.iter().zip(written).enumerate().filter(|(index, _)| !lost.contains(index));
+    let tables = read.map(|(_, (stream, written))| {
         let table = Table {
             run: id.clone(),
             pipeline: plan.pipeline.clone(),
             stream: stream.stream.name.clone(),
             stream_ids: stream.stream.names().filter(|name| *name != stream.stream.name).map(str::to_owned).collect(),
+            parts: written.read.present.clone(),
             written: Timestamp::now(),
             columns: stream.table_columns().cloned().collect(),
             files: written.files.clone(),
@@ -177,6 +192,15 @@ fn change(run: &Run<'_>, plan: &Plan, id: &RunId, written: &[stage::Written], ot
     }
 }
 
+/// Removes the files of a table that is not to be committed.
+async fn take_back(bucket: &Bucket, written: &stage::Written) {
+    for file in &written.files {
+        if let Err(error) = bucket.delete(&file.key).await {
+            tracing::warn!(error = crate::error_chain(&error), "a file that no commit lists could not be removed");
+        }
+    }
+}
+
 async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
     let swept = sweep::sweep(bucket, commit, async || lease.confirm().await.is_ok()).await;
     if swept.files > 0 {
@@ -187,36 +211,6 @@ async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
     }
 }
 
-/// Reads all streams, a few at once. On an error the others are stopped, and what they have not finished is taken back.
-async fn read_streams(run: &Run<'_>, plan: &Plan, id: &RunId, began: Timestamp) -> Result<Vec<stage::Written>, Error> {
-    let at_once = run.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize);
-    let settings = connect::parquet_settings(run.spec, plan, run.plugins, id);
-    let memory = memory::PluginMemory::of(run.spec);
-    let one = async |index: usize| {
-        let reserved = memory.reserve(&plan.streams[index], run.plugins).await;
-        let stage = stage::Stage {
-            plan: &plan.streams[index],
-            spec: run.spec,
-            source: &run.source,
-            plugins: run.plugins,
-            bucket: run.bucket,
-            settings: &settings,
-            run: id,
-            began,
-            progress: run.progress.stream(index),
-            shutdown: run.shutdown,
-            runtime: Handle::current(),
-        };
-        let written = stage.run().await;
-        drop(reserved);
-        if written.is_err() {
-            run.shutdown.stop();
-        }
-        written
-    };
-    first_cause(concurrently(0..plan.streams.len(), at_once, one).await)
-}
-
 /// What work on each of these gives, in their order, a few at once. The next begins when any ends: a long one holds none up.
 async fn concurrently<I, T>(items: impl IntoIterator<Item = I>, at_once: usize, work: impl AsyncFn(I) -> T) -> Vec<T> {
     let work = &work;
@@ -224,20 +218,6 @@ async fn concurrently<I, T>(items: impl IntoIterator<Item = I>, at_once: usize, 
     let mut done: Vec<(usize, T)> = stream::iter(each).buffer_unordered(at_once).collect().await;
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, outcome)| outcome).collect()
-}
-
-/// All results, or the error that stopped the others: they were only interrupted.
-fn first_cause(outcomes: Vec<Result<stage::Written, Error>>) -> Result<Vec<stage::Written>, Error> {
-    let mut interrupted = None;
-    let mut written = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
-        match outcome {
-            Ok(stream) => written.push(stream),
-            Err(Error::Interrupted) => interrupted = Some(Error::Interrupted),
-            Err(cause) => return Err(cause),
-        }
-    }
-    interrupted.map_or(Ok(written), Err)
 }
 
 #[cfg(test)]

@@ -44,10 +44,7 @@ pub trait Source: Send + Sync {
     async fn try_read(&self, request: &ReadRequest) -> Result<(), SourceError>;
 
     /// Reads a whole stream. Returns early, without an error, when the channel is closed.
-    ///
-    /// A stream that is made of the lists of several others (the properties of all object types, say) is read as far as this
-    /// identity may see them. What this returns is the names of those it may not: what the stream lacks.
-    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Vec<String>, SourceError>;
+    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Read, SourceError>;
 
     /// What reading has cost so far.
     fn usage(&self) -> Usage;
@@ -62,6 +59,55 @@ pub struct ReadRequest {
     pub columns: Vec<Field>,
     /// When the run began: the value of `ingestedAt`.
     pub ingested_at: Timestamp,
+}
+
+/// What there is to say of a stream that has been read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Read {
+    /// For a stream that is made of the lists of several others (of the properties of all object types, say): what it has
+    /// rows of, by object type ids.
+    pub present: Vec<String>,
+    /// What such a stream has no rows of, since the service says that it is not there or not to be seen.
+    pub lacking: Vec<Lacking>,
+    /// Properties that the service has given for some records, and that it does not know any more: their columns end in the
+    /// middle.
+    pub cut: Vec<String>,
+    /// Properties that it has given for no record.
+    pub unnamed: Vec<String>,
+}
+
+/// A part that a stream has no rows of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    /// Its object type id; `None` for all custom types, where they are not told.
+    pub part: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: Unreadable,
+}
+
+impl Read {
+    /// What it is made of that was there before and is not now, although nobody has removed it: the names of those parts.
+    pub fn lost<'p>(&self, before: impl Iterator<Item = &'p String> + Clone) -> Vec<String> {
+        let is_lost = |lacking: &&Lacking| match &lacking.part {
+            Some(part) => before.clone().any(|before| before == part),
+            None => before.clone().any(|before| before.starts_with(CUSTOM_TYPE)),
+        };
+        self.lacking.iter().filter(is_lost).map(|lacking| lacking.name.clone()).collect()
+    }
+}
+
+/// What the object type id of a custom type begins with.
+const CUSTOM_TYPE: &str = "2-";
+
+/// Why something cannot be read, as the service says itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The account has no such thing.
+    Absent,
+    /// This identity may not see it.
+    Forbidden,
 }
 
 /// What reading has cost.
@@ -91,6 +137,8 @@ pub enum SourceError {
     NotReadable {
         /// The stream.
         stream: String,
+        /// Which of the two.
+        why: Unreadable,
         /// What the service says, in one line.
         reason: String,
         /// What would mend it.
@@ -100,6 +148,24 @@ pub enum SourceError {
     #[error("the {what} could not be read")]
     Http {
         /// What was being read.
+        what: String,
+        /// What happened.
+        #[source]
+        cause: crate::http::HttpError,
+    },
+    /// The service does not know the token, or does not take it any more.
+    #[error("HubSpot rejected the access token ({status})")]
+    TokenRejected {
+        /// The status of the answer.
+        status: u16,
+        /// What happened.
+        #[source]
+        cause: crate::http::HttpError,
+    },
+    /// The service says that the account lacks what every account has.
+    #[error("HubSpot says that the account has no {what}, which every account has")]
+    Missing {
+        /// What.
         what: String,
         /// What happened.
         #[source]

@@ -16,8 +16,9 @@ use toml::Spanned;
 
 pub use self::{
     types::{
-        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, LimitsSpec, MarkSpec, OnReject,
-        PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec, SourceType, TransformSpec,
+        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, LimitsSpec, MarkSpec, OnMissingScope,
+        OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec, SourceType,
+        TransformSpec,
     },
     values::{ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url},
 };

@@ -31,6 +31,11 @@ pub(crate) fn portal() -> hubspot::Options {
     }
 }
 
+/// Whether a request asks for a page of records, and not only for a first look or a count.
+pub(crate) fn is_page(request: &hubspot::LoggedRequest) -> bool {
+    request.path.contains("/objects/") && request.query.as_ref().is_some_and(|query| query.contains("limit=100"))
+}
+
 impl Workspace {
     /// Simulated ends without faults.
     pub(crate) fn new() -> Self {

@@ -12,7 +12,7 @@ use parquet::{
 
 use sluice_simulator::{aws, data, hubspot};
 
-use crate::harness::{CONTACTS, Workspace, portal};
+use crate::harness::{CONTACTS, Workspace, is_page, portal};
 
 fn run(workspace: &Workspace, sections: &[&str], exit_code: i32) -> String {
     workspace.pipeline(sections);
@@ -94,9 +94,10 @@ fn one_stream_at_a_time() {
     let workspace = Workspace::new();
     let source = workspace.source("streams = [\"contacts\", \"companies\", \"deals\"]");
     run(&workspace, &[&source, &workspace.file_sink(), "[run]\nstreams_at_once = 1\n"], 0);
-    let paths = paths(&workspace);
+    let requests = workspace.hubspot.requests();
+    let pages = requests.iter().filter(|request| is_page(request));
     let mut read: Vec<&str> =
-        paths.iter().filter_map(|path| path.split("/objects/").nth(1)?.split('/').nth(1)).collect();
+        pages.filter_map(|request| request.path.split("/objects/").nth(1)?.split('/').nth(1)).collect();
     read.dedup();
     assert_eq!(read, ["0-1", "0-2", "0-3"]);
 }

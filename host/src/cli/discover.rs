@@ -11,8 +11,8 @@ use crate::{
     pipeline::{self, Discovered},
     schema::{Field, Mark, Schema, attribute},
     source::{
-        SourceError,
-        recorded::{RecordedSource, RecordedStream},
+        SourceError, Unreadable,
+        recorded::{NoSchema, RecordedSource, RecordedStream},
     },
 };
 
@@ -30,15 +30,15 @@ pub(super) async fn discover(file: &Path, format: PlanFormat, output: &mut Outpu
 fn record((discovered, records): (Discovered, Option<u64>)) -> RecordedStream {
     let Discovered { stream, schema } = discovered;
     let schema = schema.map_err(|error| match error {
-        SourceError::NotReadable { reason, hint, .. } => (reason, hint),
-        other => (crate::error_chain(&other), None),
+        SourceError::NotReadable { why, reason, hint, .. } => NoSchema { why, reason, hint },
+        other => NoSchema { why: Unreadable::Forbidden, reason: crate::error_chain(&other), hint: None },
     });
     RecordedStream { stream, records, schema }
 }
 
 fn text(source: &RecordedSource) -> String {
     let mut text = String::new();
-    let mut unreadable = String::new();
+    let (mut absent, mut forbidden) = (String::new(), String::new());
     for RecordedStream { stream, records, schema } in source.streams() {
         let names: Vec<&str> = stream.names().skip(1).collect();
         let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
@@ -49,14 +49,19 @@ fn text(source: &RecordedSource) -> String {
                 text.push_str(&columns(schema));
                 text.push('\n');
             }
-            Err((reason, hint)) => {
-                unreadable.push_str(&format!("{}{names}: {reason}\n", stream.name));
-                unreadable.extend(hint.iter().map(|hint| format!("  hint: {hint}\n")));
+            Err(NoSchema { why: Unreadable::Absent, reason, .. }) => {
+                absent.push_str(&format!("{}{names}: {reason}\n", stream.name));
+            }
+            Err(NoSchema { why: Unreadable::Forbidden, reason, hint }) => {
+                forbidden.push_str(&format!("{}{names}: {reason}\n", stream.name));
+                forbidden.extend(hint.iter().map(|hint| format!("  hint: {hint}\n")));
             }
         }
     }
-    if !unreadable.is_empty() {
-        text.push_str(&format!("Not readable with this token:\n{unreadable}"));
+    for (heading, streams) in [("Not readable with this token", forbidden), ("Not in this account", absent)] {
+        if !streams.is_empty() {
+            text.push_str(&format!("{heading}:\n{streams}"));
+        }
     }
     text
 }

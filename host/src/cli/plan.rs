@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     outline::Output as OutlineOutput,
-    pipeline::{self, LoadedTransforms, Planned},
+    pipeline::{self, LeftOut, LoadedTransforms, Planned},
     plan::{Plan, Step, StreamPlan},
     schema::{Field, Mark},
-    source::{Source, recorded::RecordedSource},
+    source::{Source, Unreadable, recorded::RecordedSource},
 };
 
 /// `schema`: a file that describes the source; the source itself is asked nothing then.
@@ -62,7 +62,7 @@ fn text(planned: &Planned, plugins: &LoadedTransforms) -> String {
     for stream in &plan.streams {
         text.push_str(&stream_text(plan, stream));
     }
-    for (stream, reason) in &planned.unreadable {
+    for LeftOut { stream, reason, .. } in &planned.unreadable {
         text.push_str(&format!("\nnot read: `{}` ({reason})\n", stream.name));
     }
     text
@@ -141,8 +141,7 @@ fn json(planned: &Planned, plugins: &LoadedTransforms) -> Value {
         .iter()
         .map(|it| json!({ "name": it.name, "plugin": it.plugin.name(), "digest": it.plugin.digest().to_string() }))
         .collect();
-    let unreadable: Vec<Value> =
-        planned.unreadable.iter().map(|(stream, reason)| json!({ "stream": stream.name, "reason": reason })).collect();
+    let unreadable: Vec<Value> = planned.unreadable.iter().map(left_out).collect();
     json!({
         "pipeline": plan.pipeline,
         "accepts": names_of_marks(plan.accepts.iter()),
@@ -150,6 +149,11 @@ fn json(planned: &Planned, plugins: &LoadedTransforms) -> Value {
         "streams": plan.streams.iter().map(|stream| stream_json(plan, stream)).collect::<Vec<_>>(),
         "unreadable": unreadable,
     })
+}
+
+/// A stream that is left out, and why.
+pub(super) fn left_out(LeftOut { stream, why, reason }: &LeftOut) -> Value {
+    json!({ "stream": stream.name, "absent": *why == Unreadable::Absent, "reason": reason })
 }
 
 fn stream_json(plan: &Plan, stream: &StreamPlan) -> Value {

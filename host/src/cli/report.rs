@@ -5,8 +5,13 @@ use serde_json::{Value, json};
 use super::{
     judge,
     output::{Grid, bytes, thousands},
+    plan::left_out,
 };
-use crate::pipeline::{Kept, KeptTable, Others, Report, StreamReport, TransformReport};
+use crate::{
+    pipeline::{Drift, Kept, KeptTable, Others, Report, StreamReport, TransformReport},
+    schema::ColumnType,
+    source::Unreadable,
+};
 
 /// The form of the JSON. Raised when a name changes its meaning or goes.
 const FORMAT: u32 = 1;
@@ -39,6 +44,21 @@ pub(super) fn text(report: &Report) -> String {
                 some(&stream.withheld)
             ));
         }
+        if !stream.cut.is_empty() {
+            text.push_str(&format!(
+                "{}: archived while it was read, so that their columns end in the middle: {}\n",
+                stream.stream,
+                some(&stream.cut)
+            ));
+        }
+        if !stream.unnamed.is_empty() {
+            text.push_str(&format!(
+                "{}: not given by HubSpot for any record, archived since the run began: {}\n",
+                stream.stream,
+                some(&stream.unnamed)
+            ));
+        }
+        text.extend(drift(stream));
         if !stream.lacking.is_empty() {
             text.push_str(&format!(
                 "{}: without what this token may not see: {}\n",
@@ -47,12 +67,15 @@ pub(super) fn text(report: &Report) -> String {
             ));
         }
     }
-    if !report.unreadable.is_empty() {
-        let names: Vec<String> = report.unreadable.iter().map(|(stream, _)| stream.clone()).collect();
-        text.push_str(&format!(
-            "not readable with this token, and left out: {} (`sluice plan` says why)\n",
-            some(&names)
-        ));
+    for (why, told) in [
+        (Unreadable::Forbidden, "left out, since the token may not see them (`sluice check` says what mends it)"),
+        (Unreadable::Absent, "not in this account"),
+    ] {
+        let left_out = report.unreadable.iter().filter(|left_out| left_out.why == why);
+        let names: Vec<String> = left_out.map(|left_out| left_out.stream.name.clone()).collect();
+        if !names.is_empty() {
+            text.push_str(&format!("{told}: {}\n", some(&names)));
+        }
     }
     text.push_str(&others(&report.others));
     let usage = &report.usage;
@@ -82,6 +105,11 @@ fn others(others: &Others) -> String {
         let why = match why {
             Kept::OfPipeline(pipeline) => format!("it is pipeline `{pipeline}`'s"),
             Kept::NotAskedFor => "its stream was left out by `--only`".to_owned(),
+            Kept::LostParts { stream, parts } => format!(
+                "stream `{stream}` lacks parts that it has (HubSpot does not show them any more): {}; excluding the stream \
+                 for one run retires the table",
+                some(parts)
+            ),
             Kept::NotReadable { stream } => format!(
                 "stream `{stream}` cannot be read, so the table grows old (`exclude = [\"{stream}\"]` retires it)"
             ),
@@ -121,6 +149,32 @@ fn let_go(stream: &StreamReport, transform: &TransformReport) -> Option<String> 
     (!parts.is_empty()).then(|| format!("{stream}: `{name}` {}\n", parts.join(", ")))
 }
 
+/// What has changed in a table's columns.
+fn drift(stream: &StreamReport) -> Option<String> {
+    let names = |is: fn(&Drift) -> bool| -> Vec<String> {
+        stream.drift.iter().filter(|drift| is(drift)).map(|drift| drift.column.clone()).collect()
+    };
+    let told = [
+        ("new", names(|drift| drift.before.is_none())),
+        ("gone", names(|drift| drift.now.is_none())),
+        ("of another type", names(|drift| drift.before.is_some() && drift.now.is_some())),
+    ];
+    let told: Vec<String> = told
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}: {}", some(names)))
+        .collect();
+    (!told.is_empty()).then(|| format!("{}: columns since the last commit, {}\n", stream.stream, told.join("; ")))
+}
+
+fn drift_json(drift: &Drift) -> Value {
+    json!({
+        "column": drift.column,
+        "before": drift.before.map(ColumnType::name),
+        "now": drift.now.map(ColumnType::name),
+    })
+}
+
 /// Some names, and how many more there are.
 pub(super) fn some(names: &[String]) -> String {
     const SHOWN: usize = 6;
@@ -136,8 +190,7 @@ pub(super) fn json(report: &Report) -> Value {
     let streams: Vec<Value> = report.streams.iter().map(stream_json).collect();
     let plugins: Vec<Value> =
         report.plugins.iter().map(|(transform, digest)| json!({ "transform": transform, "digest": digest })).collect();
-    let unreadable: Vec<Value> =
-        report.unreadable.iter().map(|(stream, reason)| json!({ "stream": stream, "reason": reason })).collect();
+    let unreadable: Vec<Value> = report.unreadable.iter().map(left_out).collect();
     let kept: Vec<Value> = report.others.kept.iter().map(kept_json).collect();
     json!({
         "format": FORMAT,
@@ -179,6 +232,7 @@ fn kept_json(table: &KeptTable) -> Value {
         Kept::OfPipeline(pipeline) => ("other_pipeline", None, Some(pipeline)),
         Kept::NotAskedFor => ("not_asked_for", None, None),
         Kept::NotReadable { stream } => ("not_readable", Some(stream), None),
+        Kept::LostParts { stream, .. } => ("lost_parts", Some(stream), None),
     };
     json!({ "table": table.table, "run": table.run, "why": why, "stream": stream, "pipeline": pipeline })
 }
@@ -208,6 +262,9 @@ fn stream_json(stream: &StreamReport) -> Value {
         "bytes": stream.bytes,
         "withheld": stream.withheld,
         "lacking": stream.lacking,
+        "cut": stream.cut,
+        "unnamed": stream.unnamed,
+        "drift": stream.drift.iter().map(drift_json).collect::<Vec<_>>(),
         "transforms": transforms,
     })
 }

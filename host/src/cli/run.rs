@@ -128,7 +128,8 @@ pub(super) async fn run_once(
         () = shutdown.stopping() => return Err(pipeline::Error::Interrupted.into()),
         bucket = Bucket::open(&bucket_settings) => bucket.map_err(pipeline::Error::from)?,
     };
-    let progress = Arc::default();
+    let progress =
+        Arc::new(if arguments.quiet { pipeline::Progress::unwatched() } else { pipeline::Progress::default() });
     let display = watched.then(|| progress::Display::start(&progress, &source));
     let report = pipeline::run(Run {
         spec: &spec,

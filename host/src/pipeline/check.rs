@@ -4,19 +4,10 @@
 
 use std::sync::Arc;
 
-use super::{Error, LoadedTransforms, Planned, bucket_settings, concurrently, engine, open_source, plan, refused};
-use crate::{
-    bucket::Bucket,
-    plan::{Plan, StreamPlan},
-    run_id::RunId,
-    source::{ReadRequest, Source},
-    spec::Spec,
-};
+use super::{Error, LoadedTransforms, Planned, bucket_settings, engine, open_source, plan, refused, trial};
+use crate::{bucket::Bucket, plan::Plan, run_id::RunId, source::Source, spec::Spec};
 
 const PLAN: &str = "plan and guard";
-
-/// Streams that are tried at once.
-const AT_ONCE: usize = 8;
 
 /// One thing that a run needs.
 #[derive(Debug)]
@@ -123,7 +114,7 @@ async fn planned(
 ) -> Option<Plan> {
     match plan(spec, source, plugins).await {
         Ok(Planned { plan, unreadable }) => {
-            let left_out = unreadable.iter().map(|(stream, why)| format!("left out: `{}` ({why})", stream.name));
+            let left_out = unreadable.iter().map(|it| format!("left out: `{}` ({})", it.stream.name, it.reason));
             checks.push(Check::new(PLAN, Ok(left_out.collect())));
             Some(plan)
         }
@@ -136,16 +127,10 @@ async fn planned(
 
 /// Whether each stream of the plan can be read.
 async fn streams(source: &dyn Source, plan: &Plan, checks: &mut Vec<Check>) {
-    let try_one = async |stream: &StreamPlan| {
-        let request = ReadRequest {
-            stream: stream.stream.clone(),
-            columns: stream.requested().cloned().collect(),
-            ingested_at: jiff::Timestamp::now(),
-        };
-        let outcome = source.try_read(&request).await;
+    let outcomes = trial::try_all(source, &plan.streams).await;
+    checks.extend(plan.streams.iter().zip(outcomes).map(|(stream, outcome)| {
         Check::new(format!("stream `{}`", stream.stream.name), outcome.map(|()| Vec::new()).map_err(Error::Source))
-    };
-    checks.extend(concurrently(&plan.streams, AT_ONCE, try_one).await);
+    }));
 }
 
 /// Whether the role can be assumed, and all be done in the bucket that a run does there.

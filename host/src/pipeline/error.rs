@@ -85,7 +85,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Source(SourceError::NotReadable { hint, .. }) => hint.clone(),
-            Self::Source(SourceError::Http { cause, .. }) => source_hint(cause),
+            Self::Source(SourceError::Http { cause, .. } | SourceError::TokenRejected { cause, .. }) => {
+                source_hint(cause)
+            }
             Self::Engine(error) => error.hint().map(str::to_owned),
             Self::Transform { cause, .. } => cause.hint().map(str::to_owned),
             Self::SameKey { .. } => Some(
@@ -107,6 +109,9 @@ fn source_hint(error: &crate::http::HttpError) -> Option<String> {
         let when = if back_at.is_none() { "it starts anew at midnight, in the time zone of the account; " } else { "" };
         return Some(format!("{when}run again then, or raise the limit in HubSpot; nothing has been committed"));
     }
+    if let Some(hint) = error.hint() {
+        return Some(hint.to_owned());
+    }
     if error.was_tried_again() {
         return Some(
             "HubSpot or the network before it was in trouble for longer than this waits: run again later, or let runs wait \
@@ -118,10 +123,15 @@ fn source_hint(error: &crate::http::HttpError) -> Option<String> {
         Some(401) => {
             Some("the access token is not valid: check `[source] token`, or make a new one in HubSpot".to_owned())
         }
+        Some(300..=399 | 488) => Some(
+            "set `base_url` under [source] to the address of the account's data centre, such as \
+             `https://api-eu1.hubapi.com` for accounts in the European Union"
+                .to_owned(),
+        ),
         Some(530) => Some("the access token is cut or altered: copy it again, whole".to_owned()),
         Some(403) => Some(
             "grant the token the scopes that are named, in the settings of the private app or service key".to_owned(),
         ),
-        _ => error.hint().map(str::to_owned),
+        _ => None,
     }
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use super::{
     audit::{self, Origins},
     planning::Planned,
+    stage::Written,
 };
 use crate::{
     plan::{Plan, StreamPlan, rules, select},
@@ -57,6 +58,23 @@ pub enum Kept {
         /// The stream.
         stream: String,
     },
+    /// What its stream is made of is not all there now: the service does not show some parts that the table has.
+    LostParts {
+        /// The stream.
+        stream: String,
+        /// The names of those parts.
+        parts: Vec<String>,
+    },
+}
+
+impl Kept {
+    /// Whether the table grows old although nobody has asked for that.
+    pub fn is_old(&self) -> bool {
+        match self {
+            Self::OfPipeline(_) | Self::NotAskedFor => false,
+            Self::NotReadable { .. } | Self::LostParts { .. } => true,
+        }
+    }
 }
 
 /// Judges all tables of the newest commit that this run will not write. `wanted`: the streams of the plan that it reads.
@@ -88,6 +106,31 @@ pub(super) fn judge(
     if problems.is_empty() { Ok(others) } else { Err(problems) }
 }
 
+/// Judges the tables whose streams have been read and lack parts that the tables have: those stay as they were. The indices
+/// of their streams in the plan.
+pub(super) fn that_lost_parts(
+    spec: &Spec,
+    base: Option<&Commit>,
+    planned: &Planned,
+    written: &[Written],
+    others: &mut Others,
+) -> Result<BTreeSet<usize>, Vec<Problem>> {
+    let mut indices = BTreeSet::new();
+    let mut problems = Vec::new();
+    for (index, (stream, written)) in planned.plan.streams.iter().zip(written).enumerate() {
+        let Some(table) = base.and_then(|base| base.tables.get(&stream.table)) else { continue };
+        let parts = written.read.lost(table.parts.iter());
+        if parts.is_empty() {
+            continue;
+        }
+        let why = Kept::LostParts { stream: stream.stream.name.clone(), parts };
+        problems.extend(not_acceptable(spec, planned, &stream.table, table, &why));
+        others.kept.push(KeptTable { table: stream.table.clone(), run: table.run.to_string(), why });
+        indices.insert(index);
+    }
+    if problems.is_empty() { Ok(indices) } else { Err(problems) }
+}
+
 /// A table that stays, and whose name this run would take.
 fn taken(name: &str, why: &Kept, successor: &StreamPlan) -> Problem {
     let (whose, mend) = match why {
@@ -102,6 +145,7 @@ fn taken(name: &str, why: &Kept, successor: &StreamPlan) -> Problem {
             format!("holds stream `{stream}`, which cannot be read now"),
             format!("let the token read `{stream}`, or retire its table: exclude = [\"{stream}\"]"),
         ),
+        Kept::LostParts { .. } => unreachable!("that is known only when its own stream has been read"),
     };
     let stream = &successor.stream.name;
     Problem::new(format!("stream `{stream}` would be written to table `{}`, and `{name}` {whose}", successor.table))
@@ -137,7 +181,7 @@ fn not_acceptable(spec: &Spec, planned: &Planned, name: &str, table: &Table, why
     let marks: Marks = refused.iter().flat_map(|(_, marks)| marks.clone()).collect();
     let named: Vec<&str> = marks.iter().map(Mark::as_str).collect();
     let rewrite = match why {
-        Kept::NotReadable { stream } => format!(
+        Kept::NotReadable { stream } | Kept::LostParts { stream, .. } => format!(
             "let the token read stream `{stream}`, so that its table is written anew, or retire the table: exclude = [\"{stream}\"]"
         ),
         Kept::NotAskedFor | Kept::OfPipeline(_) => "run without `--only`, so that it is written anew".to_owned(),

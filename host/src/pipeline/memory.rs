@@ -8,7 +8,9 @@
 //!
 //! Everything here is counted in whole MiB: what is needed is rounded up, the budget down.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::plugins::LoadedTransforms;
 use crate::{
@@ -24,19 +26,19 @@ const MIB: u64 = 1 << 20;
 
 /// What is left of the budget.
 pub(super) struct PluginMemory {
-    free: Semaphore,
+    free: Arc<Semaphore>,
 }
 
 impl PluginMemory {
     pub(super) fn of(spec: &Spec) -> Self {
         let permits = usize::try_from(budget(spec)).unwrap_or(usize::MAX);
-        Self { free: Semaphore::new(permits.min(Semaphore::MAX_PERMITS)) }
+        Self { free: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))) }
     }
 
     /// Waits until the instances of a stream fit. They have their memory until what this gives is dropped.
-    pub(super) async fn reserve(&self, stream: &StreamPlan, plugins: &LoadedTransforms) -> SemaphorePermit<'_> {
+    pub(super) async fn reserve(&self, stream: &StreamPlan, plugins: &LoadedTransforms) -> OwnedSemaphorePermit {
         let mib = u32::try_from(needed(stream, plugins)).unwrap_or(u32::MAX);
-        match self.free.acquire_many(mib).await {
+        match Arc::clone(&self.free).acquire_many_owned(mib).await {
             Ok(reserved) => reserved,
             Err(_) => unreachable!("the budget is never closed"),
         }

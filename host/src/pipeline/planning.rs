@@ -11,8 +11,8 @@ use super::{
 use crate::{
     plan::{Plan, StreamDraft, select, transforms, words::Unsaid},
     problem::{Problem, Problems, nearest},
-    source::{Source, SourceError},
-    spec::Spec,
+    source::{Source, SourceError, Unreadable},
+    spec::{OnMissingScope, Spec},
     stream::StreamInfo,
 };
 
@@ -21,8 +21,19 @@ use crate::{
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// Streams that a glob takes in and that cannot be read, and why.
-    pub unreadable: Vec<(StreamInfo, String)>,
+    /// Streams that the file takes in, that cannot be read, and that may be left out.
+    pub unreadable: Vec<LeftOut>,
+}
+
+/// A stream that is left out, since it cannot be read.
+#[derive(Debug, Clone)]
+pub struct LeftOut {
+    /// The stream.
+    pub stream: StreamInfo,
+    /// Whether the account has none, or the token may not see it.
+    pub why: Unreadable,
+    /// What the service says.
+    pub reason: String,
 }
 
 impl Planned {
@@ -56,7 +67,7 @@ impl Planned {
 pub async fn plan(spec: &Arc<Spec>, source: &dyn Source, plugins: &LoadedTransforms) -> Result<Planned, Error> {
     let (drafts, unreadable, problems) = begin(spec, source).await?;
     let (spec, plugins) = (Arc::clone(spec), plugins.clone());
-    let not_read: Vec<StreamInfo> = unreadable.iter().map(|(stream, _)| stream.clone()).collect();
+    let not_read: Vec<StreamInfo> = unreadable.iter().map(|it| it.stream.clone()).collect();
     // Outlines are made by plugins: work for a thread that may be busy.
     let resolved = tokio::task::spawn_blocking(move || resolve(&spec, drafts, &not_read, &plugins, problems)).await;
     match resolved {
@@ -65,7 +76,7 @@ pub async fn plan(spec: &Arc<Spec>, source: &dyn Source, plugins: &LoadedTransfo
     }
 }
 
-type Begun = (Vec<StreamDraft>, Vec<(StreamInfo, String)>, Vec<Problem>);
+type Begun = (Vec<StreamDraft>, Vec<LeftOut>, Vec<Problem>);
 
 /// Chooses the streams, fetches their schemas, and begins with each that can be read.
 async fn begin(spec: &Arc<Spec>, source: &dyn Source) -> Result<Begun, Error> {
@@ -74,16 +85,16 @@ async fn begin(spec: &Arc<Spec>, source: &dyn Source) -> Result<Begun, Error> {
     if !problems.is_empty() {
         return Err(refused(spec, problems));
     }
-    let (streams, named): (Vec<StreamInfo>, Vec<bool>) =
-        selected.into_iter().map(|selected| (selected.stream, selected.named)).unzip();
-    let found = discovery::schemas(source, streams).await?;
+    let found = discovery::schemas(source, selected).await?;
     let mut drafts = Vec::new();
     let mut unreadable = Vec::new();
-    for (Discovered { stream, schema }, named) in found.into_iter().zip(named) {
+    for Discovered { stream, schema } in found {
         match schema {
             Ok(schema) => drafts.push(StreamDraft::begin(spec, stream, schema)),
-            Err(error) if named => problems.push(not_readable(&error)),
-            Err(error) => unreadable.push((stream, error.to_string())),
+            Err(SourceError::NotReadable { why, reason, .. }) if may_be_left_out(spec, &stream, why) => {
+                unreadable.push(LeftOut { stream, why, reason });
+            }
+            Err(error) => problems.push(not_readable(&error)),
         }
     }
     if drafts.is_empty() && problems.is_empty() {
@@ -92,18 +103,31 @@ async fn begin(spec: &Arc<Spec>, source: &dyn Source) -> Result<Begun, Error> {
     Ok((drafts, unreadable, problems))
 }
 
+/// Whether a run may go on without a stream that cannot be read: one that the account does not have, if only a glob takes it
+/// in; one that the token may not see, as the file says.
+pub(super) fn may_be_left_out(spec: &Spec, stream: &StreamInfo, why: Unreadable) -> bool {
+    let named = select::is_named(spec, stream);
+    match (why, spec.pipeline.source.on_missing_scope) {
+        (Unreadable::Absent, _) | (Unreadable::Forbidden, None) => !named,
+        (Unreadable::Forbidden, Some(OnMissingScope::Skip)) => true,
+        (Unreadable::Forbidden, Some(OnMissingScope::Fail)) => false,
+    }
+}
+
 /// None of the streams that the file takes in can be read: a run would be a success at nothing.
-fn nothing_readable(unreadable: &[(StreamInfo, String)]) -> Problem {
+pub(super) fn nothing_readable(unreadable: &[LeftOut]) -> Problem {
     const SHOWN: usize = 3;
     let problem = match unreadable.len() {
         0 => Problem::new("the pipeline takes in no stream"),
         count => Problem::new(format!("none of the {count} streams of the pipeline can be read")),
     };
-    let problem = unreadable.iter().take(SHOWN).fold(problem, |problem, (_, why)| problem.detail(why.clone()));
+    let problem = unreadable.iter().take(SHOWN).fold(problem, |problem, it| {
+        problem.detail(format!("stream `{}` cannot be read: {}", it.stream.name, it.reason))
+    });
     problem.hint("look at `streams` and `exclude`, and at the scopes of the token")
 }
 
-fn not_readable(error: &SourceError) -> Problem {
+pub(super) fn not_readable(error: &SourceError) -> Problem {
     let problem = Problem::new(error.to_string());
     match error {
         SourceError::NotReadable { hint: Some(hint), .. } => problem.hint(hint.clone()),

@@ -8,6 +8,7 @@ use std::sync::{
 /// The progress of all streams; of none, before the plan is made.
 #[derive(Debug, Default)]
 pub struct Progress {
+    unwatched: bool,
     streams: OnceLock<Vec<Arc<StreamProgress>>>,
 }
 
@@ -34,6 +35,15 @@ pub enum StreamState {
 }
 
 impl Progress {
+    /// The progress of a run that nobody is told of. Nothing is asked of the source for its sake.
+    pub fn unwatched() -> Self {
+        Self { unwatched: true, ..Self::default() }
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        !self.unwatched
+    }
+
     /// All streams, in the order of the plan.
     pub fn streams(&self) -> &[Arc<StreamProgress>] {
         self.streams.get().map(Vec::as_slice).unwrap_or_default()
@@ -82,7 +92,10 @@ impl StreamProgress {
         self.rows_out.load(Ordering::Relaxed)
     }
 
+    /// The stream is read from its beginning, perhaps once more.
     pub(super) fn begin(&self) {
+        self.rows_in.store(0, Ordering::Relaxed);
+        self.rows_out.store(0, Ordering::Relaxed);
         self.state.store(1, Ordering::Relaxed);
     }
 

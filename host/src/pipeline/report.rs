@@ -3,11 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Planned, Run,
-    kept::{Kept, Others},
+    LeftOut, Planned, Run,
+    drift::{self, Drift},
+    kept::Others,
     stage::Written,
 };
-use crate::{schema::Field, source::Usage, table::Commit};
+use crate::{
+    plan::StreamPlan,
+    schema::Field,
+    source::{Read, Unreadable, Usage},
+    table::Commit,
+};
 use jiff::Timestamp;
 
 /// What a run has done.
@@ -29,8 +35,8 @@ pub struct Report {
     pub usage: Usage,
     /// The streams, in the order of the plan.
     pub streams: Vec<StreamReport>,
-    /// Streams that a glob takes in and that could not be read, and why.
-    pub unreadable: Vec<(String, String)>,
+    /// Streams that could not be read, and were left out.
+    pub unreadable: Vec<LeftOut>,
     /// The tables of the bucket that the run did not write.
     pub others: Others,
     /// The plugin of each transform, with its digest.
@@ -56,6 +62,12 @@ pub struct StreamReport {
     pub withheld: Vec<String>,
     /// For a stream that is made of the lists of several object types: those that this identity may not see.
     pub lacking: Vec<String>,
+    /// Properties that were archived while the stream was read, twice: their columns end in the middle.
+    pub cut: Vec<String>,
+    /// Properties that were listed and that no record names: archived since the run began.
+    pub unnamed: Vec<String>,
+    /// How the table's columns differ from those that it had before.
+    pub drift: Vec<Drift>,
     /// What each transform let go.
     pub transforms: Vec<TransformReport>,
 }
@@ -81,9 +93,11 @@ impl Report {
         self.streams.iter().map(|stream| stream.rows_in).sum()
     }
 
-    /// Whether a table of this pipeline grows old because its stream cannot be read.
+    /// Whether not all is as it should be: a table of this pipeline grows old because its stream cannot be read, or a column
+    /// ends in the middle.
     pub fn is_partial(&self) -> bool {
-        self.others.kept.iter().any(|table| matches!(table.why, Kept::NotReadable { .. }))
+        self.others.kept.iter().any(|table| table.why.is_old())
+            || self.streams.iter().any(|stream| !stream.cut.is_empty())
     }
 
     /// Rows written, over all streams.
@@ -95,6 +109,7 @@ impl Report {
 pub(super) fn of(
     run: &Run<'_>,
     planned: &Planned,
+    base: Option<&Commit>,
     commit: &Commit,
     written: Vec<Written>,
     others: Others,
@@ -102,28 +117,35 @@ pub(super) fn of(
     elapsed: Duration,
 ) -> Report {
     let plan = &planned.plan;
-    let streams = plan.streams.iter().zip(written).map(|(stream, written)| StreamReport {
-        stream: stream.stream.name.clone(),
-        table: stream.table.clone(),
-        rows_in: written.rows_in,
-        rows_out: written.rows_out,
-        files: written.files.len(),
-        bytes: written.files.iter().map(|file| file.bytes).sum(),
-        withheld: names(stream.withheld.iter()),
-        lacking: written.lacking,
-        transforms: written
-            .steps
-            .into_iter()
-            .enumerate()
-            .map(|(index, counts)| TransformReport {
-                transform: counts.transform,
-                dropped: counts.dropped,
-                rejected: counts.rejected,
-                columns_dropped: names(stream.dropped_in(index)),
-                columns_computed: names(stream.computed_in(index)),
-            })
-            .collect(),
-    });
+    let is_kept = |stream: &StreamPlan| others.kept.iter().any(|kept| kept.table == stream.table);
+    let read = plan.streams.iter().zip(written).filter(|(stream, _)| !is_kept(stream));
+    let streams: Vec<StreamReport> = read
+        .map(|(stream, written)| StreamReport {
+            stream: stream.stream.name.clone(),
+            table: stream.table.clone(),
+            rows_in: written.rows_in,
+            rows_out: written.rows_out,
+            files: written.files.len(),
+            bytes: written.files.iter().map(|file| file.bytes).sum(),
+            withheld: names(stream.withheld.iter()),
+            lacking: hidden(&written.read),
+            cut: written.read.cut,
+            unnamed: written.read.unnamed,
+            drift: drift::of(base, stream),
+            transforms: written
+                .steps
+                .into_iter()
+                .enumerate()
+                .map(|(index, counts)| TransformReport {
+                    transform: counts.transform,
+                    dropped: counts.dropped,
+                    rejected: counts.rejected,
+                    columns_dropped: names(stream.dropped_in(index)),
+                    columns_computed: names(stream.computed_in(index)),
+                })
+                .collect(),
+        })
+        .collect();
     Report {
         run: commit.author.run.to_string(),
         pipeline: plan.pipeline.clone(),
@@ -132,11 +154,17 @@ pub(super) fn of(
         began,
         elapsed,
         usage: run.source.usage(),
-        streams: streams.collect(),
-        unreadable: planned.unreadable.iter().map(|(stream, why)| (stream.name.clone(), why.clone())).collect(),
+        streams,
+        unreadable: planned.unreadable.clone(),
         others,
         plugins: run.plugins.iter().map(|it| (it.name.clone(), it.plugin.digest().to_string())).collect(),
     }
+}
+
+/// What a stream is made of and this identity may not see.
+fn hidden(read: &Read) -> Vec<String> {
+    let hidden = read.lacking.iter().filter(|lacking| lacking.why == Unreadable::Forbidden);
+    hidden.map(|lacking| lacking.name.clone()).collect()
 }
 
 fn names<'f>(fields: impl Iterator<Item = &'f Field>) -> Vec<String> {

@@ -7,20 +7,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow_array::RecordBatch;
-use jiff::Timestamp;
 use tokio::{
-    runtime::Handle,
     sync::mpsc,
     task::{JoinError, JoinHandle},
 };
 
-use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, shutdown::Shutdown, unique::UniqueKeys};
+use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, reading::Reading, unique::UniqueKeys};
 use crate::{
-    bucket::Bucket,
     plan::{StreamPlan, transforms},
-    run_id::RunId,
-    sink::{ParquetSettings, ParquetWriter},
-    source::{ReadRequest, Source, SourceError},
+    sink::ParquetWriter,
+    source::{Read, ReadRequest, SourceError},
     spec::{OnReject, Spec},
     table::DataFile,
     transform::{self, Transform, TransformError},
@@ -29,19 +25,11 @@ use crate::{
 /// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
 const BATCHES_AHEAD: usize = 2;
 
-/// What one stream needs.
-pub(super) struct Stage<'s> {
-    pub(super) plan: &'s StreamPlan,
-    pub(super) spec: &'s Spec,
-    pub(super) source: &'s Arc<dyn Source>,
-    pub(super) plugins: &'s LoadedTransforms,
-    pub(super) bucket: &'s Bucket,
-    pub(super) settings: &'s ParquetSettings,
-    pub(super) run: &'s RunId,
-    pub(super) began: Timestamp,
-    pub(super) progress: Arc<StreamProgress>,
-    pub(super) shutdown: &'s Shutdown,
-    pub(super) runtime: Handle,
+/// One stream of a run.
+pub(super) struct Stage<'r> {
+    reading: &'r Reading,
+    plan: &'r StreamPlan,
+    progress: Arc<StreamProgress>,
 }
 
 /// What became of one stream.
@@ -50,8 +38,8 @@ pub(super) struct Written {
     pub(super) files: Vec<DataFile>,
     pub(super) rows_in: u64,
     pub(super) rows_out: u64,
-    /// What the stream is made of and this identity may not see.
-    pub(super) lacking: Vec<String>,
+    /// What the source says of the reading.
+    pub(super) read: Read,
     /// By transform, in the order of the stream's steps.
     pub(super) steps: Vec<StepCount>,
 }
@@ -64,49 +52,75 @@ pub(super) struct StepCount {
     pub(super) rejected: BTreeMap<String, u64>,
 }
 
-impl Stage<'_> {
+impl<'r> Stage<'r> {
+    pub(super) fn new(reading: &'r Reading, index: usize) -> Self {
+        Self { reading, plan: reading.stream(index), progress: reading.progress.stream(index) }
+    }
+
     /// Reads, transforms and writes the stream. Its files are complete or taken back when this returns.
+    ///
+    /// Where a property is archived while it is read, its column would end in the middle: then the stream is read once more.
     pub(super) async fn run(self) -> Result<Written, Error> {
-        if self.shutdown.is_stopping() {
-            return Err(Error::Interrupted);
-        }
         self.progress.begin();
-        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-        let mut worker = self.start_worker(receiver)?;
-        let request = ReadRequest {
-            stream: self.plan.stream.clone(),
-            columns: self.plan.requested().cloned().collect(),
-            ingested_at: self.began,
-        };
-        let read = tokio::select! {
-            biased;
-            () = self.shutdown.stopping() => Err(Error::Interrupted),
-            // It works until the channel is closed, and the reader holds that open: it has failed.
-            failed = &mut worker => return unwrapped(failed).and(Err(Error::Interrupted)),
-            () = self.count() => unreachable!("counting never ends"),
-            read = self.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
-        };
-        // The channel is closed now: the worker comes to its end.
-        let Worker { writer, mut written, .. } = match (unwrapped(worker.await), read) {
-            // Of two failures the worker's comes first: the reader's may only follow from it.
-            (Err(error), _) => return Err(error),
-            (Ok(worker), Err(error)) => {
-                unwrapped(tokio::task::spawn_blocking(move || worker.writer.abort()).await);
-                return Err(error);
-            }
-            (Ok(mut worker), Ok(lacking)) => {
-                worker.written.lacking = lacking;
-                worker
-            }
-        };
+        let (writer, written) = self.once().await?;
+        if written.read.cut.is_empty() {
+            return self.finish(writer, written).await;
+        }
+        tracing::warn!(
+            stream = self.plan.stream.name,
+            properties = written.read.cut.join(", "),
+            "properties were archived while the stream was read: it is read once more"
+        );
+        abort(writer).await;
+        self.progress.begin();
+        let (writer, written) = self.once().await?;
+        self.finish(writer, written).await
+    }
+
+    async fn finish(&self, writer: ParquetWriter, mut written: Written) -> Result<Written, Error> {
         written.files = unwrapped(tokio::task::spawn_blocking(move || writer.finish()).await)?;
         self.progress.done();
         Ok(written)
     }
 
-    /// Asks how many records there are, beside the reading, and then does nothing more.
+    /// Reads and transforms the whole stream. What has been written of it is taken back on an error.
+    async fn once(&self) -> Result<(ParquetWriter, Written), Error> {
+        let shutdown = &self.reading.shutdown;
+        if shutdown.is_stopping() {
+            return Err(Error::Interrupted);
+        }
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        let mut worker = self.start_worker(receiver)?;
+        let request = ReadRequest {
+            stream: self.plan.stream.clone(),
+            columns: self.plan.requested().cloned().collect(),
+            ingested_at: self.reading.began,
+        };
+        let read = tokio::select! {
+            biased;
+            () = shutdown.stopping() => Err(Error::Interrupted),
+            // It works until the channel is closed, and the reader holds that open: it has failed.
+            failed = &mut worker => return unwrapped(failed).and(Err(Error::Interrupted)),
+            () = self.count() => unreachable!("counting never ends"),
+            read = self.reading.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
+        };
+        // The channel is closed now: the worker comes to its end.
+        match (unwrapped(worker.await), read) {
+            // Of two failures the worker's comes first: the reader's may only follow from it.
+            (Err(error), _) => Err(error),
+            (Ok(worker), Err(error)) => {
+                abort(worker.writer).await;
+                Err(error)
+            }
+            (Ok(Worker { writer, written, .. }), Ok(read)) => Ok((writer, Written { read, ..written })),
+        }
+    }
+
+    /// Asks how many records there are, beside the reading and only if somebody watches, and then does nothing more.
     async fn count(&self) {
-        if let Some(total) = self.source.count(&self.plan.stream).await {
+        if self.reading.progress.is_watched()
+            && let Some(total) = self.reading.source.count(&self.plan.stream).await
+        {
             self.progress.expect(total);
         }
         std::future::pending::<()>().await;
@@ -117,16 +131,16 @@ impl Stage<'_> {
         let writer = ParquetWriter::new(
             &self.plan.table,
             &columns,
-            self.settings,
-            self.bucket.clone(),
-            self.run.clone(),
-            self.runtime.clone(),
+            &self.reading.settings,
+            self.reading.bucket.clone(),
+            self.reading.run.clone(),
+            self.reading.runtime.clone(),
         )?;
         let steps: Vec<_> = (0..self.plan.steps.len())
-            .map(|index| PreparedStep::of(self.plan, index, self.spec, self.plugins))
+            .map(|index| PreparedStep::of(self.plan, index, &self.reading.spec, &self.reading.plugins))
             .collect();
         let (stream, progress) = (self.plan.stream.name.clone(), Arc::clone(&self.progress));
-        let plugins = self.plugins.clone();
+        let plugins = self.reading.plugins.clone();
         let keys = UniqueKeys::of(self.plan).map(|unique| TableKeys {
             unique,
             table: self.plan.table.clone(),
@@ -244,6 +258,11 @@ impl Worker {
         progress.add(rows_in, rows_out);
         Ok(())
     }
+}
+
+/// Takes an unfinished table back.
+async fn abort(writer: ParquetWriter) {
+    unwrapped(tokio::task::spawn_blocking(move || writer.abort()).await);
 }
 
 /// What a task gave; its panic, if it had one, goes on here.

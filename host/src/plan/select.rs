@@ -7,14 +7,10 @@ use crate::{
     stream::StreamInfo,
 };
 
-/// A stream that the pipeline reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selected {
-    /// The stream.
-    pub stream: StreamInfo,
-    /// Whether the file names it outright. One that only a glob takes in may turn out not to be readable; a named one
-    /// must be.
-    pub named: bool,
+/// Whether the file names a stream outright, and not only by a glob.
+pub fn is_named(spec: &Spec, stream: &StreamInfo) -> bool {
+    let mut globs = spec.pipeline.source.streams.iter().map(toml::Spanned::get_ref);
+    globs.any(|glob| glob.is_plain() && names_stream(glob, stream))
 }
 
 /// Whether the file speaks of a stream of these names, be it offered or not.
@@ -28,7 +24,7 @@ fn excludes<'n>(spec: &Spec, mut names: impl Iterator<Item = &'n str>) -> bool {
 }
 
 /// Chooses the streams; reports globs that match none.
-pub fn streams(spec: &Spec, offered: &[StreamInfo]) -> (Vec<Selected>, Vec<Problem>) {
+pub fn streams(spec: &Spec, offered: &[StreamInfo]) -> (Vec<StreamInfo>, Vec<Problem>) {
     let source = &spec.pipeline.source;
     let mut problems = Vec::new();
     for glob in source.streams.iter().chain(&source.exclude) {
@@ -56,11 +52,8 @@ pub fn streams(spec: &Spec, offered: &[StreamInfo]) -> (Vec<Selected>, Vec<Probl
     let selected = offered
         .iter()
         .filter(|stream| !excludes(spec, stream.names()))
-        .filter_map(|stream| {
-            let mut takes = source.streams.iter().filter(|glob| names_stream(glob.get_ref(), stream)).peekable();
-            takes.peek()?;
-            Some(Selected { stream: stream.clone(), named: takes.any(|glob| glob.get_ref().is_plain()) })
-        })
+        .filter(|stream| source.streams.iter().any(|glob| names_stream(glob.get_ref(), stream)))
+        .cloned()
         .collect();
     (selected, problems)
 }

@@ -592,9 +592,10 @@ fn globs_that_match_nothing_are_mistakes_with_their_places() {
 fn streams_are_chosen_by_name_type_id_and_glob() {
     let offered = [stream("contacts", "0-1"), stream("companies", "0-2"), stream("vehicle", "2-77")];
     let chosen = |lines: &str| {
-        let (selected, problems) = select::streams(&spec(lines), &offered);
+        let spec = spec(lines);
+        let (selected, problems) = select::streams(&spec, &offered);
         let names: Vec<(String, bool)> =
-            selected.into_iter().map(|selected| (selected.stream.name, selected.named)).collect();
+            selected.into_iter().map(|stream| (stream.name.clone(), select::is_named(&spec, &stream))).collect();
         (names, problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>())
     };
     assert_eq!(chosen("").0.len(), 3);

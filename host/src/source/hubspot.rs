@@ -13,6 +13,7 @@
 //!
 //! What a full read misses: records that are archived while it runs, which the next run leaves out of the table.
 
+mod answers;
 mod api;
 mod columns;
 mod decode;
@@ -33,10 +34,11 @@ mod vendor;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::future::join;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::{BatchSender, ReadRequest, Source, SourceError, Usage};
+use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
 use crate::{
     http::{Budget, BudgetRules, Client, HttpError, Options, Rate, RetryPolicy, SetupError},
     schema::{Attributes, Marks, Schema, attribute},
@@ -45,7 +47,7 @@ use crate::{
 };
 
 pub use self::api::Paths;
-use self::{list::ListError, sensitivity::Sensitivity};
+use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
 
 /// Where HubSpot answers.
 pub const BASE_URL: &str = "https://api.hubapi.com";
@@ -95,6 +97,8 @@ pub struct HubSpot {
     general: Budget,
     search: Budget,
     custom: OnceCell<CustomTypes>,
+    property_lists: Answers<Result<Vec<api::Property>, Refusal>>,
+    pipeline_lists: Answers<Result<Vec<api::Pipeline>, Refused>>,
     sensitive: bool,
     describes: Marks,
 }
@@ -121,6 +125,8 @@ impl HubSpot {
             general: Budget::new(general),
             search: Budget::new(search),
             custom: OnceCell::new(),
+            property_lists: Answers::default(),
+            pipeline_lists: Answers::default(),
             sensitive: settings.sensitive,
             describes: settings.describes.clone(),
         })
@@ -128,40 +134,61 @@ impl HubSpot {
 
     /// The account's custom object types, asked for once. An account without them refuses the question.
     async fn custom_types(&self) -> Result<&CustomTypes, SourceError> {
-        let ask = async || match self.all(self.get(self.paths.schemas())).await {
+        let ask = async || match self.all(self.get(self.paths.schemas())).await.or_refused("custom object types")? {
             Ok(types) => Ok(CustomTypes { types: list::distinct(types), hidden: false }),
-            Err(ListError::Http(refusal)) if is_refusal(&refusal) => {
+            Err(refused) => {
                 tracing::info!("no custom object types: the account has none, or the token may not see them");
-                Ok(CustomTypes { types: Vec::new(), hidden: is_forbidden(&refusal) })
+                Ok(CustomTypes { types: Vec::new(), hidden: refused.why == Unreadable::Forbidden })
             }
-            Err(cause) => Err(cause.into_error("custom object types")),
         };
         self.custom.get_or_try_init(ask).await
     }
 
-    /// The properties of a type, over all levels of sensitivity; the refusal, where the type may not be read or is not there.
-    async fn properties(&self, type_id: &str) -> Result<Result<Vec<api::Property>, Refusal>, SourceError> {
-        let mut lists = Vec::new();
-        for level in Sensitivity::ALL {
+    /// The properties of a type, over all levels of sensitivity, asked for once; the refusal, where the type may not be read
+    /// or is not there.
+    async fn properties(&self, type_id: &str) -> Result<Arc<Result<Vec<api::Property>, Refusal>>, SourceError> {
+        self.property_lists.get(type_id, self.list_properties(type_id)).await
+    }
+
+    /// What is sensitive is known only when all levels are listed; whether the type is there, after the first.
+    async fn list_properties(&self, type_id: &str) -> Result<Result<Vec<api::Property>, Refusal>, SourceError> {
+        let list = |level: Sensitivity| async move {
             let request = self.get(self.paths.properties(type_id)).parameter("dataSensitivity", level.as_str());
-            match self.all(request).await {
+            self.all(request).await.or_refused(&format!("properties of `{type_id}`"))
+        };
+        let mut lists = Vec::new();
+        match list(Sensitivity::Not).await? {
+            Ok(properties) => lists.push((Sensitivity::Not, properties)),
+            Err(Refused { why: Unreadable::Absent, cause }) if types::EVERYWHERE.contains(&type_id) => {
+                let name = types::STANDARD.iter().find(|own| own.id == type_id).map_or(type_id, |own| own.name);
+                return Err(SourceError::Missing { what: name.to_owned(), cause });
+            }
+            Err(Refused { why, cause }) => return Ok(Err(Refusal { level: Sensitivity::Not, why, cause })),
+        }
+        let (sensitive, highly) = join(list(Sensitivity::Sensitive), list(Sensitivity::HighlySensitive)).await;
+        for (level, listed) in [(Sensitivity::Sensitive, sensitive?), (Sensitivity::HighlySensitive, highly?)] {
+            match listed {
                 Ok(properties) => lists.push((level, properties)),
-                Err(ListError::Http(cause)) if is_refusal(&cause) => {
-                    // An account without sensitive data may refuse to speak of it; what it lists without is complete. But
-                    // where sensitive data is wanted, its columns must not just vanish.
-                    if level == Sensitivity::Not || self.sensitive {
-                        return Ok(Err(Refusal { level, cause }));
-                    }
-                    tracing::info!(
-                        object_type = type_id,
-                        level = level.as_str(),
-                        "no properties of this level: the account has none, or the token may not see them"
-                    );
-                }
-                Err(cause) => return Err(cause.into_error(&format!("properties of `{type_id}`"))),
+                // An account without sensitive data may refuse to speak of it; what it lists without is complete. But where
+                // sensitive data is wanted, its columns must not just vanish.
+                Err(Refused { why, cause }) if self.sensitive => return Ok(Err(Refusal { level, why, cause })),
+                Err(_) => tracing::info!(
+                    object_type = type_id,
+                    level = level.as_str(),
+                    "no properties of this level: the account has none, or the token may not see them"
+                ),
             }
         }
         Ok(Ok(sensitivity::united(lists)))
+    }
+
+    /// The pipelines of a type, asked for once; the refusal, where it has none or they may not be seen.
+    async fn pipelines(&self, type_id: &str) -> Result<Arc<Result<Vec<api::Pipeline>, Refused>>, SourceError> {
+        let list = async {
+            let listed = self.all(self.get(self.paths.pipelines(type_id))).await;
+            Ok(listed.or_refused(&format!("pipelines of `{type_id}`"))?.map(list::distinct))
+        };
+        self.pipeline_lists.get(type_id, list).await
     }
 
     /// All object types that can be read: id and name.
@@ -201,28 +228,60 @@ fn attributes_of(stream: &StreamInfo) -> Attributes {
 #[derive(Debug)]
 struct Refusal {
     level: Sensitivity,
+    why: Unreadable,
     cause: HttpError,
 }
 
-/// Whether HubSpot says that there is no such thing here, or not for this token.
-fn is_refusal(error: &HttpError) -> bool {
-    error.status().is_some_and(|status| matches!(status.as_u16(), 400 | 403 | 404))
+/// HubSpot's own word that something is not there, or not to be seen by this token.
+#[derive(Debug)]
+struct Refused {
+    why: Unreadable,
+    cause: HttpError,
 }
 
-/// Whether HubSpot says that this token may not see it.
-fn is_forbidden(error: &HttpError) -> bool {
-    error.status().is_some_and(|status| status.as_u16() == 403)
+impl Refused {
+    /// What an error says, if it is HubSpot's own word: by the category of its error, never by a status alone.
+    fn of(error: HttpError) -> Result<Self, HttpError> {
+        let category = error.explanation().and_then(|explanation| explanation.category.as_deref()).unwrap_or_default();
+        let why = match error.status().map(|status| status.as_u16()) {
+            Some(400 | 404) if category == "MISSING_SCOPES" => Unreadable::Forbidden,
+            Some(403) if !category.is_empty() => Unreadable::Forbidden,
+            Some(404 | 410) if category.contains("NOT_FOUND") => Unreadable::Absent,
+            // "Unable to infer object type", "does not support pipelines": all else in these requests is right.
+            Some(400) if category == "VALIDATION_ERROR" => Unreadable::Absent,
+            _ => return Err(error),
+        };
+        Ok(Self { why, cause: error })
+    }
 }
 
 fn failed(what: &str, cause: HttpError) -> SourceError {
-    SourceError::Http { what: what.to_owned(), cause }
+    match cause.status().map(|status| status.as_u16()) {
+        Some(status @ (401 | MALFORMED_TOKEN)) if !cause.was_tried_again() => {
+            SourceError::TokenRejected { status, cause }
+        }
+        _ => SourceError::Http { what: what.to_owned(), cause },
+    }
 }
 
-fn not_readable(stream: &StreamInfo, error: &HttpError) -> SourceError {
-    let scopes = error.explanation().map(|explanation| explanation.required_scopes.as_slice()).unwrap_or_default();
+/// The error of a stream whose properties of some level are not listed.
+fn unlisted(stream: &StreamInfo, level: Sensitivity, why: Unreadable, cause: &HttpError) -> SourceError {
+    if level == Sensitivity::Not {
+        return not_readable(stream, why, cause);
+    }
+    SourceError::NotReadable {
+        stream: stream.name.clone(),
+        why,
+        reason: format!("its {} properties are not listed: {}", level.as_str(), crate::error_chain(cause)),
+        hint: Some("grant the token the scopes of sensitive data, or do without: `sensitive = \"exclude\"`".to_owned()),
+    }
+}
+
+fn not_readable(stream: &StreamInfo, why: Unreadable, cause: &HttpError) -> SourceError {
+    let scopes = cause.explanation().map(|explanation| explanation.required_scopes.as_slice()).unwrap_or_default();
     let hint =
         if scopes.is_empty() { None } else { Some(format!("grant the token the scope `{}`", scopes.join("` and `"))) };
-    SourceError::NotReadable { stream: stream.name.clone(), reason: crate::error_chain(error), hint }
+    SourceError::NotReadable { stream: stream.name.clone(), why, reason: crate::error_chain(cause), hint }
 }
 
 #[async_trait]
@@ -235,16 +294,9 @@ impl Source for HubSpot {
 
     async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError> {
         let Some(type_id) = &stream.object_type_id else { return Ok(schema::of_definitions(stream)) };
-        match self.properties(type_id).await? {
-            Ok(properties) => schema::of_records(stream, type_id, &properties),
-            Err(Refusal { level: Sensitivity::Not, cause }) => Err(not_readable(stream, &cause)),
-            Err(Refusal { level, cause }) => Err(SourceError::NotReadable {
-                stream: stream.name.clone(),
-                reason: format!("its {} properties are not listed: {}", level.as_str(), crate::error_chain(&cause)),
-                hint: Some(
-                    "grant the token the scopes of sensitive data, or do without: `sensitive = \"exclude\"`".to_owned(),
-                ),
-            }),
+        match &*self.properties(type_id).await? {
+            Ok(properties) => schema::of_records(stream, type_id, properties),
+            Err(Refusal { level, why, cause }) => Err(unlisted(stream, *level, *why, cause)),
         }
     }
 
@@ -269,9 +321,9 @@ impl Source for HubSpot {
         }
     }
 
-    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Vec<String>, SourceError> {
+    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Read, SourceError> {
         match &request.stream.object_type_id {
-            Some(type_id) => read::records(self, type_id, &request, &batches).await.map(|()| Vec::new()),
+            Some(type_id) => read::records(self, type_id, &request, &batches).await,
             None => definitions::read(self, &request, &batches).await,
         }
     }

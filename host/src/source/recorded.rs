@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{BatchSender, ReadRequest, Source, SourceError, Usage};
+use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
 use crate::{
     schema::{Attributes, Field, Schema, stored::StoredField},
     stream::{StreamInfo, StreamKind},
@@ -27,8 +27,19 @@ pub struct RecordedStream {
     pub stream: StreamInfo,
     /// How many records it had, where that was known.
     pub records: Option<u64>,
-    /// Its schema, or why it could not be read, and what would mend that.
-    pub schema: Result<Schema, (String, Option<String>)>,
+    /// Its schema, or why it could not be read.
+    pub schema: Result<Schema, NoSchema>,
+}
+
+/// Why a stream could not be read.
+#[derive(Debug)]
+pub struct NoSchema {
+    /// Which of the two.
+    pub why: Unreadable,
+    /// What the service said.
+    pub reason: String,
+    /// What would mend it.
+    pub hint: Option<String>,
 }
 
 /// Why a file describes no source.
@@ -94,6 +105,9 @@ enum StoredSchema {
     },
     Unreadable {
         not_readable: String,
+        /// Whether the account has no such thing; otherwise the token may not see it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        absent: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
@@ -149,7 +163,11 @@ fn store(recorded: &RecordedStream) -> StoredStream {
                 attributes: schema.attributes.clone(),
                 columns: schema.fields.iter().map(StoredField::from).collect(),
             },
-            Err((reason, hint)) => StoredSchema::Unreadable { not_readable: reason.clone(), hint: hint.clone() },
+            Err(NoSchema { why, reason, hint }) => StoredSchema::Unreadable {
+                not_readable: reason.clone(),
+                absent: *why == Unreadable::Absent,
+                hint: hint.clone(),
+            },
         },
     }
 }
@@ -165,7 +183,10 @@ fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
             let fields = fields.map_err(|cause| NotRecorded::Column { stream: name.clone(), cause })?;
             Ok(Schema { name: name.clone(), fields, attributes })
         }
-        StoredSchema::Unreadable { not_readable, hint } => Err((not_readable, hint)),
+        StoredSchema::Unreadable { not_readable, absent, hint } => {
+            let why = if absent { Unreadable::Absent } else { Unreadable::Forbidden };
+            Err(NoSchema { why, reason: not_readable, hint })
+        }
     };
     Ok(RecordedStream { stream: StreamInfo { name, kind, object_type_id, fully_qualified_name }, records, schema })
 }
@@ -177,15 +198,16 @@ impl Source for RecordedSource {
     }
 
     async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError> {
-        let not_readable = |reason: &str, hint| SourceError::NotReadable {
+        let not_readable = |why, reason: &str, hint| SourceError::NotReadable {
             stream: stream.name.clone(),
+            why,
             reason: reason.to_owned(),
             hint,
         };
         match self.find(stream).map(|recorded| &recorded.schema) {
             Some(Ok(schema)) => Ok(schema.clone()),
-            Some(Err((reason, hint))) => Err(not_readable(reason, hint.clone())),
-            None => Err(not_readable("there is no such stream", None)),
+            Some(Err(NoSchema { why, reason, hint })) => Err(not_readable(*why, reason, hint.clone())),
+            None => Err(not_readable(Unreadable::Absent, "there is no such stream", None)),
         }
     }
 
@@ -197,9 +219,9 @@ impl Source for RecordedSource {
         Ok(())
     }
 
-    async fn read(&self, request: ReadRequest, _: BatchSender) -> Result<Vec<String>, SourceError> {
+    async fn read(&self, request: ReadRequest, _: BatchSender) -> Result<Read, SourceError> {
         let reason = "a description of a source has no records".to_owned();
-        Err(SourceError::NotReadable { stream: request.stream.name, reason, hint: None })
+        Err(SourceError::NotReadable { stream: request.stream.name, why: Unreadable::Absent, reason, hint: None })
     }
 
     fn usage(&self) -> Usage {
@@ -231,7 +253,11 @@ mod tests {
             RecordedStream {
                 stream: stream("deals", "0-3"),
                 records: None,
-                schema: Err(("403".to_owned(), Some("grant a scope".to_owned()))),
+                schema: Err(NoSchema {
+                    why: Unreadable::Forbidden,
+                    reason: "403".to_owned(),
+                    hint: Some("grant a scope".to_owned()),
+                }),
             },
         ])
     }

@@ -65,6 +65,9 @@ pub struct SourceSpec {
     /// Whether properties that HubSpot marks sensitive are requested at all.
     #[serde(default)]
     pub sensitive: Sensitive,
+    /// What happens with a stream that the token may not see. Default: `fail` for one that `streams` names, `skip` for one
+    /// that only a glob takes in.
+    pub on_missing_scope: Option<OnMissingScope>,
     /// The version of HubSpot's API.
     #[serde(default)]
     pub api_version: ApiVersion,
@@ -96,6 +99,16 @@ pub enum Sensitive {
     Exclude,
     /// They are requested, and their columns carry the mark.
     Include,
+}
+
+/// What happens with a stream that the token may not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnMissingScope {
+    /// The run ends before anything is read.
+    Fail,
+    /// The stream is left out, and the report names it. Its table, if there is one, stays as it was.
+    Skip,
 }
 
 /// The versions of HubSpot's API that sluice speaks.

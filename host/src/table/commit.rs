@@ -43,6 +43,8 @@ pub struct Table {
     pub stream: String,
     /// The other names of that stream, by which a pipeline file may speak of it.
     pub stream_ids: Vec<String>,
+    /// What its stream is made of, where it is made of the lists of several object types: the ids of those it has rows of.
+    pub parts: Vec<String>,
     /// When it was written.
     pub written: Timestamp,
     /// Its columns, in order.
@@ -123,6 +125,7 @@ pub(super) mod tests {
             pipeline: "crm".to_owned(),
             stream: name.to_owned(),
             stream_ids: vec!["0-1".to_owned()],
+            parts: Vec::new(),
             written: "2026-11-23T20:15:00Z".parse().unwrap(),
             columns: vec![Field::new("objectId", ColumnType::Integer).required(), email],
             files: vec![DataFile {

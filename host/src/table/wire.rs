@@ -53,6 +53,8 @@ struct StoredTable {
     stream: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     stream_ids: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<String>,
     written: String,
     rows: u64,
     bytes: u64,
@@ -119,7 +121,7 @@ pub(super) fn read(number: u64, content: &[u8]) -> Result<Commit, Unreadable> {
 fn is_printable(stored: &StoredCommit) -> bool {
     let of_tables = stored.tables.values().flat_map(|table| {
         let columns = table.columns.iter().map(|column| &column.name);
-        [&table.pipeline, &table.stream].into_iter().chain(&table.stream_ids).chain(columns)
+        [&table.pipeline, &table.stream].into_iter().chain(&table.stream_ids).chain(&table.parts).chain(columns)
     });
     let mut names = [&stored.pipeline, &stored.sluice].into_iter().chain(of_tables);
     names.all(|name| printable(name, usize::MAX) == *name)
@@ -133,6 +135,7 @@ fn store_table(table: &Table) -> StoredTable {
         pipeline: table.pipeline.clone(),
         stream: table.stream.clone(),
         stream_ids: table.stream_ids.clone(),
+        parts: table.parts.clone(),
         written: table.written.to_string(),
         rows: table.rows(),
         bytes: table.bytes(),
@@ -158,6 +161,7 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
         pipeline: stored.pipeline,
         stream: stored.stream,
         stream_ids: stored.stream_ids,
+        parts: stored.parts,
         columns: stored.columns.into_iter().map(Field::try_from).collect::<Result<_, _>>().map_err(custom)?,
         files: files.collect(),
         audit: stored.audit,

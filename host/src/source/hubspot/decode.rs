@@ -39,8 +39,10 @@ pub(super) struct RecordDecoder {
     properties: HashMap<String, Slot>,
     /// Slots in the order in which the last record named its properties; `None` for one that no column wants.
     order: Vec<(String, Option<Slot>)>,
-    /// By the number of its slot, whether any record has named a property.
-    seen: Vec<bool>,
+    /// By the number of its slot, what is known of how records name a property.
+    named: Vec<Named>,
+    /// Records begun so far, those of pages that broke off included.
+    begun: u64,
     /// The records that have their row.
     records: Seen,
     /// Values of `updatedAt` that are no times.
@@ -59,6 +61,15 @@ struct Slot {
     unparsed: Option<usize>,
     /// The type they would have to fit, where only the texts that do not are wanted.
     column_type: ColumnType,
+}
+
+/// How records name a property: HubSpot names each that was asked for in every record, with an empty value if need be.
+#[derive(Debug, Clone, Copy, Default)]
+struct Named {
+    /// The last record that named it, counted from 1; 0 for none.
+    last: u64,
+    /// Whether any record has not named it.
+    missed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +142,8 @@ impl RecordDecoder {
             schema: arrow_schema(fields),
             columns: fields.iter().map(|field| ColumnBuilder::new(field.column_type)).collect(),
             roles,
-            seen: vec![false; properties.len()],
+            named: vec![Named::default(); properties.len()],
+            begun: 0,
             properties,
             order: Vec::new(),
             records: Seen::default(),
@@ -171,10 +183,29 @@ impl RecordDecoder {
 
     /// The properties that a column wants and no record has named, not even with an empty value.
     pub(super) fn never_named(&self) -> Vec<&str> {
-        let never = self.properties.iter().filter(|(_, slot)| !self.seen[slot.number]);
-        let mut names: Vec<&str> = never.map(|(name, _)| name.as_str()).collect();
+        self.properties_that(|named| named.last == 0)
+    }
+
+    /// The properties that some records have named and others have not.
+    pub(super) fn named_by_some(&self) -> Vec<&str> {
+        self.properties_that(|named| named.last > 0 && named.missed)
+    }
+
+    fn properties_that(&self, is: impl Fn(Named) -> bool) -> Vec<&str> {
+        let those = self.properties.iter().filter(|(_, slot)| is(self.named[slot.number]));
+        let mut names: Vec<&str> = those.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Notes which properties a record has not named, when all it has are known.
+    fn note_missed(&mut self, named: usize) {
+        if named < self.named.len() {
+            let begun = self.begun;
+            for property in self.named.iter_mut().filter(|property| property.last != begun) {
+                property.missed = true;
+            }
+        }
     }
 
     /// How many values of `updatedAt` were no times.

@@ -2,27 +2,30 @@
 //!
 //! They are small (thousands of rows at most), so each is read into rows of named texts and put into columns from there.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
+use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use serde_json::Value;
 
 use super::{
-    HubSpot, api,
+    HubSpot, Refusal, Refused, api,
     columns::ColumnBuilder,
     decode::raw,
-    failed, is_forbidden, is_refusal,
-    list::{self, ListError},
+    failed,
+    list::{self, Listing},
     not_readable, record, sensitivity, types,
 };
 use crate::{
-    http::HttpError,
     schema::arrow_schema,
-    source::{BatchSender, ReadRequest, SourceError},
+    source::{BatchSender, Lacking, Read, ReadRequest, SourceError, Unreadable},
     stream::{StreamInfo, StreamKind},
 };
 
 /// Owners a page: the most that the API allows.
 const MOST_OWNERS: &str = "500";
+
+/// Lists that are asked for at once. The limit of the account holds for these too.
+const LISTS_AT_ONCE: usize = 8;
 
 /// The streams that are not records.
 pub(super) fn streams() -> impl Iterator<Item = StreamInfo> {
@@ -37,13 +40,8 @@ pub(super) fn streams() -> impl Iterator<Item = StreamInfo> {
 /// A row: the names of columns and their values as text.
 type Row = Vec<(&'static str, Option<String>)>;
 
-/// Reads such a stream, and puts its rows into the channel as one batch. Returns the names of the object types that it lacks,
-/// because this token may not see them.
-pub(super) async fn read(
-    hubspot: &HubSpot,
-    request: &ReadRequest,
-    batches: &BatchSender,
-) -> Result<Vec<String>, SourceError> {
+/// Reads such a stream, and puts its rows into the channel as one batch.
+pub(super) async fn read(hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<Read, SourceError> {
     let mut rows = Rows::default();
     match request.stream.kind {
         StreamKind::Owners => owners(hubspot, &request.stream, &mut rows).await?,
@@ -53,18 +51,19 @@ pub(super) async fn read(
         StreamKind::TypeDefinitions => type_definitions(hubspot, &mut rows).await?,
         StreamKind::Objects => unreachable!("records are read by `read`"),
     }
-    let Rows { rows, mut lacking } = rows;
+    let Rows { rows, mut read } = rows;
     if request.stream.kind != StreamKind::Owners && hubspot.custom_types().await?.hidden {
-        lacking.push("custom object types".to_owned());
+        let custom = "custom object types".to_owned();
+        read.lacking.push(Lacking { part: None, name: custom, why: Unreadable::Forbidden });
     }
     if rows.is_empty() {
-        return Ok(lacking);
+        return Ok(read);
     }
     let batch =
         batch_of(request, &rows).map_err(|cause| SourceError::Batch { stream: request.stream.name.clone(), cause })?;
     // A closed channel means that nobody wants the rows.
     drop(batches.send(batch).await);
-    Ok(lacking)
+    Ok(read)
 }
 
 /// Tries whether such a stream may be read. All but owners are made of lists that discovery reads as well.
@@ -73,30 +72,54 @@ pub(super) async fn try_read(hubspot: &HubSpot, request: &ReadRequest) -> Result
         return Ok(());
     }
     let first = hubspot.get(hubspot.paths.owners()).parameter("limit", "1");
-    match hubspot.client.json::<api::ListPage<api::Owner>>(&first).await {
+    match hubspot.client.json::<api::ListPage<api::Owner>>(&first).await.map_err(Refused::of) {
         Ok(_) => Ok(()),
-        Err(refusal) if is_refusal(&refusal) => Err(not_readable(&request.stream, &refusal)),
-        Err(cause) => Err(failed("owners", cause)),
+        Err(Ok(Refused { why, cause })) => Err(not_readable(&request.stream, why, &cause)),
+        Err(Err(cause)) => Err(failed("owners", cause)),
     }
 }
 
-/// The rows of a stream, and the object types whose rows are missing.
+/// The rows of a stream, and the object types they are of.
 #[derive(Debug, Default)]
 struct Rows {
     rows: Vec<Row>,
-    lacking: Vec<String>,
+    read: Read,
 }
 
 impl Rows {
-    /// Notes that a type has no rows: because this token may not see them, or because there are none.
-    fn lack(&mut self, stream: &StreamInfo, what: &str, refusal: &HttpError) {
-        if is_forbidden(refusal) {
-            tracing::warn!(object_type = stream.name, what, "left out: the token may not see them");
-            self.lacking.push(stream.name.clone());
-        } else {
-            tracing::debug!(object_type = stream.name, what, "left out: the account has none");
+    /// Takes the rows of a type.
+    fn add(&mut self, type_id: &str, rows: impl IntoIterator<Item = Row>) {
+        let before = self.rows.len();
+        self.rows.extend(rows);
+        if self.rows.len() > before {
+            self.read.present.push(type_id.to_owned());
         }
     }
+
+    /// Notes that a type has no rows, by HubSpot's own word.
+    fn lack(&mut self, stream: &StreamInfo, what: &str, why: Unreadable) {
+        match why {
+            Unreadable::Forbidden => {
+                tracing::warn!(object_type = stream.name, what, "left out: the token may not see them");
+            }
+            Unreadable::Absent => tracing::debug!(object_type = stream.name, what, "left out: the account has none"),
+        }
+        self.read.lacking.push(Lacking { part: stream.object_type_id.clone(), name: stream.name.clone(), why });
+    }
+}
+
+/// The answers about all these types, asked side by side, in their order.
+async fn side_by_side<T, F: Future<Output = Result<T, SourceError>>>(
+    streams: Vec<StreamInfo>,
+    ask: impl Fn(String) -> F,
+) -> Result<Vec<(StreamInfo, String, T)>, SourceError> {
+    let mut asked = Vec::new();
+    for stream in streams {
+        let Some(type_id) = stream.object_type_id.clone() else { continue };
+        let answer = ask(type_id.clone());
+        asked.push(async move { Ok((stream, type_id, answer.await?)) });
+    }
+    stream::iter(asked).buffered(LISTS_AT_ONCE).try_collect().await
 }
 
 fn batch_of(request: &ReadRequest, rows: &[Row]) -> Result<arrow_array::RecordBatch, arrow_schema::ArrowError> {
@@ -133,10 +156,9 @@ async fn owners(hubspot: &HubSpot, stream: &StreamInfo, rows: &mut Rows) -> Resu
     for archived in ["false", "true"] {
         let request =
             hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
-        match hubspot.all(request).await {
+        match hubspot.all(request).await.or_refused("owners")? {
             Ok(listed) => owners.extend(listed),
-            Err(ListError::Http(refusal)) if is_refusal(&refusal) => return Err(not_readable(stream, &refusal)),
-            Err(cause) => return Err(cause.into_error("owners")),
+            Err(Refused { why, cause }) => return Err(not_readable(stream, why, &cause)),
         }
     }
     rows.rows.extend(list::distinct(owners).into_iter().map(owner_row));
@@ -164,17 +186,17 @@ async fn pipelines(
     rows_of: fn(&str, &api::Pipeline) -> Vec<Row>,
     rows: &mut Rows,
 ) -> Result<(), SourceError> {
-    for stream in hubspot.object_types().await? {
-        let Some(type_id) = &stream.object_type_id else { continue };
-        if !types::STANDARD.iter().any(|own| own.id == type_id) || types::WITH_PIPELINES.contains(&type_id.as_str()) {
-            match hubspot.all(hubspot.get(hubspot.paths.pipelines(type_id))).await {
-                Ok(pipelines) => {
-                    let pipelines = list::distinct(pipelines);
-                    rows.rows.extend(pipelines.iter().flat_map(|pipeline| rows_of(type_id, pipeline)));
-                }
-                Err(ListError::Http(refusal)) if is_refusal(&refusal) => rows.lack(&stream, "pipelines", &refusal),
-                Err(cause) => return Err(cause.into_error(&format!("pipelines of `{type_id}`"))),
-            }
+    let may_have = |stream: &StreamInfo| {
+        let is = |id: &str| stream.object_type_id.as_deref() == Some(id);
+        !types::STANDARD.iter().any(|own| is(own.id)) || types::WITH_PIPELINES.into_iter().any(is)
+    };
+    let mut types = hubspot.object_types().await?;
+    types.retain(may_have);
+    let ask = |type_id: String| async move { hubspot.pipelines(&type_id).await };
+    for (stream, type_id, listed) in side_by_side(types, ask).await? {
+        match &*listed {
+            Ok(pipelines) => rows.add(&type_id, pipelines.iter().flat_map(|pipeline| rows_of(&type_id, pipeline))),
+            Err(refused) => rows.lack(&stream, "pipelines", refused.why),
         }
     }
     Ok(())
@@ -209,72 +231,93 @@ fn stage_rows(type_id: &str, pipeline: &api::Pipeline) -> Vec<Row> {
     pipeline.stages.iter().map(row).collect()
 }
 
+type Properties = Arc<Result<Vec<api::Property>, Refusal>>;
+
+/// Asks for the properties of a type.
+fn properties_of<'h>(hubspot: &'h HubSpot) -> impl Fn(String) -> BoxFuture<'h, Result<Properties, SourceError>> {
+    move |type_id| Box::pin(async move { hubspot.properties(&type_id).await })
+}
+
 async fn property_definitions(hubspot: &HubSpot, rows: &mut Rows) -> Result<(), SourceError> {
-    for stream in hubspot.object_types().await? {
-        let Some(type_id) = &stream.object_type_id else { continue };
-        match hubspot.properties(type_id).await? {
+    let types = hubspot.object_types().await?;
+    for (stream, type_id, listed) in side_by_side(types, properties_of(hubspot)).await? {
+        match &*listed {
             Ok(properties) => {
                 // What may not reach the tables is not to be described there either: labels and options of a sensitive
                 // property may tell as much as its values.
-                let described = properties
-                    .into_iter()
-                    .filter(|property| sensitivity::marks(property).is_subset(&hubspot.describes));
-                rows.rows.extend(described.map(|property| property_row(type_id, property)));
+                let described =
+                    properties.iter().filter(|property| sensitivity::marks(property).is_subset(&hubspot.describes));
+                rows.add(&type_id, described.map(|property| property_row(&type_id, property)));
             }
-            Err(refusal) => rows.lack(&stream, "properties", &refusal.cause),
+            Err(refusal) => rows.lack(&stream, "properties", refusal.why),
         }
     }
     Ok(())
 }
 
-fn property_row(type_id: &str, property: api::Property) -> Row {
+fn property_row(type_id: &str, property: &api::Property) -> Row {
     let flag = |value: Option<bool>| value.map(|value| value.to_string());
-    let list = |values: &[Value]| (!values.is_empty()).then(|| Value::Array(values.to_vec()).to_string());
-    let categories: Vec<Value> = property.sensitive_data_categories.into_iter().map(Value::String).collect();
+    let list = |values: Vec<Value>| (!values.is_empty()).then(|| Value::Array(values).to_string());
+    let categories = property.sensitive_data_categories.iter().cloned().map(Value::String).collect();
+    let options = property.options.as_ref().map(|options| options.get().to_owned());
     vec![
         (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
-        ("name", Some(property.name)),
-        ("label", property.label),
-        ("description", property.description),
-        ("type", Some(property.value_type)),
-        ("fieldType", Some(property.field_type)),
-        ("groupName", property.group_name),
-        ("options", property.options.map(|options| options.get().to_owned()).filter(|options| options != "[]")),
-        ("referencedObjectType", property.referenced_object_type),
-        ("dataSensitivity", property.data_sensitivity),
-        ("sensitiveDataCategories", list(&categories)),
+        ("name", Some(property.name.clone())),
+        ("label", property.label.clone()),
+        ("description", property.description.clone()),
+        ("type", Some(property.value_type.clone())),
+        ("fieldType", Some(property.field_type.clone())),
+        ("groupName", property.group_name.clone()),
+        ("options", options.filter(|options| options != "[]")),
+        ("referencedObjectType", property.referenced_object_type.clone()),
+        ("dataSensitivity", property.data_sensitivity.clone()),
+        ("sensitiveDataCategories", list(categories)),
         ("calculated", flag(property.calculated)),
         ("hasUniqueValue", flag(property.has_unique_value)),
         ("hubspotDefined", flag(property.hubspot_defined)),
         ("archived", flag(property.archived)),
-        ("createdAt", property.created_at),
-        (record::UPDATED_AT, property.updated_at),
+        ("createdAt", property.created_at.clone()),
+        (record::UPDATED_AT, property.updated_at.clone()),
     ]
 }
 
+/// The object types that the account has: whether it has one of HubSpot's own shows when its properties are asked for.
 async fn type_definitions(hubspot: &HubSpot, rows: &mut Rows) -> Result<(), SourceError> {
-    let custom = hubspot.custom_types().await?.types.iter().map(|schema| {
-        vec![
-            (record::OBJECT_TYPE_ID, Some(schema.object_type_id.clone())),
-            ("fullyQualifiedName", schema.fully_qualified_name.clone()),
-            ("name", Some(schema.name.clone())),
-            ("singularLabel", schema.labels.singular.clone()),
-            ("pluralLabel", schema.labels.plural.clone()),
-            ("description", schema.description.clone()),
-            ("primaryDisplayProperty", schema.primary_display_property.clone()),
-            ("custom", Some("true".to_owned())),
-            ("archived", schema.archived.map(|archived| archived.to_string())),
-            ("createdAt", schema.created_at.clone()),
-            (record::UPDATED_AT, schema.updated_at.clone()),
-        ]
-    });
-    let own = types::STANDARD.iter().map(|standard| {
-        vec![
-            (record::OBJECT_TYPE_ID, Some(standard.id.to_owned())),
-            ("name", Some(standard.name.to_owned())),
-            ("custom", Some("false".to_owned())),
-        ]
-    });
-    rows.rows.extend(own.chain(custom));
+    let mut own = hubspot.object_types().await?;
+    own.retain(|stream| types::STANDARD.iter().any(|own| stream.object_type_id.as_deref() == Some(own.id)));
+    for (stream, type_id, listed) in side_by_side(own, properties_of(hubspot)).await? {
+        match &*listed {
+            Err(Refusal { why: Unreadable::Absent, .. }) => rows.lack(&stream, "definition", Unreadable::Absent),
+            // Whether the token may read it or not, it is there.
+            Ok(_) | Err(_) => rows.add(&type_id, [own_type_row(&stream, &type_id)]),
+        }
+    }
+    for schema in &hubspot.custom_types().await?.types {
+        rows.add(&schema.object_type_id, [custom_type_row(schema)]);
+    }
     Ok(())
+}
+
+fn own_type_row(stream: &StreamInfo, type_id: &str) -> Row {
+    vec![
+        (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
+        ("name", Some(stream.name.clone())),
+        ("custom", Some("false".to_owned())),
+    ]
+}
+
+fn custom_type_row(schema: &api::ObjectSchema) -> Row {
+    vec![
+        (record::OBJECT_TYPE_ID, Some(schema.object_type_id.clone())),
+        ("fullyQualifiedName", schema.fully_qualified_name.clone()),
+        ("name", Some(schema.name.clone())),
+        ("singularLabel", schema.labels.singular.clone()),
+        ("pluralLabel", schema.labels.plural.clone()),
+        ("description", schema.description.clone()),
+        ("primaryDisplayProperty", schema.primary_display_property.clone()),
+        ("custom", Some("true".to_owned())),
+        ("archived", schema.archived.map(|archived| archived.to_string())),
+        ("createdAt", schema.created_at.clone()),
+        (record::UPDATED_AT, schema.updated_at.clone()),
+    ]
 }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use serde::de::DeserializeOwned;
 
 use super::{
-    HubSpot, api, failed,
+    HubSpot, Refused, api, failed,
     paging::{Course, Paging},
 };
 use crate::{
@@ -44,6 +44,22 @@ impl ListError {
             Self::Http(cause) => failed(what, cause),
             Self::Endless(why) => SourceError::Endless { what: what.to_owned(), why },
             Self::Incomplete { listed, missing } => SourceError::Incomplete { what: what.to_owned(), listed, missing },
+        }
+    }
+}
+
+/// The outcome of listing something that may not be there.
+pub(super) trait Listing<T> {
+    /// The list, or HubSpot's own word that there is none; any other failure ends the reading of `what`.
+    fn or_refused(self, what: &str) -> Result<Result<Vec<T>, Refused>, SourceError>;
+}
+
+impl<T> Listing<T> for Result<Vec<T>, ListError> {
+    fn or_refused(self, what: &str) -> Result<Result<Vec<T>, Refused>, SourceError> {
+        match self {
+            Ok(list) => Ok(Ok(list)),
+            Err(ListError::Http(cause)) => Refused::of(cause).map(Err).map_err(|cause| failed(what, cause)),
+            Err(cause) => Err(cause.into_error(what)),
         }
     }
 }

@@ -5,15 +5,15 @@ use std::sync::Mutex;
 use bytes::Bytes;
 
 use super::{
-    HubSpot, api,
+    HubSpot, Refused, api,
     decode::{Asked, Page, RecordDecoder},
-    failed, is_refusal, not_readable,
+    failed, not_readable,
     paging::{Course, Paging},
 };
 use crate::{
     http::{HttpError, PageSize, Request, Undecodable},
     schema::attribute,
-    source::{BatchSender, ReadRequest, SourceError},
+    source::{BatchSender, Read, ReadRequest, SourceError, Unreadable},
 };
 
 /// Records a page: the most that listing and batch reads allow.
@@ -42,7 +42,7 @@ pub(super) async fn records(
     type_id: &str,
     request: &ReadRequest,
     batches: &BatchSender,
-) -> Result<(), SourceError> {
+) -> Result<Read, SourceError> {
     let reader = Reader::new(hubspot, type_id, request);
     let mut size = PageSize::new(MOST_RECORDS);
     let mut course = Course::default();
@@ -58,13 +58,10 @@ pub(super) async fn records(
                 any |= page.first.is_some();
                 let last = page.after.is_none();
                 if (last || reader.is_full()) && !reader.send(batches).await? {
-                    return Ok(());
+                    return Ok(Read::default());
                 }
                 if last {
-                    if any {
-                        reader.remark();
-                    }
-                    return Ok(());
+                    return if any { reader.remarks().await } else { Ok(Read::default()) };
                 }
                 after = page.after;
             }
@@ -159,8 +156,10 @@ impl PageError {
     /// The error that ends the reading.
     fn of(self, request: &ReadRequest) -> SourceError {
         match self {
-            Self::Http(error) if is_refusal(&error) => not_readable(&request.stream, &error),
-            Self::Http(cause) => failed(&what(request), cause),
+            Self::Http(cause) => match Refused::of(cause) {
+                Ok(Refused { why, cause }) => not_readable(&request.stream, why, &cause),
+                Err(cause) => failed(&what(request), cause),
+            },
             Self::Incomplete { listed, missing } => SourceError::Incomplete { what: what(request), listed, missing },
         }
     }
@@ -229,10 +228,12 @@ impl<'r> Reader<'r> {
         match self.values(Asked { ids: &ids, may_be_gone: last }).await {
             Ok(page) => Ok(Page { first, after, listed, ..page }),
             // None of them is there any more, says HubSpot; the list will say the same, if it is true.
-            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => {
-                Ok(Page { first, after, listed, missing: listed, gone: 0 })
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => match Refused::of(error) {
+                Ok(Refused { why: Unreadable::Absent, .. }) => {
+                    Ok(Page { first, after, listed, missing: listed, gone: 0 })
+                }
+                Ok(Refused { cause, .. }) | Err(cause) => Err(cause.into()),
+            },
         }
     }
 
@@ -249,20 +250,27 @@ impl<'r> Reader<'r> {
         Ok(self.locked().page(body, asked)?)
     }
 
-    /// Says what was odd about the records, now that all have come.
-    fn remark(&self) {
-        let decoder = self.locked();
-        let (never, odd) = (decoder.never_named(), decoder.odd_times());
-        if !never.is_empty() {
-            tracing::warn!(
-                stream = self.request.stream.name,
-                properties = never.join(", "),
-                "properties that no record names: archived since the run began?"
-            );
-        }
+    /// What was odd about the records, now that all have come.
+    async fn remarks(&self) -> Result<Read, SourceError> {
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let (unnamed, by_some, odd) = {
+            let decoder = self.locked();
+            (owned(decoder.never_named()), owned(decoder.named_by_some()), decoder.odd_times())
+        };
         if odd > 0 {
             tracing::warn!(stream = self.request.stream.name, records = odd, "`updatedAt` is no time");
         }
+        Ok(Read { cut: self.gone(by_some).await?, unnamed, ..Read::default() })
+    }
+
+    /// Those of these properties that HubSpot does not list any more.
+    async fn gone(&self, mut properties: Vec<String>) -> Result<Vec<String>, SourceError> {
+        if !properties.is_empty()
+            && let Ok(listed) = self.hubspot.list_properties(self.type_id).await?
+        {
+            properties.retain(|name| !listed.iter().any(|property| property.name == *name));
+        }
+        Ok(properties)
     }
 
     fn is_full(&self) -> bool {

@@ -8,7 +8,10 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
-    http::tests::server::{Reply, Seen, Server, answer},
+    http::{
+        Backoff, Patience,
+        tests::server::{Reply, Seen, Server, answer},
+    },
     schema::{ColumnType, Field},
 };
 
@@ -22,7 +25,10 @@ fn settings(server: &Server) -> Settings {
         token: Secret::new("pat-na1-00000000-1111-2222-3333-444444444444"),
         paths: Paths::Numbered,
         requests_per_10s: NonZeroU32::new(10_000),
-        retry: RetryPolicy::of_a_look(),
+        retry: RetryPolicy {
+            patience: Patience::Attempts(NonZeroU32::new(3).unwrap()),
+            backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
+        },
         sensitive: false,
         describes: Marks::new(),
     }
@@ -49,6 +55,16 @@ async fn serve(reply: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static) ->
     .await
 }
 
+/// HubSpot's own word that the token may not see something.
+fn forbidden() -> (u16, Value) {
+    (403, json!({ "status": "error", "category": "MISSING_SCOPES" }))
+}
+
+/// HubSpot's own word that the account has no such thing.
+fn absent() -> (u16, Value) {
+    (404, json!({ "status": "error", "category": "OBJECT_NOT_FOUND" }))
+}
+
 fn level_of(seen: &Seen) -> &'static str {
     ["highly_sensitive", "non_sensitive", "sensitive"]
         .into_iter()
@@ -66,7 +82,7 @@ async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>,
         .collect();
     let request = ReadRequest { stream: contacts(), columns, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
     let (sender, mut batches) = mpsc::channel(8);
-    let outcome = hubspot(server).read(request, sender).await.map(|lacking| assert!(lacking.is_empty()));
+    let outcome = hubspot(server).read(request, sender).await.map(drop);
     let mut ids = Vec::new();
     while let Some(batch) = batches.recv().await {
         let column = batch.column(properties).as_any().downcast_ref::<StringArray>().unwrap();
@@ -85,7 +101,7 @@ async fn a_property_listed_at_two_levels_is_as_sensitive_as_the_graver_one() {
         let property = |level: &str| json!({ "name": "diagnosis", "type": "string", "dataSensitivity": level });
         match level_of(seen) {
             "sensitive" | "non_sensitive" => (200, json!({ "results": [property("non_sensitive")] })),
-            _ => (403, Value::Null),
+            _ => forbidden(),
         }
     })
     .await;
@@ -95,7 +111,7 @@ async fn a_property_listed_at_two_levels_is_as_sensitive_as_the_graver_one() {
                 .map(|level| json!({ "name": "diagnosis", "type": "string", "dataSensitivity": level }));
             (200, json!({ "results": said }))
         }
-        _ => (403, Value::Null),
+        _ => forbidden(),
     })
     .await;
     let schema = hubspot(&twice_in_one).schema(&contacts()).await.unwrap();
@@ -116,7 +132,7 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
             (200, json!({ "results": [{ "name": "email", "type": "string" }] }))
         }
         "/crm/v3/schemas" => (200, json!({ "results": [] })),
-        _ => (403, Value::Null),
+        _ => forbidden(),
     })
     .await;
     let stream = definitions::streams().find(|stream| stream.kind == StreamKind::PropertyDefinitions).unwrap();
@@ -158,7 +174,7 @@ async fn lists_of_several_pages_are_read_to_their_end() {
             (200, json!({ "results": [{ "name": "email", "type": "string" }], "paging": { "next": { "after": "2" } } }))
         }
         "sensitive" => (200, json!({ "results": [], "numErrors": 1 })),
-        _ => (403, Value::Null),
+        _ => forbidden(),
     })
     .await;
     let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
@@ -167,7 +183,7 @@ async fn lists_of_several_pages_are_read_to_their_end() {
         ("sensitive", false) => (200, json!({ "results": [], "paging": { "next": { "after": "2" } } })),
         ("sensitive", true) => (200, json!({ "results": [{ "name": "diagnosis", "type": "string" }] })),
         ("non_sensitive", _) => (200, json!({ "results": [{ "name": "email", "type": "string" }] })),
-        _ => (403, Value::Null),
+        _ => forbidden(),
     })
     .await;
     let schema = hubspot(&whole).schema(&contacts()).await.unwrap();
@@ -180,16 +196,23 @@ async fn definitions_say_which_types_they_lack() {
         "/crm/v3/properties/0-1" if level_of(seen) == "non_sensitive" => {
             (200, json!({ "results": [{ "name": "email", "type": "string" }] }))
         }
-        "/crm/v3/properties/0-5" => (403, json!({ "category": "MISSING_SCOPES" })),
-        "/crm/v3/schemas" => (200, json!({ "results": [] })),
-        _ => (404, Value::Null),
+        "/crm/v3/properties/0-5" => forbidden(),
+        "/crm/v3/properties/0-1" | "/crm/v3/properties/0-2" | "/crm/v3/properties/0-3" | "/crm/v3/schemas" => {
+            (200, json!({ "results": [] }))
+        }
+        _ => absent(),
     })
     .await;
     let stream = definitions::streams().find(|stream| stream.kind == StreamKind::PropertyDefinitions).unwrap();
     let columns = vec![Field::new("name", ColumnType::Text)];
     let request = ReadRequest { columns, stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
     let (sender, _batches) = mpsc::channel(8);
-    assert_eq!(hubspot(&server).read(request, sender).await.unwrap(), ["tickets"]);
+    let read = hubspot(&server).read(request, sender).await.unwrap();
+    let hidden = read.lacking.iter().filter(|lacking| lacking.why == Unreadable::Forbidden);
+    assert_eq!(hidden.map(|lacking| lacking.name.as_str()).collect::<Vec<_>>(), ["tickets"]);
+    assert_eq!(read.present, ["0-1"]);
+    let lost = |before: &[&str]| read.lost(before.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>().iter());
+    assert_eq!(lost(&["0-1", "0-5", "0-7", "2-1"]), ["tickets", "products"]);
 }
 
 #[tokio::test]
@@ -199,7 +222,7 @@ async fn a_property_that_says_little_of_itself_is_text() {
             let odd = json!({ "name": "odd", "type": null, "fieldType": null, "options": null });
             (200, json!({ "results": [odd, { "name": "odder" }] }))
         }
-        _ => (403, Value::Null),
+        _ => forbidden(),
     })
     .await;
     let schema = hubspot(&server).schema(&contacts()).await.unwrap();
@@ -221,7 +244,7 @@ async fn two_properties_never_share_a_column() {
                 let properties = pair.clone().map(|name| json!({ "name": name, "type": "string" }));
                 (200, json!({ "results": properties }))
             }
-            _ => (403, Value::Null),
+            _ => forbidden(),
         })
         .await;
         let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
@@ -327,5 +350,140 @@ async fn a_list_without_an_end_is_an_error() {
     for server in [empty, same_records] {
         let (outcome, _) = read_contacts(&server, false).await;
         assert!(matches!(outcome, Err(SourceError::Endless { .. })), "{outcome:?}");
+    }
+}
+
+/// Answers that look like a refusal and are not HubSpot's word.
+fn no_word_of_hubspots() -> [(u16, Value); 6] {
+    let gateway = json!({ "message": "no Route matched with those values" });
+    [
+        (404, Value::Null),
+        (403, Value::Null),
+        (404, gateway.clone()),
+        (403, gateway),
+        (400, json!("bad request")),
+        (404, json!({ "status": "error", "message": "no category" })),
+    ]
+}
+
+#[tokio::test]
+async fn that_there_is_none_is_hubspots_word_and_no_status() {
+    for (status, body) in no_word_of_hubspots() {
+        // Once: the next answer counts. Always: the run cannot know what the account has.
+        for times in [1, usize::MAX] {
+            let (asked, body) = (AtomicUsize::new(0), body.clone());
+            let server = serve(move |seen| match seen.path_and_query.split('?').next().unwrap() {
+                "/crm/v3/schemas" => (200, json!({ "results": [] })),
+                "/crm/v3/pipelines/0-3" if asked.fetch_add(1, Ordering::SeqCst) < times => (status, body.clone()),
+                "/crm/v3/pipelines/0-3" => {
+                    (200, json!({ "results": [{ "id": "default", "stages": [], "label": "Sales" }] }))
+                }
+                _ => absent(),
+            })
+            .await;
+            let stream = definitions::streams().find(|stream| stream.kind == StreamKind::Pipelines).unwrap();
+            let columns = vec![Field::new("pipelineId", ColumnType::Text)];
+            let request = ReadRequest { columns, stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+            let (sender, _batches) = mpsc::channel(8);
+            let read = hubspot(&server).read(request, sender).await;
+            match times {
+                1 => assert_eq!(read.unwrap().present, ["0-3"], "{status}"),
+                _ => assert!(matches!(read, Err(SourceError::Http { .. })), "{status} {read:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn contacts_are_never_absent() {
+    let server = serve(|_| absent()).await;
+    let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "HubSpot says that the account has no contacts, which every account has");
+    let server = serve(|_| (404, Value::Null)).await;
+    let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
+    assert!(matches!(refused, SourceError::Http { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_rejected_is_told_as_that() {
+    let server = serve(|_| (401, json!({ "status": "error", "category": "INVALID_AUTHENTICATION" }))).await;
+    let refused = hubspot(&server).streams().await.unwrap_err();
+    assert_eq!(refused.to_string(), "HubSpot rejected the access token (401)");
+}
+
+#[tokio::test]
+async fn an_account_elsewhere_is_told_with_its_place() {
+    for status in [307, 488] {
+        let server = Server::start(move |_| {
+            let place = "https://api-eu1.hubapi.com/crm/v3/schemas?secret=1";
+            crate::http::tests::server::with_header(status, "location", place, "")
+        })
+        .await;
+        let refused = hubspot(&server).streams().await.unwrap_err();
+        let told = crate::error_chain(&refused);
+        assert!(told.contains("ask 'https://api-eu1.hubapi.com'") && !told.contains("secret"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn definitions_are_asked_for_once() {
+    let server = serve(|seen| match seen.path_and_query.split('?').next().unwrap() {
+        "/crm/v3/schemas" => (200, json!({ "results": [] })),
+        path if path.ends_with("/0-1") || path.ends_with("/0-2") || path.ends_with("/0-3") => {
+            (200, json!({ "results": [{ "id": "x", "name": "x" }] }))
+        }
+        _ => absent(),
+    })
+    .await;
+    let hubspot = hubspot(&server);
+    hubspot.schema(&contacts()).await.unwrap();
+    for stream in definitions::streams().filter(|stream| stream.kind != StreamKind::Owners) {
+        let request = ReadRequest { columns: Vec::new(), stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+        let (sender, _batches) = mpsc::channel(8);
+        hubspot
+            .read(request, sender)
+            .await
+            .map(drop)
+            .unwrap_or_else(|error| assert!(matches!(error, SourceError::Batch { .. }), "{error}"));
+    }
+    let mut paths: Vec<String> = server.seen().into_iter().map(|seen| seen.path_and_query).collect();
+    let asked = paths.len();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(asked, paths.len());
+}
+
+#[tokio::test]
+async fn a_property_that_is_archived_in_the_middle_is_noticed() {
+    // HubSpot names every property that was asked for, until it does not know it any more.
+    for still_listed in [false, true] {
+        let server = serve(move |seen| {
+            let page = |id: &str, properties: Value, paging: Value| {
+                (200, json!({ "results": [{ "id": id, "properties": properties }], "paging": paging }))
+            };
+            match seen.path_and_query.as_str() {
+                path if path.contains("/properties/") && still_listed => {
+                    (200, json!({ "results": [{ "name": "fax" }] }))
+                }
+                path if path.contains("/properties/") => (200, json!({ "results": [{ "name": "email" }] })),
+                path if path.contains("after=2") => page("2", json!({ "email": null }), Value::Null),
+                _ => page("1", json!({ "email": null, "fax": "1" }), json!({ "next": { "after": "2" } })),
+            }
+        })
+        .await;
+        let field =
+            |name: &str| Field::new(format!("property_{name}"), ColumnType::Text).with(attribute::PROPERTY, name);
+        let columns = vec![field("email"), field("fax"), field("never")];
+        let request = ReadRequest { stream: contacts(), columns, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+        let (sender, _batches) = mpsc::channel(8);
+        let read = hubspot(&server).read(request, sender).await.unwrap();
+        let expected: &[&str] = if still_listed { &[] } else { &["fax"] };
+        assert_eq!(
+            (read.cut.as_slice(), read.unnamed.as_slice()),
+            (
+                expected.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>().as_slice(),
+                ["never".to_owned()].as_slice()
+            )
+        );
     }
 }

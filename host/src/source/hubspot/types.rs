@@ -53,6 +53,9 @@ pub(super) const STANDARD: [StandardType; 32] = [
     standard("0-970", "projects", "project"),
 ];
 
+/// The types that no account is without.
+pub(super) const EVERYWHERE: [&str; 3] = ["0-1", "0-2", "0-3"];
+
 /// The type that a property's `referencedObjectType` names (`CONTACT`, `COMPANY`).
 pub(super) fn id_of_singular(name: &str) -> Option<&'static str> {
     STANDARD.iter().find(|standard| standard.singular.eq_ignore_ascii_case(name)).map(|standard| standard.id)

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
 
 /// The status that the edge in front of HubSpot gives to a token it cannot read. Not a registered one.
@@ -37,6 +38,11 @@ impl Answer {
 
     pub(super) fn of(status: StatusCode, value: &Value) -> Self {
         Self::json(status, value.to_string().into_bytes())
+    }
+
+    /// A sentence, or nothing.
+    pub(super) fn text(status: StatusCode, text: &'static str) -> Self {
+        Self::new(status, TEXT, text)
     }
 
     /// A page for people, as proxies and load balancers send it.

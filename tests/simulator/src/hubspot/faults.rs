@@ -61,10 +61,16 @@ pub enum FaultAction {
 /// The kind of body that comes with a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultBody {
-    /// HubSpot's own error body.
+    /// HubSpot's own error body, with the category that goes with the status.
     Json,
     /// A page, as a proxy in front of HubSpot sends it.
     Html,
+    /// Nothing.
+    Empty,
+    /// A sentence, without any markup.
+    Text,
+    /// JSON, as a gateway in front of HubSpot sends it.
+    Gateway,
 }
 
 /// The faults of a server, with their counts.
@@ -106,19 +112,36 @@ pub(super) fn answer(status: u16, body: FaultBody, retry_after: Option<u64>, cor
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = match body {
         FaultBody::Html => Answer::html(status, status.canonical_reason().unwrap_or("Error")),
-        FaultBody::Json => Answer::of(
-            status,
-            &json!({
+        FaultBody::Json => {
+            let mut body = json!({
                 "status": "error",
                 "message": status.canonical_reason().unwrap_or("error").to_lowercase(),
                 "correlationId": correlation_id,
-            }),
-        ),
+            });
+            if let Some(category) = category(status) {
+                body["category"] = category.into();
+            }
+            Answer::of(status, &body)
+        }
+        FaultBody::Empty => Answer::text(status, ""),
+        FaultBody::Text => Answer::text(status, status.canonical_reason().unwrap_or("Error")),
+        FaultBody::Gateway => Answer::of(status, &json!({ "message": "no Route matched with those values" })),
     };
     if let Some(seconds) = retry_after {
         answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
+}
+
+/// HubSpot's category of an error of this status.
+fn category(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::BAD_REQUEST => Some("VALIDATION_ERROR"),
+        StatusCode::UNAUTHORIZED => Some("INVALID_AUTHENTICATION"),
+        StatusCode::FORBIDDEN => Some("MISSING_SCOPES"),
+        StatusCode::NOT_FOUND => Some("OBJECT_NOT_FOUND"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -205,12 +205,15 @@ impl<'de> Visitor<'de> for PropertiesSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut position = 0;
+        let mut named = 0;
+        self.decoder.begun += 1;
         while let Some(key) = map.next_key::<Name<'de>>()? {
             let slot = self.decoder.slot(position, &key.0);
             position += 1;
             match slot {
                 Some(slot) => {
-                    self.decoder.seen[slot.number] = true;
+                    self.decoder.named[slot.number].last = self.decoder.begun;
+                    named += 1;
                     if let Some(text) = raw::text(map.next_value::<&'de RawValue>()?) {
                         self.decoder.fill(slot, self.row, &text);
                     }
@@ -220,6 +223,7 @@ impl<'de> Visitor<'de> for PropertiesSeed<'_> {
                 }
             }
         }
+        self.decoder.note_missed(named);
         Ok(())
     }
 }

@@ -1,0 +1,34 @@
+//! What has been asked already: an account's definitions are asked for once in a run, whoever wants them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::OnceCell;
+
+use crate::source::SourceError;
+
+/// The answers to a question about several object types, by the type's id.
+#[derive(Debug)]
+pub(super) struct Answers<T>(Mutex<HashMap<String, Arc<OnceCell<Arc<T>>>>>);
+
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Answers<T> {
+    /// The answer about a type. `answer` is awaited if nobody has asked yet; whoever asks meanwhile waits for the same answer.
+    /// An error is no answer: the next one asks again.
+    pub(super) async fn get(
+        &self,
+        type_id: &str,
+        answer: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<Arc<T>, SourceError> {
+        let cell =
+            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(type_id.to_owned()).or_default());
+        cell.get_or_try_init(|| async { answer.await.map(Arc::new) }).await.cloned()
+    }
+}
