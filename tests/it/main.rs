@@ -26,3 +26,6 @@ mod settings;
 mod spec;
 /// What the project says of itself: import rules, generated files, module stories.
 mod tidy;
+
+mod trouble;
+mod trouble;

@@ -15,7 +15,13 @@ use super::{
     stage::{Stage, Written},
 };
 use crate::{
-    bucket::Bucket, plan::StreamPlan, run_id::RunId, sink::ParquetSettings, source::Source, spec::Spec, table::Commit,
+    bucket::Bucket,
+    plan::StreamPlan,
+    run_id::RunId,
+    sink::ParquetSettings,
+    source::Source,
+    spec::Spec,
+    table::{Commit, Table},
 };
 
 /// Streams that are read at once unless the pipeline file says otherwise: enough that pages of a third of a second keep the
@@ -67,30 +73,13 @@ impl Reading {
     pub(super) async fn all(self, base: Option<&Commit>) -> Result<Vec<Written>, Error> {
         let at_once = self.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize);
         let order = largest_first(&self.planned.plan.streams, base);
-        let places = Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS)));
         let reading = Arc::new(self);
-        let mut tasks = JoinSet::new();
-        for index in order {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                unreachable!("the places are never closed")
-            };
-            let memory = reading.memory.reserve(reading.stream(index), &reading.plugins).await;
+        let reserve = async |index: usize| reading.memory.reserve(reading.stream(index), &reading.plugins).await;
+        let read = |index: usize| {
             let reading = Arc::clone(&reading);
-            tasks.spawn(async move {
-                let outcome = reading.one(index).await;
-                drop((memory, place));
-                (index, outcome)
-            });
-        }
-        let mut outcomes = Vec::new();
-        while let Some(ended) = tasks.join_next().await {
-            match ended {
-                Ok(outcome) => outcomes.push(outcome),
-                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-            }
-        }
-        outcomes.sort_unstable_by_key(|(index, _)| *index);
-        first_cause(outcomes.into_iter().map(|(_, outcome)| outcome))
+            async move { reading.one(index).await }
+        };
+        first_cause(side_by_side(order, at_once, reserve, read).await.into_iter())
     }
 
     async fn one(&self, index: usize) -> Result<Written, Error> {
@@ -102,15 +91,51 @@ impl Reading {
     }
 }
 
+/// Works on all of these, begun in this order, a few at once, each in a task of its own that has what `reserve` gives it. The
+/// outcomes, by index.
+async fn side_by_side<R, F>(
+    order: Vec<usize>,
+    at_once: usize,
+    reserve: impl AsyncFn(usize) -> R,
+    work: impl Fn(usize) -> F,
+) -> Vec<F::Output>
+where
+    R: Send + 'static,
+    F: Future<Output: Send> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS)));
+    let mut tasks = JoinSet::new();
+    for index in order {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { unreachable!("the places are never closed") };
+        let reserved = reserve(index).await;
+        let work = work(index);
+        tasks.spawn(async move {
+            let outcome = work.await;
+            drop((reserved, place));
+            (index, outcome)
+        });
+    }
+    let mut outcomes = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    outcomes.sort_unstable_by_key(|(index, _)| *index);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
 /// The order in which streams begin: those of unknown size, in the order of the plan (HubSpot's largest types stand first
 /// there), then the others by their rows in the newest commit, the largest first.
 fn largest_first(streams: &[StreamPlan], base: Option<&Commit>) -> Vec<usize> {
-    let rows = |index: &usize| {
-        let table = base.and_then(|base| base.tables.get(&streams[*index].table));
-        table.map_or(u64::MAX, crate::table::Table::rows)
-    };
-    let mut order: Vec<usize> = (0..streams.len()).collect();
-    order.sort_by_key(|index| Reverse(rows(index)));
+    let rows = |stream: &StreamPlan| base.and_then(|base| base.tables.get(&stream.table)).map(Table::rows);
+    in_order_of(&streams.iter().map(rows).collect::<Vec<_>>())
+}
+
+fn in_order_of(rows: &[Option<u64>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|index| Reverse(rows[*index].unwrap_or(u64::MAX)));
     order
 }
 
@@ -126,4 +151,71 @@ fn first_cause(outcomes: impl Iterator<Item = Result<Written, Error>>) -> Result
         }
     }
     interrupted.map_or(Ok(written), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicU32, Ordering},
+        time::Duration,
+    };
+
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::http::{Budget, BudgetRules, Rate};
+
+    #[test]
+    fn the_largest_begin_first_and_those_of_unknown_size_before_them() {
+        assert_eq!(in_order_of(&[Some(3), None, Some(70), Some(3), None]), [1, 4, 2, 0, 3]);
+    }
+
+    /// Twenty streams of one to 39 pages of 300 ms, under a limit that two readers fill: it is full until one is alone.
+    #[tokio::test(start_paused = true)]
+    async fn the_budget_is_full_until_the_last_stream_is_alone() {
+        const REQUESTS: u32 = 60;
+        let pages: Vec<u64> = (0..20).map(|stream| 1 + stream * 7 % 20 * 2).collect();
+        let interval = Duration::from_secs(10);
+        let rate = Rate { requests: REQUESTS.try_into().unwrap(), interval };
+        let budget = Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None });
+        let (sent, left) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(20)));
+        let began = Instant::now();
+        let work = |index: usize| {
+            let (budget, sent, left, pages) = (budget.clone(), Arc::clone(&sent), Arc::clone(&left), pages[index]);
+            async move {
+                for _ in 0..pages {
+                    let permit = budget.acquire().await;
+                    sent.fetch_add(1, Ordering::SeqCst);
+                    sleep(Duration::from_millis(300)).await;
+                    permit.answered(false, None);
+                }
+                // What had been sent when there was only one stream left.
+                (left.fetch_sub(1, Ordering::SeqCst) == 2).then(|| (began.elapsed(), sent.load(Ordering::SeqCst)))
+            }
+        };
+        let order = in_order_of(&pages.iter().map(|pages| Some(*pages)).collect::<Vec<_>>());
+        let outcomes = side_by_side(order, STREAMS_AT_ONCE, async |_| (), work).await;
+        let (elapsed, sent) = outcomes.into_iter().flatten().next().unwrap();
+        let allowed = f64::from(REQUESTS) * elapsed.as_secs_f64() / interval.as_secs_f64();
+        assert!(f64::from(sent) >= 0.95 * allowed, "{sent} of {allowed} in {elapsed:?}");
+    }
+
+    /// The first ends only after the last has begun.
+    #[tokio::test]
+    async fn a_long_one_holds_none_up() {
+        let last_has_begun = Arc::new(tokio::sync::Notify::new());
+        let work = |item: usize| {
+            let last_has_begun = Arc::clone(&last_has_begun);
+            async move {
+                match item {
+                    0 => last_has_begun.notified().await,
+                    9 => last_has_begun.notify_one(),
+                    _ => {}
+                }
+                item * 2
+            }
+        };
+        let done = side_by_side((0..10).collect(), 2, async |_| (), work).await;
+        assert_eq!(done, (0..20).step_by(2).collect::<Vec<_>>());
+    }
 }
