@@ -26,6 +26,5 @@ mod settings;
 mod spec;
 /// What the project says of itself: import rules, generated files, module stories.
 mod tidy;
-
-mod trouble;
+/// Runs through what HubSpot, networks and gateways do.
 mod trouble;
