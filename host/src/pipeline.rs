@@ -143,7 +143,8 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
     let commit = log.commit(base.as_ref(), change).await?;
     tracing::info!(commit = commit.number, run = %id, "committed");
     sweep_after(run.bucket, &commit, lease).await;
-    Ok(report::of(run, &planned, base.as_ref(), &commit, streams, others, began, started.elapsed()))
+    let done = report::Done { base, commit, written: streams, others };
+    Ok(report::of(run, &planned, done, began, started.elapsed()))
 }
 
 /// Waits for something that may be given up at any time, unless the run is told to stop.

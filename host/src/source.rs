@@ -89,10 +89,10 @@ pub struct Lacking {
 
 impl Read {
     /// What it is made of that was there before and is not now, although nobody has removed it: the names of those parts.
-    pub fn lost<'p>(&self, before: impl Iterator<Item = &'p String> + Clone) -> Vec<String> {
+    pub fn lost(&self, before: &[String]) -> Vec<String> {
         let is_lost = |lacking: &&Lacking| match &lacking.part {
-            Some(part) => before.clone().any(|before| before == part),
-            None => before.clone().any(|before| before.starts_with(CUSTOM_TYPE)),
+            Some(part) => before.contains(part),
+            None => before.iter().any(|before| before.starts_with(CUSTOM_TYPE)),
         };
         self.lacking.iter().filter(is_lost).map(|lacking| lacking.name.clone()).collect()
     }

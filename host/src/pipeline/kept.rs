@@ -119,7 +119,7 @@ pub(super) fn that_lost_parts(
     let mut problems = Vec::new();
     for (index, (stream, written)) in planned.plan.streams.iter().zip(written).enumerate() {
         let Some(table) = base.and_then(|base| base.tables.get(&stream.table)) else { continue };
-        let parts = written.read.lost(table.parts.iter());
+        let parts = written.read.lost(&table.parts);
         if parts.is_empty() {
             continue;
         }

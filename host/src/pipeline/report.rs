@@ -106,16 +106,20 @@ impl Report {
     }
 }
 
-pub(super) fn of(
-    run: &Run<'_>,
-    planned: &Planned,
-    base: Option<&Commit>,
-    commit: &Commit,
-    written: Vec<Written>,
-    others: Others,
-    began: Timestamp,
-    elapsed: Duration,
-) -> Report {
+/// What a run has done, before it is told.
+pub(super) struct Done {
+    /// The newest commit when it began.
+    pub(super) base: Option<Commit>,
+    /// The commit it has made.
+    pub(super) commit: Commit,
+    /// What became of the streams, in the order of the plan.
+    pub(super) written: Vec<Written>,
+    /// The tables that it did not write.
+    pub(super) others: Others,
+}
+
+pub(super) fn of(run: &Run<'_>, planned: &Planned, done: Done, began: Timestamp, elapsed: Duration) -> Report {
+    let Done { base, commit, written, others } = done;
     let plan = &planned.plan;
     let is_kept = |stream: &StreamPlan| others.kept.iter().any(|kept| kept.table == stream.table);
     let read = plan.streams.iter().zip(written).filter(|(stream, _)| !is_kept(stream));
@@ -131,7 +135,7 @@ pub(super) fn of(
             lacking: hidden(&written.read),
             cut: written.read.cut,
             unnamed: written.read.unnamed,
-            drift: drift::of(base, stream),
+            drift: drift::of(base.as_ref(), stream),
             transforms: written
                 .steps
                 .into_iter()

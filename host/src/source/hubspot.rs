@@ -35,7 +35,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 use url::Url;
 
 use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
@@ -60,6 +60,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Searches a second and account; HubSpot says nothing of it in headers.
 const SEARCHES_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
+
+/// How long a count may take, its wait for the limit of searches included: later, nobody needs it any more.
+const LONGEST_COUNT: Duration = Duration::from_secs(5);
 
 /// How to reach an account.
 #[derive(Debug, Clone)]
@@ -304,11 +307,15 @@ impl Source for HubSpot {
         let type_id = stream.object_type_id.as_ref()?;
         let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": [] });
         let request = crate::http::Request::post(&self.search, self.paths.search(type_id), &body).expendable();
-        match self.client.json::<api::Total>(&request).await {
-            Ok(answer) => Some(answer.total),
+        match timeout(LONGEST_COUNT, self.client.json::<api::Total>(&request)).await {
+            Ok(Ok(answer)) => Some(answer.total),
             // Not every type can be searched.
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::debug!(stream = stream.name, error = crate::error_chain(&error), "records not counted");
+                None
+            }
+            Err(_) => {
+                tracing::debug!(stream = stream.name, "records not counted in time");
                 None
             }
         }

@@ -211,7 +211,7 @@ async fn definitions_say_which_types_they_lack() {
     let hidden = read.lacking.iter().filter(|lacking| lacking.why == Unreadable::Forbidden);
     assert_eq!(hidden.map(|lacking| lacking.name.as_str()).collect::<Vec<_>>(), ["tickets"]);
     assert_eq!(read.present, ["0-1"]);
-    let lost = |before: &[&str]| read.lost(before.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>().iter());
+    let lost = |before: &[&str]| read.lost(&before.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
     assert_eq!(lost(&["0-1", "0-5", "0-7", "2-1"]), ["tickets", "products"]);
 }
 
@@ -440,11 +440,9 @@ async fn definitions_are_asked_for_once() {
     for stream in definitions::streams().filter(|stream| stream.kind != StreamKind::Owners) {
         let request = ReadRequest { columns: Vec::new(), stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
         let (sender, _batches) = mpsc::channel(8);
-        hubspot
-            .read(request, sender)
-            .await
-            .map(drop)
-            .unwrap_or_else(|error| assert!(matches!(error, SourceError::Batch { .. }), "{error}"));
+        // Rows without a column make no batch.
+        let read = hubspot.read(request, sender).await;
+        assert!(matches!(read, Ok(_) | Err(SourceError::Batch { .. })), "{read:?}");
     }
     let mut paths: Vec<String> = server.seen().into_iter().map(|seen| seen.path_and_query).collect();
     let asked = paths.len();
