@@ -31,7 +31,10 @@ mod shutdown;
 mod stage;
 mod unique;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -50,6 +53,7 @@ pub use self::{
     report::{Report, StreamReport, TransformReport},
     shutdown::Shutdown,
 };
+pub use crate::state::lease::LeaseError;
 use crate::{
     bucket::Bucket,
     clock::Clock,
@@ -77,10 +81,27 @@ pub struct Run<'r> {
     pub only: &'r [String],
     /// Where the tables go.
     pub bucket: &'r Bucket,
+    /// What is done while another run holds the lease.
+    pub wait: Wait<'r>,
     /// What is told of the run while it goes on.
     pub progress: &'r Arc<Progress>,
     /// How it is told to stop.
     pub shutdown: &'r Shutdown,
+}
+
+/// How long a run waits for the lease while another holds it.
+#[derive(Clone, Copy)]
+pub struct Wait<'r> {
+    /// How long; not at all if this is zero.
+    pub span: Duration,
+    /// Told once, if there is anything to wait for: who holds the lease.
+    pub tell: &'r dyn Fn(&LeaseError),
+}
+
+impl std::fmt::Debug for Wait<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Wait").field("span", &self.span).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Run<'_> {
@@ -91,12 +112,18 @@ impl std::fmt::Debug for Run<'_> {
 
 /// Runs a pipeline.
 pub async fn run(run: Run<'_>) -> Result<Report, Error> {
-    let began = Timestamp::now();
-    let id = RunId::new(began).map_err(Error::RunId)?;
-    let holder = Holder::here(id.clone(), run.spec.pipeline.pipeline.get_ref().as_str());
+    let mut began = Timestamp::now();
+    // A run that waited begins when its waiting is over.
+    let holder = || {
+        began = Timestamp::now();
+        let id = RunId::new(began).map_err(Error::RunId)?;
+        Ok::<_, Error>(Holder::here(id, run.spec.pipeline.pipeline.get_ref().as_str()))
+    };
+    let clock = Clock::system();
     // A lease whose taking is interrupted ends by itself.
-    let lease = unless_stopped(run.shutdown, Lease::take(run.bucket, holder, Clock::system())).await??;
-    let outcome = while_held(&run, &lease, &id, began).await;
+    let taking = Lease::take_within(run.wait.span, run.bucket, holder, &clock, run.wait.tell);
+    let (lease, holder) = unless_stopped(run.shutdown, taking).await??;
+    let outcome = while_held(&run, &lease, &holder.run, began).await;
     if let Err(error) = lease.release().await {
         tracing::warn!(error = crate::error_chain(&error), "the lease was not released; it ends by itself");
     }
