@@ -2,15 +2,15 @@
 //!
 //! [`run`] tells it from beginning to end:
 //!
-//! 1. the lease is taken, before anything is asked of the source, and the newest commit read;
+//! 1. the lease is taken, before anything is asked of the source, the newest commit read, and what crashed runs left swept;
 //! 2. [`plan()`] discovers what the source offers, asks the plugins for their outlines and resolves it all; the
 //!    guard judges (`sluice plan` does this and stops); so are the tables judged that the run will not write (`kept`);
 //! 3. streams are read, a few at once: pages become batches, batches go through the transforms and into the files of their
 //!    table ([`stage`]); bounded channels between them slow whoever is ahead;
 //! 4. when every stream is complete, one conditional write commits all tables;
-//! 5. what crashed runs left is swept, and the lease released.
+//! 5. what is in no commit is swept again, and the lease released.
 //!
-//! The first error stops everything: readers stop, unfinished files are taken back, nothing is committed, and the tables are
+//! The first error stops everything: readers stop, the run's files are taken back, nothing is committed, and the tables are
 //! what they were. So does an interrupt.
 //! Source and bucket are open before a run begins: this module never asks who they are, nor reads a secret of theirs
 //! ([`connect`] does, apart).
@@ -32,6 +32,7 @@ mod stage;
 mod unique;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -59,10 +60,14 @@ use crate::{
     clock::Clock,
     plan::Plan,
     run_id::RunId,
+    sink::Begun,
     source::Source,
     spec::Spec,
     state::lease::{Holder, Lease},
-    table::{Author, Change, Commit, CommitLog, Table, sweep},
+    table::{
+        Author, Change, Commit, CommitLog, Table,
+        sweep::{self, Swept},
+    },
 };
 
 /// Streams that are read at once unless the pipeline file says otherwise: enough that pages of a third of a second keep the
@@ -144,11 +149,31 @@ async fn while_held(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) 
     }
 }
 
+/// Works, and takes back all files of a run that comes to nothing.
 async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
+    let files = Begun::default();
+    let outcome = read_and_commit(run, lease, id, began, &files).await;
+    match &outcome {
+        // Its files must stay: they may be listed.
+        Err(Error::Log(error)) if error.may_have_been_made() => {}
+        Err(_) => take_back(run.bucket, &files).await,
+        Ok(_) => {}
+    }
+    outcome
+}
+
+async fn read_and_commit(
+    run: &Run<'_>,
+    lease: &Lease,
+    id: &RunId,
+    began: Timestamp,
+    files: &Begun,
+) -> Result<Report, Error> {
     let started = Instant::now();
     let log = CommitLog::of(run.bucket);
     let base = unless_stopped(run.shutdown, log.latest()).await??;
     unless_stopped(run.shutdown, lease.confirm()).await??;
+    let base = unless_stopped(run.shutdown, sweep_before(run, base, id, lease)).await??;
     let planned = unless_stopped(run.shutdown, planning::plan(run.spec, run.source.as_ref(), run.plugins)).await??;
     let wanted = planned.wanted(run.spec, run.only)?;
     let others =
@@ -156,7 +181,7 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
     let planned = planned.only(&wanted);
     let plan = &planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
-    let streams = read_streams(run, plan, id, began).await?;
+    let streams = read_streams(run, plan, id, began, files).await?;
     let change = change(run, plan, id, &streams, &others);
     if run.shutdown.is_stopping() {
         return Err(Error::Interrupted);
@@ -191,21 +216,47 @@ fn change(run: &Run<'_>, plan: &Plan, id: &RunId, written: &[stage::Written], ot
         };
         (stream.table.clone(), table)
     });
+    Change { tables: tables.collect(), retired: others.retired.clone(), ..unchanged(run, id) }
+}
+
+/// A change of nothing, by this run.
+fn unchanged(run: &Run<'_>, id: &RunId) -> Change {
     Change {
         author: Author {
             run: id.clone(),
-            pipeline: plan.pipeline.clone(),
+            pipeline: run.spec.pipeline.pipeline.get_ref().as_str().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plugins: run.plugins.iter().map(|it| (it.name.clone(), it.plugin.digest().to_string())).collect(),
         },
         committed: Timestamp::now(),
-        tables: tables.collect(),
-        retired: others.retired.clone(),
+        tables: BTreeMap::new(),
+        retired: BTreeSet::new(),
     }
 }
 
+/// Takes back the files of a run that has committed nothing.
+async fn take_back(bucket: &Bucket, files: &Begun) {
+    let taken = files.take_back(bucket).await;
+    for failure in &taken.failures {
+        tracing::warn!(error = crate::error_chain(failure), "a file of this run was not taken back");
+    }
+    if taken.left > 0 {
+        tracing::warn!(left = taken.left, "not all files of this run were taken back; the next run sweeps them");
+    }
+}
+
+async fn sweep_before(run: &Run<'_>, base: Option<Commit>, id: &RunId, lease: &Lease) -> Result<Option<Commit>, Error> {
+    let still_ours = async || lease.confirm().await.is_ok();
+    let (base, swept) = sweep::sweep_before(run.bucket, base, unchanged(run, id), still_ours).await?;
+    tell_of_sweep(&swept);
+    Ok(base)
+}
+
 async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
-    let swept = sweep::sweep(bucket, commit, async || lease.confirm().await.is_ok()).await;
+    tell_of_sweep(&sweep::sweep_after(bucket, commit, async || lease.confirm().await.is_ok()).await);
+}
+
+fn tell_of_sweep(swept: &Swept) {
     if swept.files > 0 {
         tracing::info!(files = swept.files, bytes = swept.bytes, "swept what earlier runs left");
     }
@@ -215,9 +266,15 @@ async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
 }
 
 /// Reads all streams, a few at once. On an error the others are stopped, and what they have not finished is taken back.
-async fn read_streams(run: &Run<'_>, plan: &Plan, id: &RunId, began: Timestamp) -> Result<Vec<stage::Written>, Error> {
+async fn read_streams(
+    run: &Run<'_>,
+    plan: &Plan,
+    id: &RunId,
+    began: Timestamp,
+    files: &Begun,
+) -> Result<Vec<stage::Written>, Error> {
     let at_once = run.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize);
-    let settings = connect::parquet_settings(run.spec, plan, run.plugins, id);
+    let settings = connect::parquet_settings(run.spec, plan, run.plugins, id, files);
     let memory = memory::PluginMemory::of(run.spec);
     let one = async |index: usize| {
         let reserved = memory.reserve(&plan.streams[index], run.plugins).await;
