@@ -211,12 +211,18 @@ impl Bucket {
         }
     }
 
-    /// Removes an object. That there is none of that key is not an error.
+    /// Removes an object. That there is none of that key is not an error. In a folder, the folders on the way to it go, too,
+    /// where nothing is in them: also those that an upload has made which was given up.
     pub async fn delete(&self, key: &str) -> Result<(), BucketError> {
         let path = self.path(key)?;
         match self.store.delete(&path).await {
             Ok(()) => Ok(()),
-            Err(error) if Place::means_absent(&error) => Ok(()),
+            Err(error) if Place::means_absent(&error) => {
+                if let Some(root) = &self.folder {
+                    root.remove_empty_folders_above(key).await;
+                }
+                Ok(())
+            }
             Err(error) => Err(self.place.judge(Operation::Delete, key, &error)),
         }
     }

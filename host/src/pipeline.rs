@@ -2,15 +2,15 @@
 //!
 //! [`run`] tells it from beginning to end:
 //!
-//! 1. the lease is taken, before anything is asked of the source, and the newest commit read;
+//! 1. the lease is taken, before anything is asked of the source, the newest commit read, and what crashed runs left swept;
 //! 2. [`plan()`] discovers what the source offers, asks the plugins for their outlines and resolves it all; the
 //!    guard judges (`sluice plan` does this and stops); so are the tables judged that the run will not write (`kept`);
 //! 3. streams are read, a few at once: pages become batches, batches go through the transforms and into the files of their
 //!    table ([`stage`]); bounded channels between them slow whoever is ahead;
 //! 4. when every stream is complete, one conditional write commits all tables;
-//! 5. what crashed runs left is swept, and the lease released.
+//! 5. what is in no commit is swept again, and the lease released.
 //!
-//! The first error stops everything: readers stop, unfinished files are taken back, nothing is committed, and the tables are
+//! The first error stops everything: readers stop, the run's files are taken back, nothing is committed, and the tables are
 //! what they were. So does an interrupt.
 //! Source and bucket are open before a run begins: this module never asks who they are, nor reads a secret of theirs
 //! ([`connect`] does, apart).
@@ -34,7 +34,11 @@ mod stage;
 mod trial;
 mod unique;
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -54,15 +58,20 @@ pub use self::{
     report::{Report, StreamReport, TransformReport},
     shutdown::Shutdown,
 };
+pub use crate::state::lease::LeaseError;
 use crate::{
     bucket::Bucket,
     clock::Clock,
     plan::Plan,
     run_id::RunId,
+    sink::Begun,
     source::Source,
     spec::Spec,
     state::lease::{Holder, Lease},
-    table::{Author, Change, Commit, CommitLog, Table, sweep},
+    table::{
+        Author, Change, Commit, CommitLog, DataFile, Table,
+        sweep::{self, Swept},
+    },
 };
 
 /// What a run works with.
@@ -77,10 +86,27 @@ pub struct Run<'r> {
     pub only: &'r [String],
     /// Where the tables go.
     pub bucket: &'r Bucket,
+    /// What is done while another run holds the lease.
+    pub wait: Wait<'r>,
     /// What is told of the run while it goes on.
     pub progress: &'r Arc<Progress>,
     /// How it is told to stop.
     pub shutdown: &'r Shutdown,
+}
+
+/// How long a run waits for the lease while another holds it.
+#[derive(Clone, Copy)]
+pub struct Wait<'r> {
+    /// How long; not at all if this is zero.
+    pub span: Duration,
+    /// Told once, if there is anything to wait for: who holds the lease.
+    pub tell: &'r dyn Fn(&LeaseError),
+}
+
+impl std::fmt::Debug for Wait<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Wait").field("span", &self.span).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Run<'_> {
@@ -91,12 +117,18 @@ impl std::fmt::Debug for Run<'_> {
 
 /// Runs a pipeline.
 pub async fn run(run: Run<'_>) -> Result<Report, Error> {
-    let began = Timestamp::now();
-    let id = RunId::new(began).map_err(Error::RunId)?;
-    let holder = Holder::here(id.clone(), run.spec.pipeline.pipeline.get_ref().as_str());
+    let mut began = Timestamp::now();
+    // A run that waited begins when its waiting is over.
+    let holder = || {
+        began = Timestamp::now();
+        let id = RunId::new(began).map_err(Error::RunId)?;
+        Ok::<_, Error>(Holder::here(id, run.spec.pipeline.pipeline.get_ref().as_str()))
+    };
+    let clock = Clock::system();
     // A lease whose taking is interrupted ends by itself.
-    let lease = unless_stopped(run.shutdown, Lease::take(run.bucket, holder, Clock::system())).await??;
-    let outcome = while_held(&run, &lease, &id, began).await;
+    let taking = Lease::take_within(run.wait.span, run.bucket, holder, &clock, run.wait.tell);
+    let (lease, holder) = unless_stopped(run.shutdown, taking).await??;
+    let outcome = while_held(&run, &lease, &holder.run, began).await;
     if let Err(error) = lease.release().await {
         tracing::warn!(error = crate::error_chain(&error), "the lease was not released; it ends by itself");
     }
@@ -117,11 +149,31 @@ async fn while_held(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) 
     }
 }
 
+/// Works, and takes back all files of a run that comes to nothing.
 async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
+    let files = Begun::default();
+    let outcome = read_and_commit(run, lease, id, began, &files).await;
+    match &outcome {
+        // Its files must stay: they may be listed.
+        Err(Error::Log(error)) if error.may_have_been_made() => {}
+        Err(_) => take_back(run.bucket, &files).await,
+        Ok(_) => {}
+    }
+    outcome
+}
+
+async fn read_and_commit(
+    run: &Run<'_>,
+    lease: &Lease,
+    id: &RunId,
+    began: Timestamp,
+    files: &Begun,
+) -> Result<Report, Error> {
     let started = Instant::now();
     let log = CommitLog::of(run.bucket);
     let base = unless_stopped(run.shutdown, log.latest()).await??;
     unless_stopped(run.shutdown, lease.confirm()).await??;
+    let base = unless_stopped(run.shutdown, sweep_before(run, base, id, lease)).await??;
     let planned = unless_stopped(run.shutdown, planning::plan(run.spec, run.source.as_ref(), run.plugins)).await??;
     let wanted = planned.wanted(run.spec, run.only)?;
     let (planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
@@ -130,11 +182,11 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
     let planned = Arc::new(planned.only(&wanted));
     let plan = &planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
-    let streams = Reading::new(run, &planned, id, began).all(base.as_ref()).await?;
+    let streams = Reading::new(run, &planned, id, began, files).all(base.as_ref()).await?;
     let lost = kept::that_lost_parts(run.spec, base.as_ref(), &planned, &streams, &mut others)
         .map_err(|problems| refused(run.spec, problems))?;
     for index in &lost {
-        take_back(run.bucket, &streams[*index]).await;
+        remove(run.bucket, &streams[*index].files).await;
     }
     let change = change(run, plan, id, &streams, &lost, &others);
     if run.shutdown.is_stopping() {
@@ -180,30 +232,56 @@ fn change(
         };
         (stream.table.clone(), table)
     });
+    Change { tables: tables.collect(), retired: others.retired.clone(), ..unchanged(run, id) }
+}
+
+/// A change of nothing, by this run.
+fn unchanged(run: &Run<'_>, id: &RunId) -> Change {
     Change {
         author: Author {
             run: id.clone(),
-            pipeline: plan.pipeline.clone(),
+            pipeline: run.spec.pipeline.pipeline.get_ref().as_str().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plugins: run.plugins.iter().map(|it| (it.name.clone(), it.plugin.digest().to_string())).collect(),
         },
         committed: Timestamp::now(),
-        tables: tables.collect(),
-        retired: others.retired.clone(),
+        tables: BTreeMap::new(),
+        retired: BTreeSet::new(),
     }
 }
 
 /// Removes the files of a table that is not to be committed.
-async fn take_back(bucket: &Bucket, written: &stage::Written) {
-    for file in &written.files {
+async fn remove(bucket: &Bucket, files: &[DataFile]) {
+    for file in files {
         if let Err(error) = bucket.delete(&file.key).await {
             tracing::warn!(error = crate::error_chain(&error), "a file that no commit lists could not be removed");
         }
     }
 }
 
+/// Takes back the files of a run that has committed nothing.
+async fn take_back(bucket: &Bucket, files: &Begun) {
+    let taken = files.take_back(bucket).await;
+    for failure in &taken.failures {
+        tracing::warn!(error = crate::error_chain(failure), "a file of this run was not taken back");
+    }
+    if taken.left > 0 {
+        tracing::warn!(left = taken.left, "not all files of this run were taken back; the next run sweeps them");
+    }
+}
+
+async fn sweep_before(run: &Run<'_>, base: Option<Commit>, id: &RunId, lease: &Lease) -> Result<Option<Commit>, Error> {
+    let still_ours = async || lease.confirm().await.is_ok();
+    let (base, swept) = sweep::sweep_before(run.bucket, base, unchanged(run, id), still_ours).await?;
+    tell_of_sweep(&swept);
+    Ok(base)
+}
+
 async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
-    let swept = sweep::sweep(bucket, commit, async || lease.confirm().await.is_ok()).await;
+    tell_of_sweep(&sweep::sweep_after(bucket, commit, async || lease.confirm().await.is_ok()).await);
+}
+
+fn tell_of_sweep(swept: &Swept) {
     if swept.files > 0 {
         tracing::info!(files = swept.files, bytes = swept.bytes, "swept what earlier runs left");
     }

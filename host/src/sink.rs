@@ -1,12 +1,15 @@
 //! Sinks: how the rows of a table become files.
 //!
 //! A [`ParquetWriter`] takes the batches of one table and leaves Parquet files in the bucket, under the keys that `table`
-//! gives out. The files mean nothing until a commit lists them; [`ParquetWriter::abort`] takes back what is not finished.
+//! gives out. The files mean nothing until a commit lists them; [`ParquetWriter::abort`] takes back what is not finished,
+//! and [`Begun::take_back`] all that a run has written.
 //! Encoding is work for a processor and runs on a thread that may block; uploading is handed to the runtime, a bounded
 //! number of parts at a time.
 //!
 //! Memory: a row group is encoded whole before it is written. It ends at [`ROW_GROUP_BYTES`] of encoded data, or at the rows
 //! the pipeline file says, whichever comes first, so a writer holds about that much, and what is being uploaded.
+
+mod begun;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,6 +24,7 @@ use parquet::{
 };
 use tokio::runtime::Handle;
 
+pub use self::begun::{Begun, TakenBack};
 use crate::{
     bucket::{Bucket, BucketError, Upload},
     run_id::RunId,
@@ -46,6 +50,8 @@ pub struct ParquetSettings {
     pub file_bytes: u64,
     /// What every file's metadata says: run, pipeline, plugins.
     pub metadata: Vec<(String, String)>,
+    /// Where each file is noted before it is begun.
+    pub begun: Begun,
 }
 
 impl ParquetSettings {
@@ -90,6 +96,7 @@ pub struct ParquetWriter {
     bucket: Bucket,
     run: RunId,
     runtime: Handle,
+    begun: Begun,
     current: Option<OpenFile>,
     finished: Vec<DataFile>,
 }
@@ -139,6 +146,7 @@ impl ParquetWriter {
             bucket,
             run,
             runtime,
+            begun: settings.begun.clone(),
             current: None,
             finished: Vec::new(),
         })
@@ -173,17 +181,19 @@ impl ParquetWriter {
         Ok(std::mem::take(&mut self.finished))
     }
 
-    /// Takes back the file that is being written. Files that are finished stay, unlisted, and are swept by a later run.
-    pub fn abort(mut self) {
+    /// Takes back the file that is being written. What it gives are the files that are finished: the run's to take back.
+    pub fn abort(mut self) -> Vec<DataFile> {
         if let Some(file) = self.current.take() {
             abort(&self.runtime, file.upload);
         }
+        std::mem::take(&mut self.finished)
     }
 
     fn open(&mut self) -> Result<&mut OpenFile, SinkError> {
         if self.current.is_none() {
             let part = self.finished.len() as u32;
             let key = DataKey { table: self.table.clone(), run: self.run.clone(), part }.format();
+            self.begun.note(&key);
             let upload = self.bucket.upload(&key).map_err(|cause| self.refused(cause))?;
             let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&self.schema), Some(self.properties.clone()))
                 .map_err(|cause| SinkError::Encode { table: self.table.clone(), cause })?;

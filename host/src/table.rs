@@ -11,11 +11,11 @@
 //! They become the table by one write: the entry of the next number in the commit log, created only if it is absent. An
 //! entry lists the files of *all* tables, those that the run did not write carried over from the entry before, so tables
 //! move together and a reader needs the newest entry and nothing else. A recursive listing of a table's folder is wrong: it
-//! finds the files of earlier runs, and of runs that failed.
+//! finds the files of earlier runs, and of runs that were killed.
 //!
 //! - `commit`: what a commit says, and how the next follows from the last (pure);
 //! - `log`: the entries in a bucket: the newest, and the race for the next;
-//! - `sweep`: removing what runs that failed have left;
+//! - `sweep`: removing what runs that crashed have left;
 //! - `key`: the names of data files; `wire`: the entries as stored.
 //!
 //! Nothing here encodes Parquet (`sink` does) or knows of plugins beyond their names and digests.

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use sluice_simulator::{
-    aws,
+    aws, data,
     hubspot::{self, Fault, FaultAction, FaultBody, PathPattern},
 };
 
@@ -254,4 +254,100 @@ fn a_run_whose_lease_is_taken_ends_without_a_commit() {
     let report: serde_json::Value =
         serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap();
     assert_eq!(report["outcome"], "failed");
+}
+
+/// All data files under a folder that is a bucket, unfinished ones included.
+fn data_files(bucket: &std::path::Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![bucket.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(bucket).unwrap().display().to_string();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !name.starts_with("_sluice/") {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_run_that_fails_takes_back_all_its_files() {
+    // A page is refused: of the second stream when the first is complete; of the first, when it has complete files.
+    for (contacts, stream, page, bucket) in
+        [(CONTACTS, "0-2", 0, "tables"), (CONTACTS, "0-2", 0, "s3/bucket/crm"), (20_000, "0-1", 180, "s3/bucket/crm")]
+    {
+        let refused = FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None };
+        let path = PathPattern::Contains(format!("/objects/2026-09/{stream}"));
+        let fault = Fault { path, method: None, occurrences: page..100_000, action: refused };
+        let data = data::Options { contacts, ..data::Options::default() };
+        let options = hubspot::Options { data, faults: vec![fault], ..portal() };
+        let workspace = Workspace::with(options, aws::Options::default());
+        let source = workspace.source("streams = [\"contacts\", \"companies\"]\nrequests_per_10s = 1000");
+        let sink = if bucket == "tables" {
+            workspace.file_sink()
+        } else {
+            workspace.s3_sink("external_id = \"sluice-external-id\"", "")
+        };
+        workspace.pipeline(&[&source, &(sink + "file_size = \"10kB\"\n"), "[run]\nstreams_at_once = 1\n"]);
+        let told = run(&workspace, &["--log", "json"], 1);
+        assert!(told.contains("\"file\":\"objects_contacts/run="), "nothing was written: {told}");
+        assert_eq!(data_files(&workspace.path().join(bucket)), [""; 0], "{stream}");
+        assert!(!workspace.path().join(bucket).join("_sluice/commits").exists());
+        assert_eq!(workspace.aws.open_uploads().len(), 0);
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_gone_after_a_run_that_fails_too() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+    run(&workspace, &[], 0);
+    let before = workspace.commit();
+    let bucket = workspace.path().join("tables");
+    let listed = data_files(&bucket);
+    let killed = bucket.join("objects_contacts/run=20990101T000000Z-00000001");
+    fs::create_dir_all(&killed).unwrap();
+    for file in ["part-00000.parquet", "part-00001.parquet#1"] {
+        fs::write(killed.join(file), "rows").unwrap();
+    }
+    workspace.write("token", "pat-na1-00000000-1111-4111-8111-000000000009");
+    run(&workspace, &[], 1);
+    assert_eq!(data_files(&bucket), listed);
+    // What it swept cannot be committed any more, so it has taken the next number. It changes nothing.
+    let after = workspace.commit();
+    assert_eq!((&after["commit"], &after["tables"]), (&2.into(), &before["tables"]));
+    workspace.write("token", hubspot::TOKEN);
+    run(&workspace, &[], 0);
+    assert_eq!(workspace.commit()["commit"], 3);
+}
+
+#[test]
+fn after_a_disk_that_refused_a_file_the_next_run_works() {
+    let workspace = Workspace::new();
+    let source = workspace.source("streams = [\"contacts\", \"companies\"]");
+    let narrow = "[[source.columns]]\nstreams = [\"contacts\"]\nexclude = [\"property_*\"]\n";
+    workspace.pipeline(&[&source, narrow, &workspace.file_sink(), "[run]\nstreams_at_once = 1\n"]);
+    // Files of at most 16 KiB stand in for a disk that is full in the middle of a run.
+    let limited =
+        format!("trap '' XFSZ; ulimit -f 32; exec {} run pipeline.toml --log json", env!("CARGO_BIN_EXE_sluice"));
+    let failed = std::process::Command::new("sh")
+        .args(["-c", &limited])
+        .current_dir(workspace.path())
+        .env("SLUICE_CACHE_DIR", workspace.path().join("cache"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8(failed.stderr).unwrap();
+    assert_eq!(failed.status.code(), Some(1), "{told}");
+    assert!(told.contains("File too large") && told.contains("\"file\":\"objects_contacts/run="), "{told}");
+    assert_eq!(data_files(&workspace.path().join("tables")), [""; 0]);
+    let left: Vec<_> =
+        fs::read_dir(workspace.path().join("tables")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left, ["_sluice"], "nor are there folders of theirs");
+    run(&workspace, &[], 0);
+    assert_eq!(tables(&workspace), ["objects_companies", "objects_contacts"]);
 }

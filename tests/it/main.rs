@@ -20,6 +20,8 @@ mod later_runs;
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.
 mod sandbox;
+/// What is said and logged holds no secret.
+mod secrets;
 /// Keys of the pipeline file, each by its effect.
 mod settings;
 /// Golden pipeline files: each `tests/ui/spec/*.toml` with the errors it gets.

@@ -232,6 +232,57 @@ fn of_two_runs_at_once_one_names_the_other() {
 }
 
 #[test]
+fn a_run_that_may_wait_waits_for_the_other_and_tells_it_once() {
+    let slow = hubspot::Options { latency: std::time::Duration::from_millis(200), ..portal() };
+    let workspace = Workspace::with(slow, aws::Options::default());
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    let mut first = workspace.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while workspace.hubspot.requests().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "the first run does not begin");
+        std::thread::yield_now();
+    }
+    let second = workspace.sluice(&["run", "pipeline.toml", "--wait", "1m"]);
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(first.wait().unwrap().success());
+    assert!(second.status.success(), "{told}");
+    assert_eq!(told.matches("waiting for the lease: run `").count(), 1, "{told}");
+    assert!(told.contains(&format!("process {} on host", first.id())), "{told}");
+    assert_eq!(workspace.commit()["commit"], 2);
+}
+
+#[test]
+fn a_run_that_waits_stops_when_it_is_interrupted() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+    let leases = workspace.path().join("tables/_sluice/leases");
+    fs::create_dir_all(&leases).unwrap();
+    let in_a_minute = |seconds| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let entry = serde_json::json!({
+        "format": 1, "run": "20261123T201500Z-00000001", "pipeline": "test", "host": "elsewhere", "pid": 7,
+        "taken": in_a_minute(0).to_string(), "ends": in_a_minute(60).to_string(), "released": false,
+    });
+    fs::write(leases.join("00000000000000000001.json"), entry.to_string()).unwrap();
+    let mut waiting = workspace
+        .command(&["run", "pipeline.toml", "--wait", "10m"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(waiting.stderr.take().unwrap()));
+    let told = lines.next().unwrap().unwrap();
+    assert!(told.contains("waiting for the lease: run `20261123T201500Z-00000001`"), "{told}");
+    let began = std::time::Instant::now();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&waiting), rustix::process::Signal::INT).unwrap();
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(workspace.hubspot.requests().is_empty());
+    for span in ["soon", "5", "0s"] {
+        let refused = workspace.sluice(&["run", "pipeline.toml", "--wait", span]);
+        assert_eq!(refused.status.code(), Some(2), "{span}");
+    }
+}
+
+#[test]
 fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     for commit in ["commit 1", "commit 2"] {

@@ -5,6 +5,7 @@
 //! Both kinds of credentials end, and runs are longer: [`renew`] keeps them fresh. The object store asks it for credentials
 //! before every request it signs.
 
+mod chain;
 mod renew;
 mod role;
 
@@ -12,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use jiff::Timestamp;
 use object_store::aws::AwsCredential;
 
@@ -91,6 +92,20 @@ pub enum IdentityError {
         /// What it answered.
         source: Cause,
     },
+    /// What answered for STS is not STS, or does not speak as it does.
+    #[error("{service} gave an answer that cannot be read")]
+    Unreadable {
+        /// `STS`.
+        service: &'static str,
+        /// The status of the answer. Its body may hold credentials.
+        source: Cause,
+    },
+    /// STS is not active in the region, for this account.
+    #[error("STS is not active in the region for this account")]
+    RegionDisabled {
+        /// What STS answered.
+        source: Cause,
+    },
     /// The service that gives credentials did not answer.
     #[error("{service} could not be reached for credentials")]
     Unreachable {
@@ -132,6 +147,13 @@ impl IdentityError {
             Self::Refused { .. } => "check the access keys: they may be deleted, or of another account or store".to_owned(),
             Self::Expired { .. } => "get new credentials (with SSO: `aws sso login`) and run again".to_owned(),
             Self::Clock { .. } => "set the clock: AWS tolerates at most 15 minutes".to_owned(),
+            Self::Unreadable { .. } => {
+                "check `sts_endpoint`, and what stands in between: a proxy or a login page may answer in its place".to_owned()
+            }
+            Self::RegionDisabled { .. } => {
+                "activate STS for the region in the account settings of IAM, or set `sts_endpoint` to that of another region"
+                    .to_owned()
+            }
             Self::Unreachable { .. } => return None,
         })
     }
@@ -222,7 +244,7 @@ struct Base {
 impl Issuer for Base {
     async fn issue(&self) -> Result<Issued, IdentityError> {
         let now = self.clock.now();
-        let found = self.provider.provide_credentials().await.map_err(|error| of_chain(&error))?;
+        let found = self.provider.provide_credentials().await.map_err(|error| chain::judge(&error))?;
         let ends = found.expiry().and_then(|ends| Timestamp::try_from(ends).ok());
         let lasts = ends.map(|ends| Duration::try_from(ends.duration_since(now)).unwrap_or_default());
         Ok(Issued {
@@ -233,16 +255,5 @@ impl Issuer for Base {
             },
             lasts,
         })
-    }
-}
-
-/// What it means that the chain gives nothing.
-fn of_chain(error: &CredentialsError) -> IdentityError {
-    let source = Cause::of(error);
-    match error {
-        CredentialsError::ProviderTimedOut(_) => {
-            IdentityError::Unreachable { service: "the AWS credential chain", source }
-        }
-        _ => IdentityError::None { source },
     }
 }

@@ -64,6 +64,20 @@ impl Folder {
             _ => Ok(()),
         }
     }
+
+    /// Removes the folders on the way to an object that is not there, from the innermost on, while they are empty.
+    pub(super) async fn remove_empty_folders_above(&self, key: &str) {
+        let (root, path) = (self.0.clone(), self.0.join(key));
+        let removed = in_background(move || {
+            let above = path.ancestors().skip(1).take_while(|folder| *folder != root);
+            for folder in above {
+                std::fs::remove_dir(folder)?;
+            }
+            Ok(())
+        });
+        // One that is not empty, or is gone, ends it.
+        drop(removed.await);
+    }
 }
 
 fn walk(root: &Path, folder: &Path, found: &mut Vec<Unfinished>) -> io::Result<()> {

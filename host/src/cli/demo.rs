@@ -65,9 +65,15 @@ pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::
     output.say("First, what happens without the line that lets scrubbed notes pass:\n");
     output.say(&indented(&refusal(&file).await?));
     output.say("\nNow the pipeline as it is:\n");
-    let arguments =
-        run::Arguments { file: file.clone(), only: Vec::new(), report: None, log: LogFormat::Text, quiet: false };
-    let report = run::run_once(&arguments, watched, &shutdown).await?;
+    let arguments = run::Arguments {
+        file: file.clone(),
+        only: Vec::new(),
+        wait: None,
+        report: None,
+        log: LogFormat::Text,
+        quiet: false,
+    };
+    let report = run::run_once(&arguments, watched, &shutdown, output).await?;
     output.say(&report::text(&report));
     output.say(&how_to_look(&folder, &file));
     hubspot.shutdown().await;

@@ -6,7 +6,18 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::filter_fn,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    layer::SubscriberExt,
+    registry::LookupSpan,
+};
 
 /// Where sluice prints.
 #[derive(Debug, Clone)]
@@ -114,6 +125,9 @@ pub enum LogForm {
 
 /// Starts the log, on the standard error output. What is logged: what [`LOG_FILTER`] says; what the form is for, if it is
 /// not set. The simulated S3 is silent unless asked: it calls every refusal an error.
+///
+/// Of libraries, no filter lets anything pass but that they report an error: their own words quote requests and answers, and
+/// those hold credentials and records.
 pub fn start_log(form: LogForm) {
     let default = match form {
         LogForm::Text => "warn,s3s=off",
@@ -121,14 +135,67 @@ pub fn start_log(form: LogForm) {
         LogForm::Verbose | LogForm::Json => "info,s3s=off",
     };
     let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let may_pass = filter_fn(|event| is_ours(event) || (event.is_event() && *event.level() == Level::ERROR));
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let all = tracing_subscriber::registry().with(filter);
     // A second start (the demo runs a pipeline twice) keeps the first log.
     drop(match form {
-        LogForm::Json => tracing::subscriber::set_global_default(log.json().flatten_event(true).finish()),
+        LogForm::Json => {
+            let lines = tracing_subscriber::fmt::format().json().flatten_event(true).with_target(false);
+            let log = log.json().event_format(OwnWords { ours: lines, json: true });
+            tracing::subscriber::set_global_default(all.with(log.with_filter(may_pass)))
+        }
         LogForm::Text | LogForm::BesideProgress | LogForm::Verbose => {
-            tracing::subscriber::set_global_default(log.with_ansi(false).finish())
+            let lines = tracing_subscriber::fmt::format().with_target(false).with_ansi(false);
+            let log = log.with_ansi(false).event_format(OwnWords { ours: lines, json: false });
+            tracing::subscriber::set_global_default(all.with(log.with_filter(may_pass)))
         }
     });
+}
+
+/// Whether an event or span is of this project's own code.
+fn is_ours(event: &Metadata<'_>) -> bool {
+    let library = library(event);
+    library == "sluice" || library.starts_with("sluice_")
+}
+
+/// The crate that an event comes from.
+fn library<'m>(event: &Metadata<'m>) -> &'m str {
+    event.target().split("::").next().unwrap_or_default()
+}
+
+/// Writes events of our own as they are, and of an event of a library a line in words of our own.
+struct OwnWords<F> {
+    ours: F,
+    json: bool,
+}
+
+impl<S, N, F> FormatEvent<S, N> for OwnWords<F>
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    N: for<'w> FormatFields<'w> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        if is_ours(event.metadata()) {
+            return self.ours.format_event(context, writer, event);
+        }
+        let library = library(event.metadata());
+        let message =
+            format!("the library `{library}` reports an error; what it says is not shown, since it may hold secrets");
+        if self.json {
+            let now = jiff::Timestamp::now();
+            let line = serde_json::json!({ "timestamp": format!("{now:.6}"), "level": "ERROR", "message": message });
+            return writeln!(writer, "{line}");
+        }
+        SystemTime.format_time(&mut writer)?;
+        writeln!(writer, " ERROR {message}")
+    }
 }
 
 /// Lines of cells, aligned in columns: text to the left, numbers to the right.

@@ -16,6 +16,7 @@ const REFRESH: Duration = Duration::from_millis(200);
 
 /// The display of a run.
 pub(super) struct Display {
+    all: MultiProgress,
     stop: oneshot::Sender<()>,
     drawing: JoinHandle<()>,
 }
@@ -24,8 +25,14 @@ impl Display {
     /// Begins to show the progress of a run.
     pub(super) fn start(progress: &Arc<Progress>, source: &Arc<dyn Source>) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let drawing = tokio::spawn(draw(Arc::clone(progress), Arc::clone(source), stopped));
-        Self { stop, drawing }
+        let all = MultiProgress::new();
+        let drawing = tokio::spawn(draw(all.clone(), Arc::clone(progress), Arc::clone(source), stopped));
+        Self { all, stop, drawing }
+    }
+
+    /// Says something in a line that stays, above the display.
+    pub(super) fn interrupt(&self, say: impl FnOnce()) {
+        self.all.suspend(say);
     }
 
     /// Clears the display.
@@ -35,8 +42,12 @@ impl Display {
     }
 }
 
-async fn draw(progress: Arc<Progress>, source: Arc<dyn Source>, mut stopped: oneshot::Receiver<()>) {
-    let all = MultiProgress::new();
+async fn draw(
+    all: MultiProgress,
+    progress: Arc<Progress>,
+    source: Arc<dyn Source>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let whole = all.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg}")));
     let mut bars: Vec<Option<ProgressBar>> = Vec::new();
     let mut ticks = time::interval(REFRESH);

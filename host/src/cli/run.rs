@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -17,9 +18,9 @@ use super::{
 };
 use crate::{
     bucket::Bucket,
-    pipeline::{self, LoadedTransforms, Run, Shutdown},
+    pipeline::{self, LeaseError, LoadedTransforms, Run, Shutdown, Wait},
     source::Source,
-    spec::Spec,
+    spec::{Span, Spec},
 };
 
 /// What can be typed behind `sluice run`.
@@ -30,6 +31,10 @@ pub(super) struct Arguments {
     /// Read only this stream of the pipeline. May be given several times; the other tables stay as they are.
     #[arg(long = "only", value_name = "STREAM")]
     pub(super) only: Vec<String>,
+    /// Wait for up to this long while another run holds the lease on the bucket, such as `5m`. Without it, a second run
+    /// fails at once.
+    #[arg(long, value_name = "SPAN", value_parser = |text: &str| text.parse::<Span>().map(|span| span.0))]
+    pub(super) wait: Option<Duration>,
     /// Write the report as JSON to this file, whether the run succeeds or not.
     #[arg(long, value_name = "FILE.json")]
     pub(super) report: Option<PathBuf>,
@@ -68,7 +73,7 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
     }
     let shutdown = Shutdown::new();
     listen_for_signals(shutdown.clone(), output.clone())?;
-    let outcome = run_once(arguments, watched, &shutdown).await;
+    let outcome = run_once(arguments, watched, &shutdown, output).await;
     if let Some(mut file) = report_file {
         let json = match &outcome {
             Ok(report) => report::json(report),
@@ -117,6 +122,7 @@ pub(super) async fn run_once(
     arguments: &Arguments,
     watched: bool,
     shutdown: &Shutdown,
+    output: &Output,
 ) -> anyhow::Result<pipeline::Report> {
     let spec = Arc::new(read_spec(&arguments.file)?);
     let engine = pipeline::engine(&spec)?;
@@ -131,12 +137,21 @@ pub(super) async fn run_once(
     let progress =
         Arc::new(if arguments.quiet { pipeline::Progress::unwatched() } else { pipeline::Progress::default() });
     let display = watched.then(|| progress::Display::start(&progress, &source));
+    let tell = |held: &LeaseError| {
+        let say = || output.clone().say(&format!("waiting for the lease: {held}"));
+        match &display {
+            Some(display) => display.interrupt(say),
+            None if arguments.quiet => {}
+            None => say(),
+        }
+    };
     let report = pipeline::run(Run {
         spec: &spec,
         source: Arc::clone(&source),
         plugins: &plugins,
         only: &arguments.only,
         bucket: &bucket,
+        wait: Wait { span: arguments.wait.unwrap_or_default(), tell: &tell },
         progress: &progress,
         shutdown,
     })

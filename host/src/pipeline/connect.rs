@@ -11,7 +11,7 @@ use crate::{
     run_id::RunId,
     schema::Marks,
     secret::Secret,
-    sink::ParquetSettings,
+    sink::{Begun, ParquetSettings},
     source::hubspot::{self, HubSpot, Paths},
     spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
     wasm::{CacheError, Engine, EngineError},
@@ -145,7 +145,13 @@ pub fn engine(spec: &Spec) -> Result<Engine, Error> {
 }
 
 /// How a run's files are written.
-pub(super) fn parquet_settings(spec: &Spec, plan: &Plan, plugins: &LoadedTransforms, run: &RunId) -> ParquetSettings {
+pub(super) fn parquet_settings(
+    spec: &Spec,
+    plan: &Plan,
+    plugins: &LoadedTransforms,
+    run: &RunId,
+    begun: &Begun,
+) -> ParquetSettings {
     let sink = spec.pipeline.sink.get_ref();
     let level = sink.compression_level.map_or(ParquetSettings::DEFAULT_ZSTD_LEVEL, |level| level.0);
     let mut metadata = vec![
@@ -159,6 +165,7 @@ pub(super) fn parquet_settings(spec: &Spec, plan: &Plan, plugins: &LoadedTransfo
         row_group_rows: sink.row_group_rows.map_or(ParquetSettings::DEFAULT_ROW_GROUP_ROWS, |rows| rows.get() as usize),
         file_bytes: sink.file_size.as_ref().map_or(ParquetSettings::DEFAULT_FILE_BYTES, |size| size.get_ref().0),
         metadata,
+        begun: begun.clone(),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     bucket::Bucket,
     plan::StreamPlan,
     run_id::RunId,
-    sink::ParquetSettings,
+    sink::{Begun, ParquetSettings},
     source::Source,
     spec::Spec,
     table::{Commit, Table},
@@ -46,14 +46,14 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Prepares to read all streams of a plan.
-    pub(super) fn new(run: &Run<'_>, planned: &Arc<Planned>, id: &RunId, began: Timestamp) -> Self {
+    pub(super) fn new(run: &Run<'_>, planned: &Arc<Planned>, id: &RunId, began: Timestamp, files: &Begun) -> Self {
         Self {
             planned: Arc::clone(planned),
             spec: Arc::clone(run.spec),
             source: Arc::clone(&run.source),
             plugins: run.plugins.clone(),
             bucket: run.bucket.clone(),
-            settings: connect::parquet_settings(run.spec, &planned.plan, run.plugins, id),
+            settings: connect::parquet_settings(run.spec, &planned.plan, run.plugins, id, files),
             run: id.clone(),
             began,
             progress: Arc::clone(run.progress),

@@ -12,7 +12,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 
-use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, reading::Reading, unique::UniqueKeys};
+use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, reading::Reading, remove, unique::UniqueKeys};
 use crate::{
     plan::{StreamPlan, transforms},
     sink::ParquetWriter,
@@ -71,7 +71,7 @@ impl<'r> Stage<'r> {
             properties = written.read.cut.join(", "),
             "properties were archived while the stream was read: it is read once more"
         );
-        abort(writer).await;
+        remove(&self.reading.bucket, &abort(writer).await).await;
         self.progress.begin();
         let (writer, written) = self.once().await?;
         self.finish(writer, written).await
@@ -260,9 +260,9 @@ impl Worker {
     }
 }
 
-/// Takes an unfinished table back.
-async fn abort(writer: ParquetWriter) {
-    unwrapped(tokio::task::spawn_blocking(move || writer.abort()).await);
+/// Takes back the unfinished file of a table, and gives those that are finished.
+async fn abort(writer: ParquetWriter) -> Vec<DataFile> {
+    unwrapped(tokio::task::spawn_blocking(move || writer.abort()).await)
 }
 
 /// What a task gave; its panic, if it had one, goes on here.

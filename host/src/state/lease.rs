@@ -1,7 +1,8 @@
 //! The lease: at most one run at a time works on a bucket.
 //!
 //! A run takes the lease before its first call to HubSpot, renews it while it works and releases it at its end. A second
-//! run ends at once and names the holder. A run that dies leaves a lease that ends by itself.
+//! run ends at once and names the holder, or waits for as long as it was told to ([`Lease::take_within`]). A run that dies
+//! leaves a lease that ends by itself.
 //!
 //! **How it is kept.** The design speaks of one object, `_sluice/lease`. Taking over an ended lease would then mean to
 //! replace it only if nobody else has, and a folder has no such operation; so the lease is a series of numbered entries,
@@ -12,15 +13,22 @@
 //! 3. Look again. If there is a newer entry, somebody was quicker by more than one: begin anew.
 //!
 //! An entry is overwritten by its own run only, to renew and to release it. A holder that finds a newer entry has lost the
-//! lease, whatever its clock says. Older entries mean nothing and are removed by the next taker.
+//! lease, and nothing else loses it: its own clock and a bucket that is silent do not. The end in an entry is for others to
+//! read, and past it the holder goes on to renew. Older entries mean nothing and are removed by the next taker.
 //!
-//! **What it guarantees.** Two runs that are not suspended and whose clocks agree to within [`CLOCK_TOLERANCE`] never both
-//! hold the lease. The tables do not depend on that: a commit is created only if its number is free, whoever tries.
-//! But *removing* files does: before a run removes what other runs left, it must have looked ([`Lease::confirm`]) after it
-//! found them, since a run takes the lease before it writes its first file. And before it writes its own, it must look
-//! after it has read the commit it builds on: then it can commit only if no run has since.
+//! **What it guarantees.** Of runs that take the lease, each has an entry of its own, and the newest is the holder's. A run
+//! whose look at the bucket finds its own entry the newest was the only holder from the taking to that look.
+//! The lease of a run that is suspended, cut off from the bucket, or whose clock differs by more than
+//! [`CLOCK_TOLERANCE`], may be taken over while it works; it learns so at its next look, which is [`RENEWAL`] after the
+//! bucket answers it again at the latest, and stops. Until then both work.
 //!
-//! This module does no waiting for a lease, and knows nothing of tables.
+//! The tables do not depend on the lease: a commit is created only if its number is free, whoever tries, and is based on the
+//! one before it. *Removing* files depends on both: before a run removes what other runs left, it must have looked
+//! ([`Lease::confirm`]) after it found them, since a run takes the lease before it writes its first file; and those that
+//! have lost it must not be able to commit any more (`table::sweep` sees to that). And before a run writes its own files,
+//! it must look after it has read the commit it builds on: then it can commit only if no run has since.
+//!
+//! This module knows nothing of tables.
 
 mod decide;
 mod wire;
@@ -28,7 +36,6 @@ mod wire;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
@@ -44,7 +51,7 @@ use crate::{
 };
 
 /// How long a lease lasts unless it is renewed: how long the next run is refused after a crash. Short enough to sit out,
-/// and long enough that a holder whose bucket is slow for half a minute does not lose it.
+/// and long enough that nobody takes it from a holder whose bucket is slow for half a minute.
 pub const LENGTH: Duration = Duration::from_mins(1);
 /// How often a lease is renewed. Each renewal is two requests, so this is 480 an hour; and it leaves three quarters of the
 /// length to try again in.
@@ -56,6 +63,8 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 /// By how much clocks may differ: an entry is taken over only this long after its end. Synchronized clocks differ by
 /// milliseconds, and a machine that is off by more than half a minute has other trouble.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
+/// How often a run that waits for the lease looks again: two requests each time, and nobody minds seconds after minutes.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How often taking the lease begins anew because somebody was quicker. Each time, another run has finished or failed in
 /// between, so that even two are rare.
 const ATTEMPTS: u32 = 10;
@@ -130,7 +139,8 @@ impl LeaseError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Held { .. } => format!(
-                "wait for that run to end; if it crashed, its lease can be taken over {} seconds after its end",
+                "wait for that run to end (`--wait 5m` does); if it crashed, its lease can be taken over {} seconds after \
+                 its end",
                 CLOCK_TOLERANCE.as_secs()
             ),
             Self::Lost { .. } => "run again: the tables are as the last commit left them".to_owned(),
@@ -166,20 +176,12 @@ pub enum Loss {
         /// The number of the newest entry.
         number: u64,
     },
-    /// It ended before it could be renewed.
-    #[error("it ended at {ends} and could not be renewed ({reason})")]
-    Ended {
-        /// When.
-        ends: Timestamp,
-        /// Why the last renewal failed.
-        reason: String,
-    },
     /// Nothing renews it any more: the task that does has failed, which is a mistake in this program.
     #[error("its renewal has stopped")]
     Unattended,
 }
 
-/// A lease that is held. It renews itself until it is released or dropped; a dropped one ends by itself.
+/// A lease that is held. It renews itself until it is released, dropped or taken over; a dropped one ends by itself.
 #[derive(Debug)]
 pub struct Lease {
     entries: Entries,
@@ -190,6 +192,38 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Takes the lease, and waits up to this long while another run holds it: looks again every few seconds. `waiting` is
+    /// told once, before the first pause, who holds it. `holder` is asked anew for each attempt, so that a run begins, by
+    /// its id, when it takes the lease and not when it began to wait. Gives the lease and whose it is.
+    ///
+    /// Cancel safe but for the attempt itself: a lease whose taking is cancelled ends by itself.
+    pub async fn take_within<E: From<LeaseError>>(
+        span: Duration,
+        bucket: &Bucket,
+        mut holder: impl FnMut() -> Result<Holder, E>,
+        clock: &Clock,
+        waiting: impl FnOnce(&LeaseError),
+    ) -> Result<(Self, Holder), E> {
+        let began = time::Instant::now();
+        let mut waiting = Some(waiting);
+        loop {
+            let holder = holder()?;
+            let held = match Self::take(bucket, holder.clone(), clock.clone()).await {
+                Ok(lease) => return Ok((lease, holder)),
+                Err(held @ LeaseError::Held { .. }) => held,
+                Err(error) => return Err(error.into()),
+            };
+            let left = span.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Err(held.into());
+            }
+            if let Some(waiting) = waiting.take() {
+                waiting(&held);
+            }
+            time::sleep(LOOK_AGAIN.min(left)).await;
+        }
+    }
+
     /// Takes the lease on a bucket, or says who holds it. Never waits for a holder.
     ///
     /// Needs a tokio runtime, on which the lease renews itself.
@@ -263,8 +297,8 @@ impl Lease {
         LeaseError::Lost { bucket: self.entries.describe(), loss: loss.unwrap_or(Loss::Unattended) }
     }
 
-    /// Looks whether the newest entry is still ours. Whatever was read from the bucket, or found in it, before this call
-    /// was so while this run held the lease.
+    /// Looks whether the newest entry is still ours, whether or not its end has come. Whatever was read from the bucket, or
+    /// found in it, before this call was so while this run held the lease.
     pub async fn confirm(&self) -> Result<(), LeaseError> {
         if let Some(loss) = self.loss.borrow().clone() {
             return Err(LeaseError::Lost { bucket: self.entries.describe(), loss });
@@ -293,7 +327,8 @@ impl Lease {
     }
 }
 
-/// Renews an entry until it is told to stop or the lease is lost; gives back the entry as it last was.
+/// Renews an entry until it is told to stop or there is a newer one; gives back the entry as it last was. A renewal past the
+/// entry's end is one like any other: as long as nobody has taken the lease, nobody is harmed by it.
 async fn renew(
     entries: Entries,
     mut entry: LeaseEntry,
@@ -301,22 +336,13 @@ async fn renew(
     tell: watch::Sender<Option<Loss>>,
     mut stopped: oneshot::Receiver<()>,
 ) -> LeaseEntry {
-    let mut reason = "there was no time to".to_owned();
     let mut pause = RENEWAL;
     loop {
-        let left = Duration::try_from(entry.ends.duration_since(clock.now())).unwrap_or_default();
         tokio::select! {
             _ = &mut stopped => return entry,
-            () = time::sleep(pause.min(left)) => {}
+            () = time::sleep(pause) => {}
         }
-        let now = clock.now();
-        if now >= entry.ends {
-            let loss = Loss::Ended { ends: entry.ends, reason };
-            tracing::error!(number = entry.number, %loss, "lost the lease");
-            tell.send_replace(Some(loss));
-            return entry;
-        }
-        let renewed = entry.renewed(now);
+        let renewed = entry.renewed(clock.now());
         let attempt = async {
             entries.overwrite(&renewed).await?;
             entries.newest().await
@@ -334,12 +360,10 @@ async fn renew(
             }
             Ok(Err(error)) => {
                 tracing::warn!(number = entry.number, %error, "the lease was not renewed; trying again");
-                reason = error.to_string();
                 pause = RENEWAL_PAUSE;
             }
             Err(_) => {
                 tracing::warn!(number = entry.number, "the lease was not renewed in time; trying again");
-                reason = String::from("the bucket did not answer in time");
                 pause = RENEWAL_PAUSE;
             }
         }

@@ -70,6 +70,15 @@ pub enum LogError {
 }
 
 impl LogError {
+    /// Whether the commit that failed with this may stand all the same, or may come to: its files must stay.
+    pub fn may_have_been_made(&self) -> bool {
+        match self {
+            Self::Unknown { .. } | Self::Newer { .. } | Self::Malformed { .. } => true,
+            // Refused, or never asked for; the one that may have been made is `Unknown`.
+            Self::Raced { .. } | Self::Bucket(_) => false,
+        }
+    }
+
     /// What would mend it, where that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -1,7 +1,7 @@
 //! The sweep: removing what runs that failed have left.
 //!
-//! A run that crashes leaves files that no commit lists. They harm nobody and cost money, so the run that has just
-//! committed removes them, and only them:
+//! A run that crashes leaves files that no commit lists. They harm no reader, cost money, and may fill a disk, so each run
+//! removes them, and only them, before it reads ([`sweep_before`]) and after it has committed ([`sweep_after`]):
 //!
 //! - a key must be one that we would have made, to the letter ([`DataKey`]); whatever else lies in the bucket stays;
 //! - its run must be in no commit of the log, whose older entries readers may still hold on to;
@@ -9,8 +9,10 @@
 //!   so if the lease is still ours *after* the files were found, no file of theirs is another live run's. Hence
 //!   `still_ours` is asked in between, and nothing is decided by clocks.
 //!
-//! A run whose lease was taken over without its knowledge may find its files gone. It cannot commit any more either: the
-//! run that removed them has made the commit of its number.
+//! A run whose lease was taken over without its knowledge may find its files gone. So it must not be able to commit any
+//! more: the run that removes them has made the commit of its number. After a commit that is so by itself. Before reading,
+//! there is none yet, and a run that finds something to remove first makes one that changes nothing. It stands in the log
+//! after a crash, and only then.
 //!
 //! **What it costs.** A bucket that is years old holds many files and commits, nearly all of them accounted for by earlier
 //! sweeps. A sweep that succeeds therefore notes its time, and the next lists only the files of runs that began later; it
@@ -25,7 +27,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    commit::Commit,
+    commit::{Change, Commit},
     key::{self, DataKey},
     log::{CommitLog, LogError},
 };
@@ -69,19 +71,54 @@ pub enum SweepError {
 
 /// Removes what failed runs have left. `newest` is the commit that this run has just made; `still_ours` looks whether this
 /// run still holds the lease.
-pub async fn sweep(bucket: &Bucket, newest: &Commit, still_ours: impl AsyncFnOnce() -> bool) -> Swept {
-    let mut swept = Swept::default();
-    let doomed = match find(bucket, newest).await {
-        Ok(doomed) => doomed,
-        Err(error) => {
-            swept.failures.push(error);
-            return swept;
-        }
-    };
-    if !doomed.is_empty() && !still_ours().await {
-        swept.failures.push(SweepError::NotOurs);
-        return swept;
+pub async fn sweep_after(bucket: &Bucket, newest: &Commit, still_ours: impl AsyncFnOnce() -> bool) -> Swept {
+    match find_ours(bucket, Some(newest), still_ours).await {
+        Ok(doomed) => remove(bucket, doomed, newest).await,
+        Err(error) => Swept { failures: vec![error], ..Swept::default() },
     }
+}
+
+/// Removes what failed runs have left, before this run has written anything. `base` is the newest commit, and `unchanged` a
+/// change of nothing: if there is something to remove, it is committed first. Gives the commit that is the newest now.
+///
+/// An error is one of that commit, and leaves open whether it was made: the run must end, for what it commits might be
+/// taken for this.
+pub async fn sweep_before(
+    bucket: &Bucket,
+    base: Option<Commit>,
+    unchanged: Change,
+    still_ours: impl AsyncFnOnce() -> bool,
+) -> Result<(Option<Commit>, Swept), LogError> {
+    let doomed = match find_ours(bucket, base.as_ref(), still_ours).await {
+        Ok(doomed) => doomed,
+        Err(error) => return Ok((base, Swept { failures: vec![error], ..Swept::default() })),
+    };
+    if doomed.is_empty() {
+        return Ok((base, Swept::default()));
+    }
+    let commit = match CommitLog::of(bucket).commit(base.as_ref(), unchanged).await {
+        Ok(commit) => commit,
+        // Whether it stands is of no interest to anybody: it changes nothing.
+        Err(LogError::Unknown { source: Some(error), .. }) => return Err(error.into()),
+        Err(error) => return Err(error),
+    };
+    let swept = remove(bucket, doomed, &commit).await;
+    Ok((Some(commit), swept))
+}
+
+/// The files that no commit accounts for, found while the lease was this run's.
+async fn find_ours(
+    bucket: &Bucket,
+    newest: Option<&Commit>,
+    still_ours: impl AsyncFnOnce() -> bool,
+) -> Result<Vec<Found>, SweepError> {
+    let doomed = find(bucket, newest).await?;
+    if doomed.is_empty() || still_ours().await { Ok(doomed) } else { Err(SweepError::NotOurs) }
+}
+
+/// Removes what was found, and notes how far everything is accounted for. `newest` is a commit of this run.
+async fn remove(bucket: &Bucket, doomed: Vec<Found>, newest: &Commit) -> Swept {
+    let mut swept = Swept::default();
     let mut removals = futures::stream::iter(doomed)
         .map(async |found| found.remove(bucket).await.map(|()| found.bytes()))
         .buffer_unordered(REMOVALS_AT_ONCE);
@@ -132,13 +169,13 @@ impl Found {
 }
 
 /// The files that no commit accounts for.
-async fn find(bucket: &Bucket, newest: &Commit) -> Result<Vec<Found>, SweepError> {
+async fn find(bucket: &Bucket, newest: Option<&Commit>) -> Result<Vec<Found>, SweepError> {
     let note = Note::read(bucket).await?;
     let found = list(bucket, note.as_ref()).await?;
-    let mut listed = runs_of(newest);
+    let mut listed = newest.map(runs_of).unwrap_or_default();
     let log = CommitLog::of(bucket);
-    let mut older =
-        futures::stream::iter((1..newest.number).rev()).map(|number| log.read(number)).buffered(READS_AT_ONCE);
+    let numbers = (1..newest.map_or(1, |newest| newest.number)).rev();
+    let mut older = futures::stream::iter(numbers).map(|number| log.read(number)).buffered(READS_AT_ONCE);
     while !unlisted(&found, &listed).is_empty()
         && let Some(commit) = older.try_next().await?
     {
@@ -169,12 +206,13 @@ async fn list(bucket: &Bucket, note: Option<&Note>) -> Result<Vec<Found>, Bucket
     Ok(found)
 }
 
-/// The runs that a commit accounts for: its own, and all whose files it lists.
+/// The runs that a commit accounts for: all whose tables it lists. Its author is one of them, unless the commit changes
+/// nothing.
 fn runs_of(commit: &Commit) -> BTreeSet<RunId> {
     let files = commit.tables.values().flat_map(|table| &table.files);
     let of_files = files.filter_map(|file| DataKey::parse(&file.key)).map(|key| key.run);
     let of_tables = commit.tables.values().map(|table| table.run.clone());
-    of_files.chain(of_tables).chain([commit.author.run.clone()]).collect()
+    of_files.chain(of_tables).collect()
 }
 
 /// What was found of runs that no commit lists.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use object_store::aws::AwsCredential;
 
 use super::{
-    IdentityError, of_chain,
+    IdentityError, chain as chained,
     renew::{Issued, Issuer},
 };
 use crate::{
@@ -25,6 +25,9 @@ use crate::{
     },
     clock::Clock,
 };
+
+/// The status of an answer that is no refusal.
+const ANSWERED: u16 = 200;
 
 /// Assumes a role, each time it is asked.
 #[derive(Debug)]
@@ -60,13 +63,16 @@ impl Issuer for AssumedRole {
             .send()
             .await
             .map_err(|error| of_refusal(&self.role, &error))?;
-        let session = answer.credentials().ok_or_else(|| IdentityError::Unreachable {
-            service: "STS",
-            source: Cause::new("its answer holds no credentials"),
-        })?;
+        let session = answer.credentials().filter(|session| is_whole(session)).ok_or_else(|| unreadable(ANSWERED))?;
         tracing::debug!(role = self.role.arn, session = self.role.session_name, "assumed the role");
         Ok(Issued { lasts: Some(length(session, asked, self.role.duration)), credential: credential(session) })
     }
+}
+
+/// Whether nothing of a session is missing: the SDK takes an answer that was cut for a whole one with empty fields.
+fn is_whole(session: &Credentials) -> bool {
+    let texts = [session.access_key_id(), session.secret_access_key(), session.session_token()];
+    texts.iter().all(|text| !text.is_empty()) && session.expiration().secs() > 0
 }
 
 fn credential(session: &Credentials) -> AwsCredential {
@@ -84,14 +90,26 @@ fn length(session: &Credentials, asked: Timestamp, duration: Duration) -> Durati
     Duration::try_from(ends.duration_since(asked)).unwrap_or_default().min(duration)
 }
 
+fn unreadable(status: u16) -> IdentityError {
+    IdentityError::Unreadable { service: "STS", source: Cause::new(format!("STS answered {status}")) }
+}
+
 /// What it means that STS did not give a session.
 fn of_refusal(role: &Role, error: &SdkError<AssumeRoleError>) -> IdentityError {
     if let Some(base) = chain(error).find_map(|link| link.downcast_ref::<CredentialsError>()) {
-        return of_chain(base);
+        return chained::judge(base);
     }
-    let SdkError::ServiceError(refusal) = error else {
-        let source = std::error::Error::source(error).map_or_else(|| Cause::of(error), Cause::of);
-        return IdentityError::Unreachable { service: "STS", source };
+    let refusal = match error {
+        SdkError::ServiceError(refusal) => refusal,
+        // What the parser says of it may quote it, credentials and all.
+        SdkError::ResponseError(unread) => return unreadable(unread.raw().status().as_u16()),
+        SdkError::TimeoutError(_) => {
+            return IdentityError::Unreachable { service: "STS", source: Cause::new("there was no answer in time") };
+        }
+        _ => {
+            let source = std::error::Error::source(error).map_or_else(|| Cause::of(error), Cause::of);
+            return IdentityError::Unreachable { service: "STS", source };
+        }
     };
     let status = refusal.raw().status().as_u16();
     let answer = Answer {
@@ -105,7 +123,12 @@ fn of_refusal(role: &Role, error: &SdkError<AssumeRoleError>) -> IdentityError {
     if let Some(identity) = IdentityError::of_answer("STS", &answer) {
         return identity;
     }
+    if answer.has_code(&["RegionDisabledException"]) {
+        return IdentityError::RegionDisabled { source };
+    }
     match status {
+        // Without a code, it is a page of whatever stands in between.
+        ..500 if answer.code.is_none() => unreadable(status),
         400 => IdentityError::RoleSettings {
             role: role.arn.clone(),
             session: role.session_name.clone(),

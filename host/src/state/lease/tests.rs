@@ -2,10 +2,11 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
+use jiff::Timestamp;
 use tokio::sync::Barrier;
 
 use super::*;
@@ -21,6 +22,13 @@ fn holder(number: u32) -> Holder {
         host: "worker-1".to_owned(),
         pid: number,
     }
+}
+
+/// A clock that goes with tokio's, and can be set.
+fn clock_to_set() -> (Clock, Arc<Mutex<jiff::SignedDuration>>) {
+    let (clock, ahead) = (tokio_clock(), Arc::default());
+    let offset: Arc<Mutex<jiff::SignedDuration>> = Arc::clone(&ahead);
+    (Clock::new(move || clock.now() + *offset.lock().unwrap()), ahead)
 }
 
 /// A clock that goes with tokio's, which stands still while the test does not wait.
@@ -78,7 +86,7 @@ async fn a_refused_run_names_the_holder() {
     let lease = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
     let error = Lease::take(&bucket, holder(2), clock.clone()).await.unwrap_err();
     insta::assert_snapshot!(error, @"run `20261123T201500Z-00000001` of pipeline `crm` holds the lease on `memory://`: process 1 on host `worker-1`, since 2026-11-23T20:15:00Z, until 2026-11-23T20:16:00Z unless renewed");
-    insta::assert_snapshot!(error.hint().unwrap(), @"wait for that run to end; if it crashed, its lease can be taken over 30 seconds after its end");
+    insta::assert_snapshot!(error.hint().unwrap(), @"wait for that run to end (`--wait 5m` does); if it crashed, its lease can be taken over 30 seconds after its end");
     lease.release().await.unwrap();
     Lease::take(&bucket, holder(2), clock).await.unwrap();
 }
@@ -152,15 +160,108 @@ async fn a_lease_that_is_held_renews_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_cannot_be_renewed_is_lost_at_its_end_and_not_before() {
-    let (bucket, store) = failing(|call, _, _| if call == Call::Put { Fault::NoAnswer } else { Fault::None });
-    let began = time::Instant::now();
-    let lease = Lease::take(&bucket, holder(1), tokio_clock()).await.unwrap();
-    let lost = lease.lost().await;
-    assert_eq!(began.elapsed().as_secs(), LENGTH.as_secs());
-    insta::assert_snapshot!(lost, @"the lease on `memory://` was lost: it ended at 2026-11-23T00:01:00Z and could not be renewed (`memory:///_sluice/leases/00000000000000000001.json` could not be reached to write it)");
-    assert!(store.count(Call::Put) > 3, "it was tried {} times", store.count(Call::Put));
+async fn a_bucket_that_is_silent_for_minutes_loses_no_lease_that_nobody_took() {
+    let silent = Arc::new(AtomicBool::new(true));
+    let (bucket, store) = failing({
+        let silent = Arc::clone(&silent);
+        move |call, _, _| {
+            if call == Call::Put && silent.load(Ordering::SeqCst) { Fault::NoAnswer } else { Fault::None }
+        }
+    });
+    let clock = tokio_clock();
+    let lease = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    let lost = time::timeout(5 * LENGTH, lease.lost()).await;
+    assert!(lost.is_err(), "{lost:?}");
+    assert!(store.count(Call::Put) > 30, "it was tried {} times", store.count(Call::Put));
+    lease.confirm().await.unwrap();
+    // Renewed as soon as the bucket answers again, and held as before.
+    silent.store(false, Ordering::SeqCst);
+    time::sleep(RENEWAL_PAUSE + Duration::from_millis(1)).await;
+    let error = Lease::take(&bucket, holder(2), clock).await.unwrap_err();
+    assert!(matches!(error, LeaseError::Held { .. }), "{error}");
+    lease.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_could_not_be_renewed_is_lost_to_whoever_takes_it() {
+    let silent = Arc::new(AtomicBool::new(true));
+    let (bucket, _) = failing({
+        let silent = Arc::clone(&silent);
+        move |call, path, _| {
+            let renewal = call == Call::Put && path.ends_with("1.json");
+            if renewal && silent.load(Ordering::SeqCst) { Fault::NoAnswer } else { Fault::None }
+        }
+    });
+    let clock = tokio_clock();
+    let lease = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    time::sleep(LENGTH + CLOCK_TOLERANCE).await;
+    let second = Lease::take(&bucket, holder(2), clock.clone()).await.unwrap();
     assert!(matches!(lease.confirm().await, Err(LeaseError::Lost { .. })));
+    silent.store(false, Ordering::SeqCst);
+    let lost = time::timeout(RENEWAL, lease.lost()).await.unwrap();
+    insta::assert_snapshot!(lost, @"the lease on `memory://` was lost: another run has taken it (entry 2)");
+    // The entry that its late renewal wrote again means nothing.
+    second.confirm().await.unwrap();
+    let error = Lease::take(&bucket, holder(3), clock).await.unwrap_err();
+    let LeaseError::Held { entry, .. } = error else { panic!("{error}") };
+    assert_eq!(entry.holder, holder(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_loses_no_lease_that_nobody_took() {
+    for jump in [jiff::SignedDuration::from_hours(26), jiff::SignedDuration::from_hours(-26)] {
+        let bucket = Bucket::memory();
+        let (clock, ahead) = clock_to_set();
+        let lease = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+        time::sleep(Duration::from_secs(3)).await;
+        *ahead.lock().unwrap() = jump;
+        let lost = time::timeout(10 * LENGTH, lease.lost()).await;
+        assert!(lost.is_err(), "{lost:?}");
+        lease.confirm().await.unwrap();
+        // The end is by the new time.
+        let error = Lease::take(&bucket, holder(2), clock.clone()).await.unwrap_err();
+        let LeaseError::Held { entry, .. } = error else { panic!("{error}") };
+        let left = entry.ends.duration_since(clock.now());
+        assert!((44..=60).contains(&left.as_secs()), "{left}");
+    }
+}
+
+/// Takes the lease within a span as run 2, and gives what came of it, how long it took and how often it told of waiting.
+async fn wait_for(bucket: &Bucket, clock: &Clock, span: Duration) -> (Result<Lease, Box<LeaseError>>, Duration, u32) {
+    let (began, mut told) = (time::Instant::now(), 0);
+    let taken = Lease::take_within(span, bucket, || Ok(holder(2)), clock, |_| told += 1).await;
+    (taken.map(|(lease, _)| lease), began.elapsed(), told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_takes_the_lease_soon_after_it_is_given_back() {
+    let bucket = Bucket::memory();
+    let clock = tokio_clock();
+    let first = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    let releasing = tokio::spawn(async move {
+        time::sleep(Duration::from_secs(61)).await;
+        first.release().await.unwrap();
+    });
+    let (taken, took, told) = wait_for(&bucket, &clock, Duration::from_mins(5)).await;
+    releasing.await.unwrap();
+    taken.unwrap().confirm().await.unwrap();
+    assert!((61..=66).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(told, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_names_the_holder_when_its_time_is_over() {
+    let bucket = Bucket::memory();
+    let clock = tokio_clock();
+    let _first = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    let (taken, took, told) = wait_for(&bucket, &clock, Duration::from_secs(12)).await;
+    let LeaseError::Held { entry, .. } = *taken.unwrap_err() else {
+        panic!("expected a refusal that names the holder")
+    };
+    assert_eq!((entry.holder, took.as_secs(), told), (holder(1), 12, 1));
+    let (taken, took, told) = wait_for(&bucket, &clock, Duration::ZERO).await;
+    assert!(matches!(*taken.unwrap_err(), LeaseError::Held { .. }));
+    assert_eq!((took.as_secs(), told), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,7 +51,7 @@ async fn what_crashed_runs_left_is_removed_and_what_any_commit_lists_stays() {
         put(&bucket, &key_of(table, &run(2), part)).await;
     }
     let newest = run_and_commit(&bucket, &run(3), &["contacts"]).await;
-    let swept = sweep(&bucket, &newest, ours).await;
+    let swept = sweep_after(&bucket, &newest, ours).await;
     assert_eq!((swept.files, swept.bytes, swept.failures.len()), (3, 12, 0));
     let left = [key_of("contacts", &run(1), 0), key_of("contacts", &run(3), 0), key_of("deals", &run(1), 0)];
     assert_eq!(keys(&bucket).await, left);
@@ -74,7 +74,7 @@ async fn nothing_is_removed_that_we_would_not_have_written() {
         put(&bucket, key).await;
     }
     let newest = run_and_commit(&bucket, &run(3), &["deals"]).await;
-    let swept = sweep(&bucket, &newest, ours).await;
+    let swept = sweep_after(&bucket, &newest, ours).await;
     assert_eq!(swept.files, 0);
     let mut expected = theirs.to_vec();
     expected.push(key_of("deals", &run(3), 0));
@@ -87,12 +87,12 @@ async fn nothing_is_removed_once_the_lease_is_no_longer_ours() {
     let bucket = Bucket::memory();
     let newest = run_and_commit(&bucket, &run(1), &["contacts"]).await;
     put(&bucket, &key_of("contacts", &run(2), 0)).await;
-    let swept = sweep(&bucket, &newest, async || false).await;
+    let swept = sweep_after(&bucket, &newest, async || false).await;
     assert_eq!(swept.files, 0);
     assert!(matches!(swept.failures[..], [SweepError::NotOurs]), "{:?}", swept.failures);
     assert_eq!(keys(&bucket).await.len(), 2);
     // Nor is it noted as done: the next sweep finds the file.
-    assert_eq!(sweep(&bucket, &newest, ours).await.files, 1);
+    assert_eq!(sweep_after(&bucket, &newest, ours).await.files, 1);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn the_lease_is_looked_at_after_the_files_were_found() {
     });
     let newest = run_and_commit(&bucket, &run(1), &["contacts"]).await;
     put(&bucket, &key_of("contacts", &run(2), 0)).await;
-    let swept = sweep(&bucket, &newest, async || FOUND.load(Ordering::SeqCst)).await;
+    let swept = sweep_after(&bucket, &newest, async || FOUND.load(Ordering::SeqCst)).await;
     assert_eq!(swept.files, 1);
 }
 
@@ -120,9 +120,9 @@ async fn a_sweep_that_failed_in_part_goes_on_and_is_repeated() {
     for part in 0..3 {
         put(&bucket, &key_of("contacts", &run(2), part)).await;
     }
-    let swept = sweep(&bucket, &newest, ours).await;
+    let swept = sweep_after(&bucket, &newest, ours).await;
     assert_eq!((swept.files, swept.failures.len()), (2, 1));
-    let swept = sweep(&bucket, &newest, ours).await;
+    let swept = sweep_after(&bucket, &newest, ours).await;
     assert_eq!((swept.files, swept.failures.len()), (1, 0));
 }
 
@@ -133,7 +133,7 @@ async fn a_commit_that_cannot_be_read_keeps_everything() {
     let newest = run_and_commit(&bucket, &run(2), &["contacts"]).await;
     put(&bucket, &key_of("contacts", &run(3), 0)).await;
     put(&bucket, "_sluice/commits/00000000000000000001.json").await;
-    let swept = sweep(&bucket, &newest, ours).await;
+    let swept = sweep_after(&bucket, &newest, ours).await;
     assert_eq!(swept.files, 0);
     assert!(matches!(swept.failures[..], [SweepError::Log(LogError::Malformed { .. })]), "{:?}", swept.failures);
     assert_eq!(keys(&bucket).await.len(), 3);
@@ -153,7 +153,7 @@ async fn a_sweep_does_not_look_again_at_what_an_earlier_one_accounted_for() {
         change.committed = at(hour as u32);
         let newest = log.commit(base.as_ref(), change).await.unwrap();
         let before = store.count(Call::Get);
-        let swept = sweep(&bucket, &newest, ours).await;
+        let swept = sweep_after(&bucket, &newest, ours).await;
         assert!(swept.failures.is_empty(), "{:?}", swept.failures);
         reads.insert(hour, store.count(Call::Get) - before);
         base = Some(newest);
@@ -176,9 +176,64 @@ async fn in_a_folder_unfinished_files_go_and_so_do_the_folders_they_leave() {
     for key in [&half, &half_of_other] {
         std::fs::write(at(key), "ro").unwrap();
     }
-    let swept = sweep(&bucket, &newest, ours).await;
+    let swept = sweep_after(&bucket, &newest, ours).await;
     assert_eq!((swept.files, swept.bytes, swept.failures.len()), (3, 8, 0));
     let gone = |path: &Path| !path.exists();
     assert!(gone(&at(&half)) && gone(at(&half).parent().unwrap()) && gone(&at(&half_of_other)));
     assert_eq!(keys(&bucket).await, [key_of("contacts", &run(1), 0)]);
+}
+
+/// A change of nothing.
+fn unchanged(run: &RunId) -> Change {
+    change(run, &[])
+}
+
+#[tokio::test]
+async fn before_reading_what_crashed_runs_left_is_removed_and_none_of_them_can_commit_any_more() {
+    for commits in [0, 1] {
+        let bucket = Bucket::memory();
+        let log = CommitLog::of(&bucket);
+        if commits == 1 {
+            run_and_commit(&bucket, &run(1), &["contacts"]).await;
+        }
+        let base = log.latest().await.unwrap();
+        // Cut off from the bucket: it lost its lease and does not know.
+        put(&bucket, &key_of("contacts", &run(2), 0)).await;
+        let (newest, swept) = sweep_before(&bucket, base.clone(), unchanged(&run(3)), ours).await.unwrap();
+        assert_eq!((swept.files, swept.failures.len()), (1, 0));
+        assert_eq!(keys(&bucket).await.len(), commits);
+        let error = log.commit(base.as_ref(), change(&run(2), &["contacts"])).await.unwrap_err();
+        assert!(matches!(error, LogError::Raced { .. }), "{error}");
+        let newest = newest.unwrap();
+        assert_eq!(log.latest().await.unwrap().as_ref(), Some(&newest));
+        assert_eq!(newest.tables, base.map(|base| base.tables).unwrap_or_default(), "the tables are what they were");
+        // The run that swept goes on to commit, or its own files are swept when it dies.
+        put(&bucket, &key_of("contacts", &run(3), 0)).await;
+        let (_, swept) = sweep_before(&bucket, Some(newest.clone()), unchanged(&run(4)), ours).await.unwrap();
+        assert_eq!(swept.files, 1);
+    }
+}
+
+#[tokio::test]
+async fn before_reading_nothing_is_committed_if_there_is_nothing_to_sweep() {
+    let bucket = Bucket::memory();
+    let (newest, swept) = sweep_before(&bucket, None, unchanged(&run(1)), ours).await.unwrap();
+    assert_eq!((newest, swept.files, swept.failures.len()), (None, 0, 0));
+    let base = run_and_commit(&bucket, &run(1), &["contacts"]).await;
+    let (newest, _) = sweep_before(&bucket, Some(base.clone()), unchanged(&run(2)), ours).await.unwrap();
+    assert_eq!(newest, Some(base));
+    assert_eq!(CommitLog::of(&bucket).latest().await.unwrap().unwrap().number, 1);
+}
+
+#[tokio::test]
+async fn before_reading_nothing_is_removed_unless_the_lease_is_ours_and_no_other_run_has_committed() {
+    let bucket = Bucket::memory();
+    put(&bucket, &key_of("contacts", &run(2), 0)).await;
+    let (newest, swept) = sweep_before(&bucket, None, unchanged(&run(3)), async || false).await.unwrap();
+    assert!(newest.is_none() && matches!(swept.failures[..], [SweepError::NotOurs]), "{:?}", swept.failures);
+    // The run that was thought dead is quicker.
+    CommitLog::of(&bucket).commit(None, change(&run(2), &["contacts"])).await.unwrap();
+    let error = sweep_before(&bucket, None, unchanged(&run(3)), ours).await.unwrap_err();
+    assert!(matches!(error, LogError::Raced { .. }), "{error}");
+    assert_eq!(keys(&bucket).await, [key_of("contacts", &run(2), 0)]);
 }
