@@ -277,9 +277,10 @@ fn data_files(bucket: &std::path::Path) -> Vec<String> {
 
 #[test]
 fn a_run_that_fails_takes_back_all_its_files() {
-    // A page is refused: of the second stream when the first is complete; of the first, when it has complete files.
+    // A page is refused, after a first look: of the second stream when the first is complete; of the first, when it has
+    // complete files.
     for (contacts, stream, page, bucket) in
-        [(CONTACTS, "0-2", 0, "tables"), (CONTACTS, "0-2", 0, "s3/bucket/crm"), (20_000, "0-1", 180, "s3/bucket/crm")]
+        [(CONTACTS, "0-2", 1, "tables"), (CONTACTS, "0-2", 1, "s3/bucket/crm"), (20_000, "0-1", 180, "s3/bucket/crm")]
     {
         let refused = FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None };
         let path = PathPattern::Contains(format!("/objects/2026-09/{stream}"));
