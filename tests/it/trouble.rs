@@ -193,6 +193,33 @@ fn records_that_may_not_be_seen_are_known_before_anything_is_read() {
 }
 
 #[test]
+fn a_property_that_is_archived_in_mid_run_leaves_no_half_a_column() {
+    // One look, then five pages a reading.
+    for (known, exit_code) in [(vec![3..1000], 0), (vec![3..6, 8..1000], 3)] {
+        let archived = || FaultAction::Archived { property: "phone".to_owned() };
+        let pages = known.into_iter().map(|pages| fault("/objects/2026-09/0-1", pages, archived()));
+        // Three lists before, and three after each reading.
+        let lists = fault("/properties/2026-09/0-1", 3..u64::MAX, archived());
+        let workspace = with(pages.chain([lists]).collect());
+        workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+        let output = workspace.sluice(&["run", "pipeline.toml", "--quiet", "--report", "report.json"]);
+        assert_eq!(output.status.code(), Some(exit_code), "{}", String::from_utf8_lossy(&output.stderr));
+        let pages = workspace.hubspot.requests().iter().filter(|request| is_page(request)).count();
+        assert_eq!(pages, 10, "it is read once more, and not again");
+        let contacts = &report(&workspace)["streams"][0];
+        let phones = rows(&workspace).iter().filter(|row| !row.contains("property_phone=null")).count();
+        match exit_code {
+            0 => assert_eq!((&contacts["unnamed"], phones), (&serde_json::json!(["phone"]), 0)),
+            _ => {
+                assert_eq!(contacts["cut"], serde_json::json!(["phone"]));
+                assert!(phones > 0);
+                assert_eq!(report(&workspace)["outcome"], "partial");
+            }
+        }
+    }
+}
+
+#[test]
 fn columns_that_came_or_went_are_told() {
     let workspace = Workspace::new();
     let without = "[[source.columns]]\nexclude = [\"property_email\"]";

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::Answer;
 
@@ -56,6 +56,11 @@ pub enum FaultAction {
     Hang,
     /// It is answered as usual, but so much later.
     Delay(Duration),
+    /// It is answered as usual, but as if this property had been archived: no list names it, and no record.
+    Archived {
+        /// The property.
+        property: String,
+    },
 }
 
 /// The kind of body that comes with a status.
@@ -131,6 +136,20 @@ pub(super) fn answer(status: u16, body: FaultBody, retry_after: Option<u64>, cor
         answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
+}
+
+/// An answer as it is when a property has been archived.
+pub(super) fn without(answer: Answer, property: &str) -> Answer {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+    if let Some(results) = body["results"].as_array_mut() {
+        results.retain(|thing| thing["name"] != property);
+        for record in results {
+            if let Some(properties) = record["properties"].as_object_mut() {
+                properties.remove(property);
+            }
+        }
+    }
+    Answer { body: body.to_string().into(), ..answer }
 }
 
 /// HubSpot's category of an error of this status.

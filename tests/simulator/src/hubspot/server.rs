@@ -116,7 +116,11 @@ pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) 
             if !server.options.latency.is_zero() {
                 tokio::time::sleep(server.options.latency).await;
             }
-            server.answer(&parts, &body, &correlation_id).await
+            let answer = server.answer(&parts, &body, &correlation_id).await;
+            match action {
+                Some(FaultAction::Archived { property }) => faults::without(answer, property),
+                _ => answer,
+            }
         }
     };
     log(Some(&answer));
