@@ -190,8 +190,9 @@ impl Shared {
                 }
                 Err(setback) => self.next_wait(request, &mut progress, setback)?,
             };
+            let waiting = self.counters.retry_wait.begin();
             tokio::time::sleep(wait).await;
-            self.counters.retry_wait_micros.add_time(wait);
+            drop(waiting);
         }
     }
 
@@ -201,9 +202,10 @@ impl Shared {
         request: &Request,
         decode: &(impl Fn(&Bytes) -> Result<T, Undecodable> + Sync),
     ) -> Result<T, Setback> {
-        let queued = Instant::now();
+        // Nobody waits for an expendable request.
+        let waiting = (!request.expendable).then(|| self.counters.budget_wait.begin());
         let permit = request.budget.acquire().await;
-        self.counters.budget_wait_micros.add_time(queued.elapsed());
+        drop(waiting);
         self.counters.requests.add(1);
 
         let sent = Instant::now();
