@@ -9,7 +9,7 @@ use crate::{
     bucket::Bucket,
     plan::{Plan, StreamPlan},
     run_id::RunId,
-    source::{ReadRequest, Source},
+    source::{ReadRequest, RowsSeen, Source},
     spec::Spec,
 };
 
@@ -141,6 +141,7 @@ async fn streams(source: &dyn Source, plan: &Plan, checks: &mut Vec<Check>) {
             stream: stream.stream.clone(),
             columns: stream.requested().cloned().collect(),
             ingested_at: jiff::Timestamp::now(),
+            seen: RowsSeen::default(),
         };
         let outcome = source.try_read(&request).await;
         Check::new(format!("stream `{}`", stream.stream.name), outcome.map(|()| Vec::new()).map_err(Error::Source))

@@ -77,6 +77,7 @@ impl Stage<'_> {
             stream: self.plan.stream.clone(),
             columns: self.plan.requested().cloned().collect(),
             ingested_at: self.began,
+            seen: self.progress.seen().clone(),
         };
         let read = tokio::select! {
             biased;
@@ -241,7 +242,7 @@ impl Worker {
         }
         self.written.rows_in += rows_in;
         self.written.rows_out += rows_out;
-        progress.add(rows_in, rows_out);
+        progress.wrote(rows_out);
         Ok(())
     }
 }

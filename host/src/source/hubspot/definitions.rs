@@ -57,6 +57,7 @@ pub(super) async fn read(
     if request.stream.kind != StreamKind::Owners && hubspot.custom_types().await?.hidden {
         lacking.push("custom object types".to_owned());
     }
+    request.seen.add(rows.len());
     if rows.is_empty() {
         return Ok(lacking);
     }

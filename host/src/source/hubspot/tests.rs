@@ -1,6 +1,9 @@
 //! The source against a HubSpot that contradicts itself, leaves things out, or does not end.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use arrow_array::{Array, StringArray};
 use serde_json::{Value, json};
@@ -10,6 +13,7 @@ use super::*;
 use crate::{
     http::tests::server::{Reply, Seen, Server, answer},
     schema::{ColumnType, Field},
+    source::RowsSeen,
 };
 
 fn hubspot(server: &Server) -> HubSpot {
@@ -63,7 +67,12 @@ async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>,
         .map(|number| Field::new(name(number), ColumnType::Text).with(attribute::PROPERTY, name(number)))
         .chain([Field::new(record::OBJECT_ID, ColumnType::Text).required()])
         .collect();
-    let request = ReadRequest { stream: contacts(), columns, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+    let request = ReadRequest {
+        stream: contacts(),
+        columns,
+        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        seen: RowsSeen::default(),
+    };
     let (sender, mut batches) = mpsc::channel(8);
     let outcome = hubspot(server).read(request, sender).await.map(|lacking| assert!(lacking.is_empty()));
     let mut ids = Vec::new();
@@ -123,6 +132,7 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
         columns: vec![Field::new("name", ColumnType::Text), Field::new("label", ColumnType::Text)],
         stream,
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        seen: RowsSeen::default(),
     };
     let (sender, mut batches) = mpsc::channel(8);
     hubspot(&server).read(request, sender).await.unwrap();
@@ -186,7 +196,12 @@ async fn definitions_say_which_types_they_lack() {
     .await;
     let stream = definitions::streams().find(|stream| stream.kind == StreamKind::PropertyDefinitions).unwrap();
     let columns = vec![Field::new("name", ColumnType::Text)];
-    let request = ReadRequest { columns, stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+    let request = ReadRequest {
+        columns,
+        stream,
+        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        seen: RowsSeen::default(),
+    };
     let (sender, _batches) = mpsc::channel(8);
     assert_eq!(hubspot(&server).read(request, sender).await.unwrap(), ["tickets"]);
 }
@@ -327,4 +342,29 @@ async fn a_list_without_an_end_is_an_error() {
         let (outcome, _) = read_contacts(&server, false).await;
         assert!(matches!(outcome, Err(SourceError::Endless { .. })), "{outcome:?}");
     }
+}
+
+/// What people see of a run moves with each page, and not only when thousands of rows make a batch.
+#[tokio::test]
+async fn rows_are_counted_as_their_pages_come_in() {
+    let seen = RowsSeen::default();
+    let at_each_page = Arc::new(Mutex::new(Vec::new()));
+    let (counter, log) = (seen.clone(), Arc::clone(&at_each_page));
+    let server = serve(move |request| {
+        log.lock().unwrap().push(counter.get());
+        let page = match request.path_and_query.split("after=").nth(1) {
+            None => json!({ "results": records(&["1", "2"]), "paging": { "next": { "after": "2" } } }),
+            Some("2") => json!({ "results": records(&["3", "4", "5"]), "paging": { "next": { "after": "5" } } }),
+            Some(_) => json!({ "results": records(&["6"]) }),
+        };
+        (200, page)
+    })
+    .await;
+    let columns = vec![Field::new(record::OBJECT_ID, ColumnType::Text).required()];
+    let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
+    let request = ReadRequest { stream: contacts(), columns, ingested_at, seen: seen.clone() };
+    let (sender, mut batches) = mpsc::channel(8);
+    hubspot(&server).read(request, sender).await.unwrap();
+    assert_eq!(*at_each_page.lock().unwrap(), [0, 2, 5], "what was counted when each page was asked for");
+    assert_eq!((seen.get(), batches.recv().await.unwrap().num_rows()), (6, 6), "and all came as one batch");
 }
