@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -13,32 +14,44 @@ use clap::{Args, ValueEnum};
 use super::{
     Usage, output,
     output::{LogForm, Output},
-    progress, report,
+    progress::{Display, Tell},
+    report,
 };
 use crate::{
     bucket::Bucket,
     pipeline::{self, LoadedTransforms, Run, Shutdown},
     source::Source,
-    spec::Spec,
+    spec::{Span, Spec},
 };
 
 /// What can be typed behind `sluice run`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The pipeline file.
-    pub(super) file: PathBuf,
+    file: PathBuf,
     /// Read only this stream of the pipeline. May be given several times; the other tables stay as they are.
     #[arg(long = "only", value_name = "STREAM")]
-    pub(super) only: Vec<String>,
+    only: Vec<String>,
     /// Write the report as JSON to this file, whether the run succeeds or not.
     #[arg(long, value_name = "FILE.json")]
-    pub(super) report: Option<PathBuf>,
+    report: Option<PathBuf>,
     /// How to log and to report, on the standard error output.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub(super) log: LogFormat,
+    log: LogFormat,
     /// Print nothing but errors.
     #[arg(long)]
-    pub(super) quiet: bool,
+    quiet: bool,
+    /// How often to tell how far the run is, where nobody watches it: for tests, which do not wait as long as people.
+    #[arg(long, value_name = "SPAN", value_parser = span, hide = true)]
+    progress_every: Option<Duration>,
+}
+
+/// How often a run tells how far it is, where nobody watches it.
+pub(super) const PROGRESS_EVERY: Duration = Duration::from_secs(30);
+
+/// A span of time, as the pipeline file writes it.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    text.parse::<Span>().map(|span| span.0)
 }
 
 /// How a run logs.
@@ -52,15 +65,23 @@ pub(super) enum LogFormat {
 
 pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let json = arguments.log == LogFormat::Json;
-    let watched = output.is_watched() && !arguments.quiet && !json;
-    output::start_log(match arguments.log {
-        LogFormat::Json => LogForm::Json,
-        LogFormat::Text if watched => LogForm::BesideProgress,
-        LogFormat::Text => LogForm::Text,
-    });
     if json {
         output.say_as_json();
     }
+    if arguments.quiet {
+        output.say_errors_only();
+    }
+    let tell = match (arguments.quiet, json || !output.is_watched()) {
+        (true, _) => None,
+        (false, false) => Some(Tell::Moving),
+        (false, true) => Some(Tell::Lines(arguments.progress_every.unwrap_or(PROGRESS_EVERY), output.clone())),
+    };
+    output::start_log(match arguments.log {
+        LogFormat::Json if arguments.quiet => LogForm::JsonErrors,
+        LogFormat::Json => LogForm::Json,
+        LogFormat::Text if arguments.quiet || matches!(tell, Some(Tell::Moving)) => LogForm::Errors,
+        LogFormat::Text => LogForm::Text,
+    });
     let mut report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
     if let Some(file) = &mut report_file {
         // A process that is killed leaves no outcome of an earlier run behind.
@@ -68,7 +89,7 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
     }
     let shutdown = Shutdown::new();
     listen_for_signals(shutdown.clone(), output.clone())?;
-    let outcome = run_once(arguments, watched, &shutdown).await;
+    let outcome = run_once(&arguments.file, &arguments.only, tell, &shutdown).await;
     if let Some(mut file) = report_file {
         let json = match &outcome {
             Ok(report) => report::json(report),
@@ -76,15 +97,12 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
         };
         // The run is over, and its outcome is what counts.
         if let Err(error) = file.write(&json) {
-            output.say(&format!("warning: {error:#}"));
+            output.warn(&format!("{error:#}"));
         }
     }
     let report = outcome?;
-    if json {
-        output.say_object("complete", "report", &report::json(&report));
-    } else if !arguments.quiet {
-        output.say(&report::text(&report));
-    }
+    let for_programs = serde_json::Map::from_iter([("report".to_owned(), report::json(&report))]);
+    output.say_event(&report::text(&report), "complete", for_programs);
     Ok(ExitCode::from(report::exit_code(&report)))
 }
 
@@ -113,12 +131,14 @@ impl ReportFile {
     }
 }
 
+/// Runs a pipeline, and tells of it meanwhile.
 pub(super) async fn run_once(
-    arguments: &Arguments,
-    watched: bool,
+    file: &Path,
+    only: &[String],
+    tell: Option<Tell>,
     shutdown: &Shutdown,
 ) -> anyhow::Result<pipeline::Report> {
-    let spec = Arc::new(read_spec(&arguments.file)?);
+    let spec = Arc::new(read_spec(file)?);
     let engine = pipeline::engine(&spec)?;
     let plugins = load(&spec, &engine)?;
     let source: Arc<dyn Source> = Arc::new(pipeline::open_source(&spec)?);
@@ -129,12 +149,12 @@ pub(super) async fn run_once(
         bucket = Bucket::open(&bucket_settings) => bucket.map_err(pipeline::Error::from)?,
     };
     let progress = Arc::default();
-    let display = watched.then(|| progress::Display::start(&progress, &source));
+    let display = tell.map(|tell| Display::start(tell, &progress, &source));
     let report = pipeline::run(Run {
         spec: &spec,
         source: Arc::clone(&source),
         plugins: &plugins,
-        only: &arguments.only,
+        only,
         bucket: &bucket,
         progress: &progress,
         shutdown,
