@@ -79,7 +79,7 @@ fn a_table_of_another_pipeline_stays() {
     let sections = [workspace.source("streams = [\"owners\"]"), workspace.file_sink()].join("\n");
     workspace.write("pipeline.toml", format!("pipeline = \"second\"\n{sections}"));
     let told = run(&workspace, &[], 0);
-    assert!(told.contains("`objects_contacts`; it is pipeline `test`'s"), "{told}");
+    assert!(told.contains("kept as they were, since they are pipeline `test`'s: `objects_contacts`\n"), "{told}");
     assert_eq!(tables(&workspace), ["objects_contacts", "owners"]);
 }
 

@@ -198,6 +198,20 @@ fn a_second_run_replaces_its_tables_and_keeps_the_others() {
 }
 
 #[test]
+fn tables_that_only_leaves_out_are_told_in_one_line() {
+    let workspace = Workspace::new();
+    let sections = [workspace.source("streams = [\"*\"]"), workspace.file_sink()];
+    run(&workspace, &[&sections[0], &sections[1]]);
+    let tables = workspace.commit()["tables"].as_array().unwrap().len();
+    let output = workspace.sluice(&["run", "pipeline.toml", "--only", "owners"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    let kept: Vec<&str> = told.lines().filter(|line| line.contains("kept")).collect();
+    let [line] = kept[..] else { panic!("{told}") };
+    assert!(line.starts_with("kept as they were, since `--only` leaves out their streams: `"), "{line}");
+    assert!(tables > 10 && line.ends_with(&format!("` and {} more", tables - 1 - 6)), "{line}");
+}
+
+#[test]
 fn streams_wait_until_the_memory_of_their_plugins_is_free() {
     let workspace = Workspace::new();
     let transform = "[[transform]]\nname = \"scrub\"\nplugin = \"redact\"\n\
