@@ -38,7 +38,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 pub use self::{
-    check::{Check, Outcome, check},
+    check::{Check, Outcome, check, exit_code as exit_code_of_checks},
     connect::{bucket_settings, engine, open_source},
     discovery::{Discovered, everything},
     error::Error,

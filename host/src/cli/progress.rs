@@ -283,7 +283,9 @@ mod tests {
             seconds(31).await;
             progress.begin(["owners", "contacts", "deals"].map(str::to_owned).into_iter());
             let [owners, contacts, deals] = progress.streams() else { unreachable!() };
-            [owners, contacts, deals].into_iter().for_each(|stream| stream.begin());
+            for stream in [owners, contacts, deals] {
+                stream.begin();
+            }
             contacts.expect(20_000);
             read(owners, 10, 28).await;
             owners.done();
