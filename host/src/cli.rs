@@ -35,10 +35,12 @@ const USAGE: u8 = 2;
 const AFTER_HELP: &str = "\
 Exit codes:
   0    complete
-  1    the run failed; the tables are what they were
-  2    the command line, the pipeline file or the guard: the owner of the pipeline must act
+  1    the world failed (HubSpot or the bucket cannot be reached, a plugin trapped); the tables are what they were
+  2    the command line, the pipeline file, the guard, the token or the role: their owner must act; the tables are what
+       they were
   3    committed, but a table grows old: its stream cannot be read any more
-  130  interrupted; the tables are what they were";
+  130  interrupted; the tables are what they were
+`sluice check` ends with the code of a run that would fail in the same way; of several, 2 comes before 1.";
 
 /// Moves HubSpot data to S3 and lets its owner decide, in code, what may pass.
 #[derive(Debug, Parser)]

@@ -45,7 +45,7 @@ use jiff::Timestamp;
 
 use self::reading::Reading;
 pub use self::{
-    check::{Check, Outcome, check},
+    check::{Check, Outcome, check, exit_code as exit_code_of_checks},
     connect::{bucket_settings, engine, open_source, open_source_for_run},
     discovery::{Discovered, everything},
     drift::Drift,

@@ -11,6 +11,11 @@
 pub mod hubspot;
 pub mod recorded;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -59,6 +64,30 @@ pub struct ReadRequest {
     pub columns: Vec<Field>,
     /// When the run began: the value of `ingestedAt`.
     pub ingested_at: Timestamp,
+    /// Where the source counts the rows as their pages come in.
+    pub seen: RowsSeen,
+}
+
+/// How many rows of a stream have come in so far, page by page, long before their batch is full: for the eyes of people.
+/// Clones are one counter; the default is one that nobody looks at.
+#[derive(Debug, Clone, Default)]
+pub struct RowsSeen(Arc<AtomicU64>);
+
+impl RowsSeen {
+    /// Counts the rows of a page.
+    pub fn add(&self, rows: usize) {
+        self.0.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// Begins to count anew.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Rows so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What there is to say of a stream that has been read.
@@ -121,10 +150,12 @@ pub struct Usage {
     pub rate_limited: u64,
     /// Bytes of answers, after decompression.
     pub bytes: u64,
-    /// Seconds that requests waited for the limit, summed over all of them.
+    /// Seconds by the clock in which at least one request waited for the limit.
     pub limit_wait_seconds: f64,
-    /// Seconds that requests waited before they were sent again, summed over all of them.
+    /// Seconds by the clock in which at least one request waited before it was sent again.
     pub retry_wait_seconds: f64,
+    /// Seconds in which the service has answered no request as it should, while that lasts.
+    pub trouble_seconds: Option<f64>,
     /// The share (0 to 1) of the requests that the service would have allowed so far.
     pub budget_share: f64,
 }

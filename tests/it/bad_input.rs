@@ -34,6 +34,8 @@ macro_rules! assert_told {
                 (r"\(request `[^`]+`\)", "(request `[ID]`)"),
                 (r"failed after \d+ attempts", "failed after [N] attempts"),
                 (r"budget of \d+ instructions", "budget of [FUEL] instructions"),
+                // How long the waits of a retry are is chance: a run of half a minute tells how far it is.
+                (r"(?m)^(\d+ min )?\d+ s: .* API budget .*\n", ""),
             ],
         }, { insta::assert_snapshot!($name, told) });
     }};

@@ -172,3 +172,47 @@ fn as_json_and_without_asking_anybody() {
     assert_eq!(checks, ["plugins", "plan and guard"]);
     assert_eq!((hubspot, aws), (workspace.hubspot.requests().len(), workspace.aws.requests().len()));
 }
+
+/// 1 where the world failed, 2 where somebody must act, and a run says the same.
+#[test]
+fn the_exit_code_says_who_must_act_as_that_of_a_run() {
+    let workspace = Workspace::new();
+    // A port that was free a moment ago: nobody listens there.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let down = streams(&workspace).replace(&workspace.hubspot.base_url(), &nobody);
+    let (source, sink) = (streams(&workspace), workspace.s3_sink(EXTERNAL_ID, ""));
+    let no_bucket = sink.replace(&workspace.aws.endpoint(), &nobody);
+    let other_id = workspace.s3_sink("external_id = \"another\"", "");
+    let code = |command: &str, source: &str, sink: &str| {
+        workspace.pipeline(&[source, sink, "[run]\npatience = \"1s\"\n"]);
+        workspace.sluice(&[command, "pipeline.toml"]).status.code().unwrap()
+    };
+    for (source, sink, expected) in [
+        (&source, &sink, 0),
+        (&down, &sink, 1),
+        (&source, &no_bucket, 1),
+        (&source, &other_id, 2),
+        (&source, &sink.replace("s3://bucket/", "s3://no-such-bucket/"), 2),
+    ] {
+        assert_eq!(code("check", source, sink), expected, "{source}{sink}");
+        assert_eq!(code("run", source, sink), expected, "{source}{sink}");
+    }
+    assert_eq!(code("check", &down, &other_id), 2, "what somebody must mend is the graver");
+    workspace.write("token", "pat-na1-00000000-1111-4111-8111-000000000009");
+    assert_eq!([code("check", &source, &sink), code("run", &source, &sink)], [2, 2]);
+    assert_eq!(code("check", &source, &no_bucket), 2, "what somebody must mend is the graver");
+    let json = workspace.sluice(&["check", "pipeline.toml", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["exit_code"], &json["checks"][1]["exit_code"]), (&2.into(), &2.into()), "{json}");
+
+    for workspace in [
+        with_scopes(&["crm.objects.contacts.read", "crm.schemas.contacts.read"]),
+        with_permissions(Permissions::all().without(Action::PutObject)),
+    ] {
+        workspace.pipeline(&[&streams(&workspace), &workspace.s3_sink(EXTERNAL_ID, "")]);
+        let codes = ["check", "run"].map(|command| workspace.sluice(&[command, "pipeline.toml"]).status.code());
+        assert_eq!(codes, [Some(2), Some(2)]);
+    }
+}

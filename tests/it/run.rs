@@ -198,6 +198,20 @@ fn a_second_run_replaces_its_tables_and_keeps_the_others() {
 }
 
 #[test]
+fn tables_that_only_leaves_out_are_told_in_one_line() {
+    let workspace = Workspace::new();
+    let sections = [workspace.source("streams = [\"*\"]"), workspace.file_sink()];
+    run(&workspace, &[&sections[0], &sections[1]]);
+    let tables = workspace.commit()["tables"].as_array().unwrap().len();
+    let output = workspace.sluice(&["run", "pipeline.toml", "--only", "owners"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    let kept: Vec<&str> = told.lines().filter(|line| line.contains("kept")).collect();
+    let [line] = kept[..] else { panic!("{told}") };
+    assert!(line.starts_with("kept as they were, since `--only` leaves out their streams: `"), "{line}");
+    assert!(tables > 10 && line.ends_with(&format!("` and {} more", tables - 1 - 6)), "{line}");
+}
+
+#[test]
 fn streams_wait_until_the_memory_of_their_plugins_is_free() {
     let workspace = Workspace::new();
     let transform = "[[transform]]\nname = \"scrub\"\nplugin = \"redact\"\n\
@@ -333,16 +347,94 @@ fn what_is_discovered_suffices_for_a_plan_without_a_token() {
     assert_eq!(workspace.hubspot.requests().len(), before, "nobody was asked");
 }
 
+/// What a command says as JSON; each line is an object with a time, a level and a message, and no text in it is JSON.
+fn lines_of_json(workspace: &Workspace, arguments: &[&str]) -> Vec<serde_json::Value> {
+    fn assert_no_json_in_texts(value: &serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => {
+                assert!(serde_json::from_str::<serde_json::Map<_, _>>(text).is_err(), "JSON in a text: {text}");
+            }
+            serde_json::Value::Array(values) => values.iter().for_each(assert_no_json_in_texts),
+            serde_json::Value::Object(members) => members.values().for_each(assert_no_json_in_texts),
+            _ => {}
+        }
+    }
+    let output = workspace.sluice(arguments);
+    assert!(output.stdout.is_empty());
+    let told = String::from_utf8(output.stderr).unwrap();
+    let parsed = told.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        assert!(["INFO", "WARN", "ERROR"].contains(&line["level"].as_str().unwrap()), "{line}");
+        assert_no_json_in_texts(&line);
+        line
+    });
+    parsed.collect()
+}
+
+/// A portal that takes long enough for a run to be told of.
+fn slow() -> Workspace {
+    Workspace::with(
+        hubspot::Options { latency: std::time::Duration::from_millis(150), ..portal() },
+        aws::Options::default(),
+    )
+}
+
+#[test]
+fn where_nobody_watches_a_line_now_and_then_tells_how_far_a_run_is() {
+    let workspace = slow();
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    let every = ["--progress-every", "100ms"];
+    let output = workspace.sluice(&[&["run", "pipeline.toml"], &every[..]].concat());
+    let told = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains(" of 1 streams, ")).collect();
+    assert!(lines.len() >= 3, "{told}");
+    assert!(lines.iter().any(|line| line.contains(" rows/s, API budget ") && line.contains(" left")), "{told}");
+    let reads = |line: &&&str| [100, 200, 300, 400].iter().any(|rows| line.contains(&format!(" {rows} rows read")));
+    assert!(lines.iter().any(|line| reads(&line)), "counted with each page, long before the batch is full: {told}");
+
+    let lines = lines_of_json(&workspace, &[&["run", "pipeline.toml", "--log", "json"], &every[..]].concat());
+    let progress: Vec<_> = lines.iter().filter(|line| line["message"] == "progress").collect();
+    assert!(progress.len() >= 3, "{lines:?}");
+    for line in &progress {
+        assert!(line["elapsed_seconds"].as_f64().unwrap() > 0.0 && line["budget_share"].is_f64(), "{line}");
+    }
+    let counts = progress.iter().map(|line| line["rows_read"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert!(counts.is_sorted() && counts.iter().any(|rows| *rows > 0 && *rows < CONTACTS), "{counts:?}");
+    assert!(progress.iter().any(|line| line["seconds_left"].as_f64().is_some_and(|left| left > 0.0)), "{progress:?}");
+}
+
+#[test]
+fn a_quiet_run_says_errors_and_nothing_else() {
+    // The run warns that it tries again.
+    let fault = hubspot::Fault {
+        path: hubspot::PathPattern::Contains("/crm/objects/".to_owned()),
+        method: None,
+        occurrences: 1..2,
+        action: hubspot::FaultAction::CutBody { after: 20_000 },
+    };
+    let options = hubspot::Options { faults: vec![fault], ..portal() };
+    for log in ["text", "json"] {
+        let workspace = Workspace::with(options.clone(), aws::Options::default());
+        workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+        let run = ["run", "pipeline.toml", "--quiet", "--log", log, "--progress-every", "10ms"];
+        let output = workspace.sluice(&run);
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+        let requests = workspace.hubspot.requests();
+        assert!(requests.iter().filter(|request| request.path.ends_with("/0-1")).count() > 6, "{requests:?}");
+
+        workspace.write("token", "pat-na1-00000000-1111-4111-8111-000000000009");
+        let output = workspace.sluice(&run);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("the access token is not valid"), "{told}");
+    }
+}
+
 #[test]
 fn a_log_for_programs_is_json_line_by_line() {
     let workspace = Workspace::new();
     workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
-    let lines = |arguments: &[&str]| -> Vec<serde_json::Value> {
-        let output = workspace.sluice(arguments);
-        assert!(output.stdout.is_empty());
-        let told = String::from_utf8(output.stderr).unwrap();
-        told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
-    };
+    let lines = |arguments: &[&str]| lines_of_json(&workspace, arguments);
     let run = lines(&["run", "pipeline.toml", "--log", "json"]);
     assert!(run.iter().any(|line| line["message"] == "committed" && line["commit"] == 1), "{run:?}");
     let report = &run.last().unwrap()["report"];
@@ -353,6 +445,19 @@ fn a_log_for_programs_is_json_line_by_line() {
     let last = failed.last().unwrap();
     assert_eq!(last["level"], "ERROR", "{last}");
     assert!(last["hint"].as_str().unwrap().contains("the access token is not valid"), "{last}");
+    assert!(last["causes"].as_array().unwrap().iter().all(serde_json::Value::is_string), "{last}");
+
+    // The problems of a pipeline file one by one, each with its place.
+    let wrong = workspace.source("streams = [\"owners\", \"owners\"]\ncolour = 1");
+    workspace.pipeline(&[&wrong, &workspace.file_sink()]);
+    let refused = lines(&["run", "pipeline.toml", "--log", "json"]);
+    let problem = &refused.last().unwrap()["problems"][0];
+    assert_eq!((&problem["message"], &problem["line"]), (&"unknown key `colour`".into(), &8.into()), "{refused:?}");
+
+    // A report that cannot be written is told in the same form.
+    let output = workspace.sluice(&["run", "pipeline.toml", "--log", "json", "--report", "/nowhere/report.json"]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((output.status.code(), &told["level"]), (Some(2), &"ERROR".into()), "{told}");
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn what_a_credential_process_says_is_not_shown() {
         let program = workspace.write("keys.sh", format!("#!/bin/sh\n{script}"));
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
         workspace.write("config", format!("[default]\ncredential_process = {} --key {token}\n", program.display()));
-        let told = all_forms(&workspace, 1, &SECRETS, |command| {
+        let told = all_forms(&workspace, 2, &SECRETS, |command| {
             command.env("AWS_CONFIG_FILE", "config").env("AWS_EC2_METADATA_DISABLED", "true");
         });
         for (form, told) in told {
@@ -212,7 +212,7 @@ fn what_a_metadata_service_answers_is_not_shown() {
         ];
         for (variable, value, authorization) in variables {
             let workspace = workspace_with("");
-            let told = all_forms(&workspace, 1, &SECRETS, |command| {
+            let told = all_forms(&workspace, 2, &SECRETS, |command| {
                 command.env(variable, &value).env("AWS_CONTAINER_AUTHORIZATION_TOKEN", authorization);
             });
             for (form, told) in told {

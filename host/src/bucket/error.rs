@@ -194,6 +194,29 @@ impl BucketError {
         })
     }
 
+    /// Whether it stays until somebody changes the settings, the identity, or what it may do.
+    pub fn is_for_the_owner(&self) -> bool {
+        match self {
+            Self::Identity(error) => !matches!(
+                error,
+                IdentityError::Clock { .. } | IdentityError::Unreachable { .. } | IdentityError::Unreadable { .. }
+            ),
+            Self::NoRegion { .. }
+            | Self::Settings { .. }
+            | Self::Key { .. }
+            | Self::NoSuchBucket { .. }
+            | Self::WrongRegion { .. }
+            | Self::AccessDenied { .. }
+            | Self::Unsupported { .. }
+            | Self::ReadOnly { .. }
+            | Self::NotPermitted { .. }
+            | Self::NotOurs { .. }
+            | Self::NotAFolder { .. }
+            | Self::TooLarge { .. } => true,
+            Self::Unavailable { .. } | Self::NoSpace { .. } | Self::Rejected { .. } | Self::Other { .. } => false,
+        }
+    }
+
     /// Whether the request may have taken effect although it failed, or may do so yet: there was no answer, or one that
     /// says nothing of it. Such a request is worth repeating.
     pub fn may_have_happened(&self) -> bool {

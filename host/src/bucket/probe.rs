@@ -39,6 +39,16 @@ impl ProbeError {
             Self::NotTried(_) => None,
         }
     }
+
+    /// Whether it stays until somebody changes the settings, the identity, or what it may do. What was not tried says
+    /// nothing of that.
+    pub fn is_for_the_owner(&self) -> bool {
+        match self {
+            Self::Bucket(error) => error.is_for_the_owner(),
+            Self::Wrong(_) => true,
+            Self::NotTried(_) => false,
+        }
+    }
 }
 
 const LIST: &str = "list";

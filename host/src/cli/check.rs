@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{PlanFormat, USAGE, output::Output, plan::read_schema, run::read_spec};
+use super::{PlanFormat, output::Output, plan::read_schema, run::read_spec};
 use crate::{
     pipeline::{self, Check, Outcome},
     source::Source,
@@ -23,8 +23,7 @@ pub(super) async fn check(
         PlanFormat::Table => output.data(&text(&checks))?,
         PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&checks))? + "\n"))?,
     }
-    let failed = checks.iter().any(Check::has_failed);
-    Ok(if failed { ExitCode::from(USAGE) } else { ExitCode::SUCCESS })
+    Ok(ExitCode::from(pipeline::exit_code_of_checks(&checks)))
 }
 
 fn text(checks: &[Check]) -> String {
@@ -32,7 +31,7 @@ fn text(checks: &[Check]) -> String {
     for Check { what, outcome } in checks {
         let (word, lines) = match outcome {
             Outcome::Fine { notes } => ("ok", notes.clone()),
-            Outcome::Failed { error, hint } => {
+            Outcome::Failed { error, hint, .. } => {
                 let mut lines: Vec<String> = error.lines().map(str::to_owned).collect();
                 lines.extend(hint.iter().map(|hint| format!("hint: {hint}")));
                 ("FAIL", lines)
@@ -48,8 +47,11 @@ fn text(checks: &[Check]) -> String {
 fn json(checks: &[Check]) -> Value {
     let all = checks.iter().map(|Check { what, outcome }| match outcome {
         Outcome::Fine { notes } => json!({ "check": what, "outcome": "ok", "notes": notes }),
-        Outcome::Failed { error, hint } => json!({ "check": what, "outcome": "failed", "error": error, "hint": hint }),
+        Outcome::Failed { error, hint, exit_code } => {
+            json!({ "check": what, "outcome": "failed", "error": error, "hint": hint, "exit_code": exit_code })
+        }
         Outcome::NotTried => json!({ "check": what, "outcome": "not tried" }),
     });
-    json!({ "ok": !checks.iter().any(Check::has_failed), "checks": all.collect::<Vec<_>>() })
+    let exit_code = pipeline::exit_code_of_checks(checks);
+    json!({ "ok": !checks.iter().any(Check::has_failed), "exit_code": exit_code, "checks": all.collect::<Vec<_>>() })
 }

@@ -16,8 +16,9 @@ use sluice_simulator::{aws, data, hubspot};
 
 use super::{
     output::{self, LogForm, Output},
+    progress::Tell,
     report,
-    run::{self, LogFormat, load, read_spec},
+    run::{self, load, read_spec},
     simulate::{AWS_PORT, HUBSPOT_PORT},
 };
 use crate::pipeline::{self, Shutdown};
@@ -41,7 +42,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
     let watched = output.is_watched();
-    output::start_log(if watched { LogForm::BesideProgress } else { LogForm::Text });
+    output::start_log(if watched { LogForm::Errors } else { LogForm::Text });
     let shutdown = Shutdown::new();
     run::listen_for_signals(shutdown.clone(), output.clone())?;
     fs::create_dir_all(&arguments.dir)
@@ -65,15 +66,9 @@ pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::
     output.say("First, what happens without the line that lets scrubbed notes pass:\n");
     output.say(&indented(&refusal(&file).await?));
     output.say("\nNow the pipeline as it is:\n");
-    let arguments = run::Arguments {
-        file: file.clone(),
-        only: Vec::new(),
-        wait: None,
-        report: None,
-        log: LogFormat::Text,
-        quiet: false,
-    };
-    let report = run::run_once(&arguments, watched, &shutdown, output).await?;
+    let tell = if watched { Tell::Moving } else { Tell::Lines(run::PROGRESS_EVERY, output.clone()) };
+    let asked = run::Asked { file: &file, only: &[], wait: std::time::Duration::ZERO };
+    let report = run::run_once(asked, Some(tell), &shutdown, output).await?;
     output.say(&report::text(&report));
     output.say(&how_to_look(&folder, &file));
     hubspot.shutdown().await;

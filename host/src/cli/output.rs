@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
+use serde_json::{Map, Value, json};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -19,12 +20,19 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use crate::{
+    pipeline,
+    problem::{Problem, Problems},
+};
+
 /// Where sluice prints.
 #[derive(Debug, Clone)]
 pub struct Output {
     colour: bool,
-    /// Whether everything that is said goes to the log, which is JSON then.
+    /// Whether everything that is said is a line of JSON.
     json: bool,
+    /// Whether nothing is said but errors.
+    quiet: bool,
 }
 
 impl Default for Output {
@@ -37,12 +45,17 @@ impl Output {
     /// Prints to the process's own outputs. Colour is for terminals, and not where `NO_COLOR` is set.
     pub fn new() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { colour: wanted && io::stderr().is_terminal(), json: false }
+        Self { colour: wanted && io::stderr().is_terminal(), json: false, quiet: false }
     }
 
-    /// From now on, says everything as lines of JSON: for programs that gather logs. The log must have been started so.
+    /// From now on, says everything as lines of JSON, in the form of the log's: for programs that gather logs.
     pub fn say_as_json(&mut self) {
         self.json = true;
+    }
+
+    /// From now on, says nothing but errors.
+    pub fn say_errors_only(&mut self) {
+        self.quiet = true;
     }
 
     /// Prints data.
@@ -52,20 +65,22 @@ impl Output {
     }
 
     /// Says something to the person at the terminal. What cannot be said is no reason to fail.
-    pub fn say(&mut self, line: &str) {
-        if self.json {
-            tracing::info!("{line}");
-        } else {
-            drop(writeln!(io::stderr().lock(), "{line}"));
+    pub fn say(&mut self, text: &str) {
+        self.say_event(text, text, Map::new());
+    }
+
+    /// Says something that has another form for programs: a message of few words, and fields.
+    pub fn say_event(&mut self, text: &str, message: &str, fields: Map<String, Value>) {
+        if !self.quiet {
+            self.write("INFO", text, message, fields);
         }
     }
 
-    /// Says an object of JSON in a line of its own, in the form of the log's lines, whatever is logged.
-    pub fn say_object(&mut self, message: &str, name: &str, object: &serde_json::Value) {
-        let now = jiff::Timestamp::now();
-        let line =
-            serde_json::json!({ "timestamp": format!("{now:.6}"), "level": "INFO", "message": message, name: object });
-        drop(writeln!(io::stderr().lock(), "{line}"));
+    /// Says that something is not as it should be, though nothing fails.
+    pub fn warn(&mut self, warning: &str) {
+        if !self.quiet {
+            self.write("WARN", &format!("warning: {warning}"), warning, Map::new());
+        }
     }
 
     /// Whether a person sees what is said as it is said.
@@ -73,30 +88,78 @@ impl Output {
         io::stderr().is_terminal()
     }
 
-    /// Prints an error, its causes and advice.
+    /// Prints an error, its causes and advice; the problems of a pipeline file one by one.
     pub fn error(&mut self, error: &anyhow::Error, hint: Option<&str>) {
         if self.json {
-            let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-            tracing::error!(causes = causes.join("; "), hint, "{error}");
-            return;
+            let fields = error_fields(error, hint);
+            return self.write("ERROR", "", &error.to_string(), fields);
         }
         let (bold, plain) = if self.colour { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
         let message = error.to_string();
         // A list of problems names its places itself, a line each.
         let separator = if message.contains('\n') { "\n" } else { " " };
-        self.say(&format!("{bold}error:{plain}{separator}{message}"));
+        let mut text = format!("{bold}error:{plain}{separator}{message}");
         let mut last = message;
         for cause in error.chain().skip(1) {
-            let text = cause.to_string();
-            if text != last {
-                self.say(&format!("  caused by: {text}"));
+            let cause = cause.to_string();
+            if cause != last {
+                text.push_str(&format!("\n  caused by: {cause}"));
             }
-            last = text;
+            last = cause;
         }
         if let Some(hint) = hint {
-            self.say(&format!("hint: {hint}"));
+            text.push_str(&format!("\nhint: {hint}"));
         }
+        self.write("ERROR", &text, "", Map::new());
     }
+
+    /// Writes one of the two forms, whatever is logged.
+    fn write(&self, level: &str, text: &str, message: &str, fields: Map<String, Value>) {
+        let line = if self.json { json_line(level, message, fields) } else { text.to_owned() };
+        drop(writeln!(io::stderr().lock(), "{line}"));
+    }
+}
+
+/// A line in the form of the log's.
+fn json_line(level: &str, message: &str, fields: Map<String, Value>) -> String {
+    let now = jiff::Timestamp::now();
+    let mut line = Map::from_iter([
+        ("timestamp".to_owned(), format!("{now:.6}").into()),
+        ("level".to_owned(), level.into()),
+        ("message".to_owned(), message.into()),
+    ]);
+    line.extend(fields);
+    Value::Object(line).to_string()
+}
+
+/// What programs are told of an error beside its message. Nothing in it is text that was put together from others.
+fn error_fields(error: &anyhow::Error, hint: Option<&str>) -> Map<String, Value> {
+    let problems = match error.downcast_ref::<pipeline::Error>() {
+        Some(pipeline::Error::Refused(problems)) => Some(problems),
+        _ => error.downcast_ref::<Problems>(),
+    };
+    let mut fields = Map::new();
+    if let Some(problems) = problems {
+        fields.insert(
+            "problems".to_owned(),
+            problems.list.iter().map(|problem| problem_json(problems, problem)).collect(),
+        );
+    }
+    let causes: Vec<Value> = error.chain().skip(1).map(|cause| cause.to_string().into()).collect();
+    fields.insert("causes".to_owned(), causes.into());
+    fields.insert("hint".to_owned(), hint.into());
+    fields
+}
+
+fn problem_json(problems: &Problems, problem: &Problem) -> Value {
+    json!({
+        "file": problems.file,
+        "line": problem.place.map(|place| place.line),
+        "column": problem.place.map(|place| place.column),
+        "message": problem.message,
+        "details": problem.details,
+        "hint": problem.hint,
+    })
 }
 
 /// Whether an error only says that nobody reads the output any more.
@@ -115,12 +178,14 @@ pub const LOG_FILTER: &str = "SLUICE_LOG";
 pub enum LogForm {
     /// For people: warnings and errors.
     Text,
-    /// For people who watch a progress display: errors alone.
-    BesideProgress,
+    /// For people who watch a progress display, or want to hear of errors only.
+    Errors,
     /// For authors of plugins: what a plugin says, too.
     Verbose,
     /// For programs: a JSON object a line, with what a run does as it does it.
     Json,
+    /// For programs, errors alone.
+    JsonErrors,
 }
 
 /// Starts the log, on the standard error output. What is logged: what [`LOG_FILTER`] says; what the form is for, if it is
@@ -131,7 +196,7 @@ pub enum LogForm {
 pub fn start_log(form: LogForm) {
     let default = match form {
         LogForm::Text => "warn,s3s=off",
-        LogForm::BesideProgress => "error,s3s=off",
+        LogForm::Errors | LogForm::JsonErrors => "error,s3s=off",
         LogForm::Verbose | LogForm::Json => "info,s3s=off",
     };
     let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new(default));
@@ -140,12 +205,12 @@ pub fn start_log(form: LogForm) {
     let all = tracing_subscriber::registry().with(filter);
     // A second start (the demo runs a pipeline twice) keeps the first log.
     drop(match form {
-        LogForm::Json => {
+        LogForm::Json | LogForm::JsonErrors => {
             let lines = tracing_subscriber::fmt::format().json().flatten_event(true).with_target(false);
             let log = log.json().event_format(OwnWords { ours: lines, json: true });
             tracing::subscriber::set_global_default(all.with(log.with_filter(may_pass)))
         }
-        LogForm::Text | LogForm::BesideProgress | LogForm::Verbose => {
+        LogForm::Text | LogForm::Errors | LogForm::Verbose => {
             let lines = tracing_subscriber::fmt::format().with_target(false).with_ansi(false);
             let log = log.with_ansi(false).event_format(OwnWords { ours: lines, json: false });
             tracing::subscriber::set_global_default(all.with(log.with_filter(may_pass)))

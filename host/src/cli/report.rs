@@ -1,5 +1,7 @@
 //! The report of a run: as text for people, as JSON for programs. The JSON is a wire form of its own: names here stay.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -101,20 +103,28 @@ pub(super) fn text(report: &Report) -> String {
 /// The tables that the run did not write, and why.
 fn others(others: &Others) -> String {
     let mut text = String::new();
+    let mut left_out = Vec::new();
+    let mut of_pipelines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for KeptTable { table, run, why } in &others.kept {
-        let why = match why {
-            Kept::OfPipeline(pipeline) => format!("it is pipeline `{pipeline}`'s"),
-            Kept::NotAskedFor => "its stream was left out by `--only`".to_owned(),
-            Kept::LostParts { stream, parts } => format!(
-                "stream `{stream}` lacks parts that it has (HubSpot does not show them any more): {}; excluding the stream \
-                 for one run retires the table",
+        match why {
+            Kept::NotAskedFor => left_out.push(table.clone()),
+            Kept::OfPipeline(pipeline) => of_pipelines.entry(pipeline).or_default().push(table.clone()),
+            Kept::LostParts { stream, parts } => text.push_str(&format!(
+                "kept as run {run} wrote it: `{table}`; stream `{stream}` lacks parts that it has (HubSpot does not show \
+                 them any more): {}; excluding the stream for one run retires the table\n",
                 some(parts)
-            ),
-            Kept::NotReadable { stream } => format!(
-                "stream `{stream}` cannot be read, so the table grows old (`exclude = [\"{stream}\"]` retires it)"
-            ),
-        };
-        text.push_str(&format!("kept as run {run} wrote it: `{table}`; {why}\n"));
+            )),
+            Kept::NotReadable { stream } => text.push_str(&format!(
+                "kept as run {run} wrote it: `{table}`; stream `{stream}` cannot be read, so the table grows old \
+                 (`exclude = [\"{stream}\"]` retires it)\n"
+            )),
+        }
+    }
+    if !left_out.is_empty() {
+        text.push_str(&format!("kept as they were, since `--only` leaves out their streams: {}\n", some(&left_out)));
+    }
+    for (pipeline, tables) in of_pipelines {
+        text.push_str(&format!("kept as they were, since they are pipeline `{pipeline}`'s: {}\n", some(&tables)));
     }
     if !others.retired.is_empty() {
         let names: Vec<String> = others.retired.iter().cloned().collect();

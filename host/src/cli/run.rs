@@ -14,11 +14,12 @@ use clap::{Args, ValueEnum};
 use super::{
     Usage, output,
     output::{LogForm, Output},
-    progress, report,
+    progress::{Display, Tell},
+    report,
 };
 use crate::{
     bucket::Bucket,
-    pipeline::{self, LeaseError, LoadedTransforms, Run, Shutdown, Wait},
+    pipeline::{self, LeaseError, LoadedTransforms, Progress, Run, Shutdown, Wait},
     source::Source,
     spec::{Span, Spec},
 };
@@ -27,23 +28,34 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The pipeline file.
-    pub(super) file: PathBuf,
+    file: PathBuf,
     /// Read only this stream of the pipeline. May be given several times; the other tables stay as they are.
     #[arg(long = "only", value_name = "STREAM")]
-    pub(super) only: Vec<String>,
+    only: Vec<String>,
     /// Wait for up to this long while another run holds the lease on the bucket, such as `5m`. Without it, a second run
     /// fails at once.
-    #[arg(long, value_name = "SPAN", value_parser = |text: &str| text.parse::<Span>().map(|span| span.0))]
-    pub(super) wait: Option<Duration>,
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    wait: Option<Duration>,
     /// Write the report as JSON to this file, whether the run succeeds or not.
     #[arg(long, value_name = "FILE.json")]
-    pub(super) report: Option<PathBuf>,
+    report: Option<PathBuf>,
     /// How to log and to report, on the standard error output.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub(super) log: LogFormat,
+    log: LogFormat,
     /// Print nothing but errors.
     #[arg(long)]
-    pub(super) quiet: bool,
+    quiet: bool,
+    /// How often to tell how far the run is, where nobody watches it: for tests, which do not wait as long as people.
+    #[arg(long, value_name = "SPAN", value_parser = span, hide = true)]
+    progress_every: Option<Duration>,
+}
+
+/// How often a run tells how far it is, where nobody watches it.
+pub(super) const PROGRESS_EVERY: Duration = Duration::from_secs(30);
+
+/// A span of time, as the pipeline file writes it.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    text.parse::<Span>().map(|span| span.0)
 }
 
 /// How a run logs.
@@ -57,15 +69,23 @@ pub(super) enum LogFormat {
 
 pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let json = arguments.log == LogFormat::Json;
-    let watched = output.is_watched() && !arguments.quiet && !json;
-    output::start_log(match arguments.log {
-        LogFormat::Json => LogForm::Json,
-        LogFormat::Text if watched => LogForm::BesideProgress,
-        LogFormat::Text => LogForm::Text,
-    });
     if json {
         output.say_as_json();
     }
+    if arguments.quiet {
+        output.say_errors_only();
+    }
+    let tell = match (arguments.quiet, json || !output.is_watched()) {
+        (true, _) => None,
+        (false, false) => Some(Tell::Moving),
+        (false, true) => Some(Tell::Lines(arguments.progress_every.unwrap_or(PROGRESS_EVERY), output.clone())),
+    };
+    output::start_log(match arguments.log {
+        LogFormat::Json if arguments.quiet => LogForm::JsonErrors,
+        LogFormat::Json => LogForm::Json,
+        LogFormat::Text if arguments.quiet || matches!(tell, Some(Tell::Moving)) => LogForm::Errors,
+        LogFormat::Text => LogForm::Text,
+    });
     let mut report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
     if let Some(file) = &mut report_file {
         // A process that is killed leaves no outcome of an earlier run behind.
@@ -73,7 +93,8 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
     }
     let shutdown = Shutdown::new();
     listen_for_signals(shutdown.clone(), output.clone())?;
-    let outcome = run_once(arguments, watched, &shutdown, output).await;
+    let asked = Asked { file: &arguments.file, only: &arguments.only, wait: arguments.wait.unwrap_or_default() };
+    let outcome = run_once(asked, tell, &shutdown, output).await;
     if let Some(mut file) = report_file {
         let json = match &outcome {
             Ok(report) => report::json(report),
@@ -81,15 +102,12 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
         };
         // The run is over, and its outcome is what counts.
         if let Err(error) = file.write(&json) {
-            output.say(&format!("warning: {error:#}"));
+            output.warn(&format!("{error:#}"));
         }
     }
     let report = outcome?;
-    if json {
-        output.say_object("complete", "report", &report::json(&report));
-    } else if !arguments.quiet {
-        output.say(&report::text(&report));
-    }
+    let for_programs = serde_json::Map::from_iter([("report".to_owned(), report::json(&report))]);
+    output.say_event(&report::text(&report), "complete", for_programs);
     Ok(ExitCode::from(report::exit_code(&report)))
 }
 
@@ -118,13 +136,25 @@ impl ReportFile {
     }
 }
 
+/// What a run is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The pipeline file.
+    pub(super) file: &'a Path,
+    /// The streams to read; empty for all.
+    pub(super) only: &'a [String],
+    /// How long it may wait for the lease.
+    pub(super) wait: Duration,
+}
+
+/// Runs a pipeline, and tells of it meanwhile.
 pub(super) async fn run_once(
-    arguments: &Arguments,
-    watched: bool,
+    asked: Asked<'_>,
+    tell: Option<Tell>,
     shutdown: &Shutdown,
     output: &Output,
 ) -> anyhow::Result<pipeline::Report> {
-    let spec = Arc::new(read_spec(&arguments.file)?);
+    let spec = Arc::new(read_spec(asked.file)?);
     let engine = pipeline::engine(&spec)?;
     let plugins = load(&spec, &engine)?;
     let source: Arc<dyn Source> = Arc::new(pipeline::open_source_for_run(&spec)?);
@@ -134,14 +164,12 @@ pub(super) async fn run_once(
         () = shutdown.stopping() => return Err(pipeline::Error::Interrupted.into()),
         bucket = Bucket::open(&bucket_settings) => bucket.map_err(pipeline::Error::from)?,
     };
-    let progress =
-        Arc::new(if arguments.quiet { pipeline::Progress::unwatched() } else { pipeline::Progress::default() });
-    let display = watched.then(|| progress::Display::start(&progress, &source));
+    let progress = Arc::new(if tell.is_some() { Progress::default() } else { Progress::unwatched() });
+    let display = tell.map(|tell| Display::start(tell, &progress, &source));
     let tell = |held: &LeaseError| {
         let say = || output.clone().say(&format!("waiting for the lease: {held}"));
         match &display {
             Some(display) => display.interrupt(say),
-            None if arguments.quiet => {}
             None => say(),
         }
     };
@@ -149,9 +177,9 @@ pub(super) async fn run_once(
         spec: &spec,
         source: Arc::clone(&source),
         plugins: &plugins,
-        only: &arguments.only,
+        only: asked.only,
         bucket: &bucket,
-        wait: Wait { span: arguments.wait.unwrap_or_default(), tell: &tell },
+        wait: Wait { span: asked.wait, tell: &tell },
         progress: &progress,
         shutdown,
     })

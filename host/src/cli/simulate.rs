@@ -8,8 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use sluice_simulator::{aws, data, hubspot, truth};
 
-use super::{Usage, output::Output};
-use crate::spec::Span;
+use super::{Usage, output::Output, run::span};
 
 /// Where HubSpot is simulated, unless told otherwise: what `pipelines/demo.toml` says.
 pub(super) const HUBSPOT_PORT: u16 = 8701;
@@ -44,10 +43,6 @@ pub(super) struct Arguments {
     /// Write the data set as NDJSON into this folder, so that any program can compare.
     #[arg(long, value_name = "DIR")]
     truth: Option<PathBuf>,
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    text.parse::<Span>().map(|span| span.0)
 }
 
 pub(super) async fn simulate(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {

@@ -157,7 +157,7 @@ impl Client {
 
     /// What was done so far.
     pub fn stats(&self) -> HttpStats {
-        self.0.counters.snapshot()
+        self.0.counters.snapshot(self.0.health.trouble())
     }
 
     /// How many characters the URL of a request has, for servers that refuse long ones.
@@ -188,8 +188,9 @@ impl Shared {
                 }
                 Err(setback) => self.next_wait(request, &mut progress, setback)?,
             };
+            let waiting = self.counters.retry_wait.begin();
             tokio::time::sleep(wait).await;
-            self.counters.retry_wait_micros.add_time(wait);
+            drop(waiting);
         }
     }
 
@@ -199,9 +200,10 @@ impl Shared {
         request: &Request,
         decode: &(impl Fn(&Bytes) -> Result<T, Undecodable> + Sync),
     ) -> Result<T, Setback> {
-        let queued = Instant::now();
+        // Nobody waits for an expendable request.
+        let waiting = (!request.expendable).then(|| self.counters.budget_wait.begin());
         let permit = request.budget.acquire().await;
-        self.counters.budget_wait_micros.add_time(queued.elapsed());
+        drop(waiting);
         self.counters.requests.add(1);
 
         let sent = Instant::now();

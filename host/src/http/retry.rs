@@ -178,6 +178,8 @@ pub(super) struct Health(Mutex<Fares>);
 
 #[derive(Debug)]
 struct Fares {
+    /// Since when none has been answered as it should be, once one has failed.
+    in_trouble_since: Option<Instant>,
     /// When a request was last answered as it should be.
     last_success: Option<Instant>,
     /// Requests that have failed and are tried on.
@@ -196,18 +198,34 @@ pub(super) struct Failing {
 
 impl Health {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Fares { last_success: None, failing: 0, last_ended: None, last_told: None })))
+        Arc::new(Self(Mutex::new(Fares {
+            in_trouble_since: None,
+            last_success: None,
+            failing: 0,
+            last_ended: None,
+            last_told: None,
+        })))
     }
 
     /// Notes that a request has failed for the first time.
     pub(super) fn fails(self: &Arc<Self>) -> Failing {
-        self.fares().failing += 1;
-        Failing { health: Arc::clone(self), since: Instant::now() }
+        let now = Instant::now();
+        let mut fares = self.fares();
+        fares.failing += 1;
+        fares.in_trouble_since.get_or_insert(now);
+        Failing { health: Arc::clone(self), since: now }
     }
 
     /// Notes that a request was answered as it should be.
     pub(super) fn success(&self) {
-        self.fares().last_success = Some(Instant::now());
+        let mut fares = self.fares();
+        fares.last_success = Some(Instant::now());
+        fares.in_trouble_since = None;
+    }
+
+    /// For how long no request has been answered as it should be, where that is longer than a stumble.
+    pub(super) fn trouble(&self) -> Option<Duration> {
+        self.fares().in_trouble_since.map(|since| since.elapsed()).filter(|time| *time >= TOLD_AFTER)
     }
 
     fn fares(&self) -> MutexGuard<'_, Fares> {
@@ -306,6 +324,9 @@ mod tests {
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         assert_eq!(told, [5, 35, 65]);
+        assert_eq!(health.trouble(), Some(Duration::from_secs(91)));
+        health.success();
+        assert_eq!(health.trouble(), None);
     }
 
     #[tokio::test(start_paused = true)]

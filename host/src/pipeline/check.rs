@@ -32,6 +32,8 @@ pub enum Outcome {
         error: String,
         /// What would mend it.
         hint: Option<String>,
+        /// The exit code of a run that fails on it: who must act.
+        exit_code: u8,
     },
     /// It depends on something that failed.
     NotTried,
@@ -41,7 +43,9 @@ impl Check {
     fn new(what: impl Into<String>, outcome: Result<Vec<String>, Error>) -> Self {
         let outcome = match outcome {
             Ok(notes) => Outcome::Fine { notes },
-            Err(error) => Outcome::Failed { error: crate::error_chain(&error), hint: error.hint() },
+            Err(error) => {
+                Outcome::Failed { error: crate::error_chain(&error), hint: error.hint(), exit_code: error.exit_code() }
+            }
         };
         Self { what: what.into(), outcome }
     }
@@ -50,6 +54,15 @@ impl Check {
     pub fn has_failed(&self) -> bool {
         !matches!(self.outcome, Outcome::Fine { .. })
     }
+}
+
+/// The exit code of all checks together: of the gravest failure, since the owner must act whatever else passes by itself.
+pub fn exit_code(checks: &[Check]) -> u8 {
+    let codes = checks.iter().map(|check| match check.outcome {
+        Outcome::Failed { exit_code, .. } => exit_code,
+        Outcome::Fine { .. } | Outcome::NotTried => 0,
+    });
+    codes.max().unwrap_or(0)
 }
 
 /// Tries everything. `described`: a source that a file describes; then neither HubSpot nor the bucket is asked.
@@ -146,7 +159,11 @@ async fn bucket(spec: &Spec, checks: &mut Vec<Check>) {
             for probe in bucket.probe(&name.to_string()).await {
                 let outcome = match probe.outcome {
                     Ok(()) => Outcome::Fine { notes: Vec::new() },
-                    Err(error) => Outcome::Failed { error: crate::error_chain(&error), hint: error.hint() },
+                    Err(error) => Outcome::Failed {
+                        error: crate::error_chain(&error),
+                        hint: error.hint(),
+                        exit_code: if error.is_for_the_owner() { 2 } else { 1 },
+                    },
                 };
                 checks.push(Check { what: format!("bucket: {}", probe.what), outcome });
             }

@@ -75,9 +75,31 @@ impl Error {
     /// The exit code: who must act.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) => 2,
             Self::Interrupted => 130,
+            _ if self.is_for_the_owner() => 2,
             _ => 1,
+        }
+    }
+
+    /// Whether it stays until somebody changes the pipeline file, the token, the role, or what they may do: another run
+    /// alone would end the same way.
+    fn is_for_the_owner(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Engine(EngineError::Cache(_)) => true,
+            Self::Source(SourceError::NotReadable { .. } | SourceError::TokenRejected { .. }) => true,
+            // The account is at home in another data centre.
+            Self::Source(SourceError::Http { cause, .. }) => {
+                cause.status().is_some_and(|status| matches!(status.as_u16(), 300..=399 | 488))
+            }
+            Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) | Self::Log(LogError::Bucket(cause)) => {
+                cause.is_for_the_owner()
+            }
+            Self::Lease(error) => match &**error {
+                LeaseError::Bucket(cause) => cause.is_for_the_owner(),
+                LeaseError::NoConditions { .. } => true,
+                _ => false,
+            },
+            _ => false,
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicU8, AtomicU64, Ordering},
 };
 
+use crate::source::RowsSeen;
+
 /// The progress of all streams; of none, before the plan is made.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -13,13 +15,13 @@ pub struct Progress {
 }
 
 /// The progress of one stream. Counters are only added to; read apart, they may be a batch apart.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct StreamProgress {
     /// The stream's name.
     pub name: String,
     state: AtomicU8,
-    total: AtomicU64,
-    rows_in: AtomicU64,
+    total: OnceLock<u64>,
+    seen: RowsSeen,
     rows_out: AtomicU64,
 }
 
@@ -49,15 +51,9 @@ impl Progress {
         self.streams.get().map(Vec::as_slice).unwrap_or_default()
     }
 
-    pub(super) fn begin(&self, names: impl Iterator<Item = String>) {
+    pub(crate) fn begin(&self, names: impl Iterator<Item = String>) {
         self.streams.get_or_init(|| {
-            let stream = |name| StreamProgress {
-                name,
-                state: AtomicU8::new(0),
-                total: AtomicU64::new(0),
-                rows_in: AtomicU64::new(0),
-                rows_out: AtomicU64::new(0),
-            };
+            let stream = |name| StreamProgress { name, ..StreamProgress::default() };
             names.map(|name| Arc::new(stream(name))).collect()
         });
     }
@@ -79,12 +75,12 @@ impl StreamProgress {
 
     /// How many records it held when it began, where that is known.
     pub fn total(&self) -> Option<u64> {
-        Some(self.total.load(Ordering::Relaxed)).filter(|total| *total > 0)
+        self.total.get().copied()
     }
 
-    /// Rows read.
+    /// Rows that have come in, counted with each page.
     pub fn rows_in(&self) -> u64 {
-        self.rows_in.load(Ordering::Relaxed)
+        self.seen.get()
     }
 
     /// Rows written.
@@ -93,22 +89,26 @@ impl StreamProgress {
     }
 
     /// The stream is read from its beginning, perhaps once more.
-    pub(super) fn begin(&self) {
-        self.rows_in.store(0, Ordering::Relaxed);
+    pub(crate) fn begin(&self) {
+        self.seen.reset();
         self.rows_out.store(0, Ordering::Relaxed);
         self.state.store(1, Ordering::Relaxed);
     }
 
-    pub(super) fn expect(&self, total: u64) {
-        self.total.store(total, Ordering::Relaxed);
+    pub(crate) fn expect(&self, total: u64) {
+        self.total.get_or_init(|| total);
     }
 
-    pub(super) fn add(&self, rows_in: u64, rows_out: u64) {
-        self.rows_in.fetch_add(rows_in, Ordering::Relaxed);
-        self.rows_out.fetch_add(rows_out, Ordering::Relaxed);
+    /// What its source counts rows with.
+    pub(crate) fn seen(&self) -> &RowsSeen {
+        &self.seen
     }
 
-    pub(super) fn done(&self) {
+    pub(crate) fn wrote(&self, rows: u64) {
+        self.rows_out.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    pub(crate) fn done(&self) {
         self.state.store(2, Ordering::Relaxed);
     }
 }

@@ -95,6 +95,7 @@ impl<'r> Stage<'r> {
             stream: self.plan.stream.clone(),
             columns: self.plan.requested().cloned().collect(),
             ingested_at: self.reading.began,
+            seen: self.progress.seen().clone(),
         };
         let read = tokio::select! {
             biased;
@@ -255,7 +256,7 @@ impl Worker {
         }
         self.written.rows_in += rows_in;
         self.written.rows_out += rows_out;
-        progress.add(rows_in, rows_out);
+        progress.wrote(rows_out);
         Ok(())
     }
 }

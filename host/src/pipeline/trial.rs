@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     plan::StreamPlan,
-    source::{ReadRequest, Source, SourceError},
+    source::{ReadRequest, RowsSeen, Source, SourceError},
 };
 
 /// Streams that are tried at once.
@@ -27,6 +27,7 @@ pub(super) async fn try_all<'s>(
         stream: stream.stream.clone(),
         columns: stream.requested().cloned().collect(),
         ingested_at: Timestamp::now(),
+        seen: RowsSeen::default(),
     });
     let try_one = async |request: ReadRequest| source.try_read(&request).await;
     concurrently(requests.collect::<Vec<_>>(), AT_ONCE, try_one).await

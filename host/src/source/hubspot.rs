@@ -344,6 +344,7 @@ impl Source for HubSpot {
             bytes: stats.bytes,
             limit_wait_seconds: stats.waited_for_budget.as_secs_f64(),
             retry_wait_seconds: stats.waited_for_retry.as_secs_f64(),
+            trouble_seconds: stats.in_trouble_for.map(|time| time.as_secs_f64()),
             budget_share: self.general.usage().share,
         }
     }

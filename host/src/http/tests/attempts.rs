@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Server, all_statuses, answer, cut, wide_budget, with_header};
 use super::{TOKEN, ask, attempts, client, client_with, impatient, options};
-use crate::http::{Failure, HttpError, Options, Rate, Request};
+use crate::http::{Budget, BudgetRules, Failure, HttpError, Options, Rate, Request};
 
 #[tokio::test]
 async fn a_request_carries_what_the_server_needs_to_know() {
@@ -129,6 +129,26 @@ async fn the_wait_that_the_server_asks_for_is_kept_for_the_whole_budget() {
     assert!(next - refused >= Duration::from_secs(1), "{:?}", next - refused);
     assert_eq!(client.stats().throttled, 1);
     assert!(client.stats().waited_for_budget >= Duration::from_millis(900), "{:?}", client.stats());
+}
+
+/// Eight requests that wait together wait no longer than it takes; one that nobody waits for does not count.
+#[tokio::test]
+async fn what_waited_is_told_as_time_of_the_run() {
+    let server = Server::start(|_| answer(200, "{}")).await;
+    let client = client(&server);
+    let rate = Rate { requests: 2.try_into().unwrap(), interval: Duration::from_millis(200) };
+    let budget = || Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None });
+    let all = async |request: Request| {
+        let began = std::time::Instant::now();
+        let asked = (0..8).map(|_| client.json::<Value>(&request));
+        assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
+        began.elapsed()
+    };
+    let took = all(Request::get(&budget(), "/crm/contacts").expendable()).await;
+    assert!(took >= Duration::from_millis(600) && client.stats().waited_for_budget.is_zero(), "{:?}", client.stats());
+    let took = all(Request::get(&budget(), "/crm/contacts")).await;
+    let waited = client.stats().waited_for_budget;
+    assert!(waited >= Duration::from_millis(600) && waited <= took, "{waited:?} of {took:?}");
 }
 
 #[tokio::test]

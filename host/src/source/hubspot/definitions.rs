@@ -56,6 +56,7 @@ pub(super) async fn read(hubspot: &HubSpot, request: &ReadRequest, batches: &Bat
         let custom = "custom object types".to_owned();
         read.lacking.push(Lacking { part: None, name: custom, why: Unreadable::Forbidden });
     }
+    request.seen.add(rows.len());
     if rows.is_empty() {
         return Ok(read);
     }

@@ -56,6 +56,7 @@ pub(super) async fn records(
                     .page(page.first.as_deref(), page.after.as_deref())
                     .map_err(|why| SourceError::Endless { what: what(request), why })?;
                 any |= page.first.is_some();
+                request.seen.add(page.listed - page.gone);
                 let last = page.after.is_none();
                 if (last || reader.is_full()) && !reader.send(batches).await? {
                     return Ok(Read::default());

@@ -1,6 +1,9 @@
 //! The source against a HubSpot that contradicts itself, leaves things out, or does not end.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use arrow_array::{Array, StringArray};
 use serde_json::{Value, json};
@@ -13,6 +16,7 @@ use crate::{
         tests::server::{Reply, Seen, Server, answer},
     },
     schema::{ColumnType, Field},
+    source::RowsSeen,
 };
 
 fn hubspot(server: &Server) -> HubSpot {
@@ -80,7 +84,12 @@ async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>,
         .map(|number| Field::new(name(number), ColumnType::Text).with(attribute::PROPERTY, name(number)))
         .chain([Field::new(record::OBJECT_ID, ColumnType::Text).required()])
         .collect();
-    let request = ReadRequest { stream: contacts(), columns, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+    let request = ReadRequest {
+        stream: contacts(),
+        columns,
+        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        seen: RowsSeen::default(),
+    };
     let (sender, mut batches) = mpsc::channel(8);
     let outcome = hubspot(server).read(request, sender).await.map(drop);
     let mut ids = Vec::new();
@@ -140,6 +149,7 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
         columns: vec![Field::new("name", ColumnType::Text), Field::new("label", ColumnType::Text)],
         stream,
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        seen: RowsSeen::default(),
     };
     let (sender, mut batches) = mpsc::channel(8);
     hubspot(&server).read(request, sender).await.unwrap();
@@ -205,7 +215,12 @@ async fn definitions_say_which_types_they_lack() {
     .await;
     let stream = definitions::streams().find(|stream| stream.kind == StreamKind::PropertyDefinitions).unwrap();
     let columns = vec![Field::new("name", ColumnType::Text)];
-    let request = ReadRequest { columns, stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+    let request = ReadRequest {
+        columns,
+        stream,
+        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        seen: RowsSeen::default(),
+    };
     let (sender, _batches) = mpsc::channel(8);
     let read = hubspot(&server).read(request, sender).await.unwrap();
     let hidden = read.lacking.iter().filter(|lacking| lacking.why == Unreadable::Forbidden);
@@ -383,7 +398,12 @@ async fn that_there_is_none_is_hubspots_word_and_no_status() {
             .await;
             let stream = definitions::streams().find(|stream| stream.kind == StreamKind::Pipelines).unwrap();
             let columns = vec![Field::new("pipelineId", ColumnType::Text)];
-            let request = ReadRequest { columns, stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+            let request = ReadRequest {
+                columns,
+                stream,
+                ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+                seen: RowsSeen::default(),
+            };
             let (sender, _batches) = mpsc::channel(8);
             let read = hubspot(&server).read(request, sender).await;
             match times {
@@ -438,7 +458,12 @@ async fn definitions_are_asked_for_once() {
     let hubspot = hubspot(&server);
     hubspot.schema(&contacts()).await.unwrap();
     for stream in definitions::streams().filter(|stream| stream.kind != StreamKind::Owners) {
-        let request = ReadRequest { columns: Vec::new(), stream, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+        let request = ReadRequest {
+            columns: Vec::new(),
+            stream,
+            ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+            seen: RowsSeen::default(),
+        };
         let (sender, _batches) = mpsc::channel(8);
         // Rows without a column make no batch.
         let read = hubspot.read(request, sender).await;
@@ -472,7 +497,12 @@ async fn a_property_that_is_archived_in_the_middle_is_noticed() {
         let field =
             |name: &str| Field::new(format!("property_{name}"), ColumnType::Text).with(attribute::PROPERTY, name);
         let columns = vec![field("email"), field("fax"), field("never")];
-        let request = ReadRequest { stream: contacts(), columns, ingested_at: "2026-11-23T20:15:00Z".parse().unwrap() };
+        let request = ReadRequest {
+            stream: contacts(),
+            columns,
+            ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+            seen: RowsSeen::default(),
+        };
         let (sender, _batches) = mpsc::channel(8);
         let read = hubspot(&server).read(request, sender).await.unwrap();
         let expected: &[&str] = if still_listed { &[] } else { &["fax"] };
@@ -484,4 +514,29 @@ async fn a_property_that_is_archived_in_the_middle_is_noticed() {
             )
         );
     }
+}
+
+/// What people see of a run moves with each page, and not only when thousands of rows make a batch.
+#[tokio::test]
+async fn rows_are_counted_as_their_pages_come_in() {
+    let seen = RowsSeen::default();
+    let at_each_page = Arc::new(Mutex::new(Vec::new()));
+    let (counter, log) = (seen.clone(), Arc::clone(&at_each_page));
+    let server = serve(move |request| {
+        log.lock().unwrap().push(counter.get());
+        let page = match request.path_and_query.split("after=").nth(1) {
+            None => json!({ "results": records(&["1", "2"]), "paging": { "next": { "after": "2" } } }),
+            Some("2") => json!({ "results": records(&["3", "4", "5"]), "paging": { "next": { "after": "5" } } }),
+            Some(_) => json!({ "results": records(&["6"]) }),
+        };
+        (200, page)
+    })
+    .await;
+    let columns = vec![Field::new(record::OBJECT_ID, ColumnType::Text).required()];
+    let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
+    let request = ReadRequest { stream: contacts(), columns, ingested_at, seen: seen.clone() };
+    let (sender, mut batches) = mpsc::channel(8);
+    hubspot(&server).read(request, sender).await.unwrap();
+    assert_eq!(*at_each_page.lock().unwrap(), [0, 2, 5], "what was counted when each page was asked for");
+    assert_eq!((seen.get(), batches.recv().await.unwrap().num_rows()), (6, 6), "and all came as one batch");
 }
