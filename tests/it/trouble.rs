@@ -195,7 +195,7 @@ fn records_that_may_not_be_seen_are_known_before_anything_is_read() {
 #[test]
 fn a_property_that_is_archived_in_mid_run_leaves_no_half_a_column() {
     // One look, then five pages a reading.
-    for (known, exit_code) in [(vec![3..1000], 0), (vec![3..6, 8..1000], 3)] {
+    for (known, exit_code) in [([3..6, 6..1000], 0), ([3..6, 8..1000], 3)] {
         let archived = || FaultAction::Archived { property: "phone".to_owned() };
         let pages = known.into_iter().map(|pages| fault("/objects/2026-09/0-1", pages, archived()));
         // Three lists before, and three after each reading.
@@ -208,13 +208,12 @@ fn a_property_that_is_archived_in_mid_run_leaves_no_half_a_column() {
         assert_eq!(pages, 10, "it is read once more, and not again");
         let contacts = &report(&workspace)["streams"][0];
         let phones = rows(&workspace).iter().filter(|row| !row.contains("property_phone=null")).count();
-        match exit_code {
-            0 => assert_eq!((&contacts["unnamed"], phones), (&serde_json::json!(["phone"]), 0)),
-            _ => {
-                assert_eq!(contacts["cut"], serde_json::json!(["phone"]));
-                assert!(phones > 0);
-                assert_eq!(report(&workspace)["outcome"], "partial");
-            }
+        if exit_code == 0 {
+            assert_eq!((&contacts["unnamed"], phones), (&serde_json::json!(["phone"]), 0));
+        } else {
+            assert_eq!(contacts["cut"], serde_json::json!(["phone"]));
+            assert!(phones > 0);
+            assert_eq!(report(&workspace)["outcome"], "partial");
         }
     }
 }

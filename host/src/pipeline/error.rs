@@ -85,8 +85,9 @@ impl Error {
     /// alone would end the same way.
     fn is_for_the_owner(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::Engine(EngineError::Cache(_)) => true,
-            Self::Source(SourceError::NotReadable { .. } | SourceError::TokenRejected { .. }) => true,
+            Self::Refused(_)
+            | Self::Engine(EngineError::Cache(_))
+            | Self::Source(SourceError::NotReadable { .. } | SourceError::TokenRejected { .. }) => true,
             // The account is at home in another data centre.
             Self::Source(SourceError::Http { cause, .. }) => {
                 cause.status().is_some_and(|status| matches!(status.as_u16(), 300..=399 | 488))
