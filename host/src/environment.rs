@@ -58,14 +58,6 @@ pub fn secret(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
     }
 }
 
-/// Where a secret is, in words.
-pub fn place(reference: &SecretRef) -> String {
-    match reference {
-        SecretRef::Env(name) => format!("the environment variable `{name}`"),
-        SecretRef::File(path) => format!("`{}`", path.display()),
-    }
-}
-
 /// The content of a file. Relative paths start from `folder`.
 pub fn file(path: &Path, folder: &Path) -> Result<Vec<u8>, Missing> {
     let file = folder.join(path);

@@ -7,7 +7,6 @@ use super::{Usage, output::Output};
 use crate::{
     error_chain,
     printable::printable,
-    problem::{Problem, Problems},
     standard,
     wasm::{Engine, Limits, Plugin},
 };
@@ -27,14 +26,7 @@ pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
         (name.unwrap_or_else(|| file.to_owned()), bytes)
     };
     let engine = Engine::new(None)?;
-    let plugin = match Plugin::load(&engine, &name, &bytes, None) {
-        Ok(plugin) => plugin,
-        Err(error) => {
-            let problem = Problem::new(error_chain(&error));
-            let problem = error.hint().into_iter().fold(problem, Problem::hint);
-            return Err(Problems::of(file, vec![problem]).map_or_else(|| error.into(), Into::into));
-        }
-    };
+    let plugin = Plugin::load(&engine, &name, &bytes, None).map_err(|error| Usage(error_chain(&error)))?;
     let description = plugin.describe(&Limits::default())?;
     let imports = plugin.imports();
     let mut text = format!("plugin    {}\n", printable(&name, LONGEST_LINE));

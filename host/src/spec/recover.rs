@@ -120,22 +120,9 @@ fn problem(text: &str, error: &toml::de::Error) -> Problem {
             Problem::new(format!("`{typed}` is not known here")).hint(hint)
         }
         Some((missing, _)) if is_missing(error) => Problem::new(format!("`{missing}` is missing")),
-        _ if is_unquoted(&message) => Problem::new(lower_first(&message)).hint("put it in quotes"),
         _ => Problem::new(lower_first(&message)),
     };
     described.at(place)
-}
-
-/// Whether something stands without quotes where a text is expected.
-fn is_unquoted(message: &str) -> bool {
-    const UNQUOTED: [&str; 3] = ["integer", "floating point", "boolean"];
-    // What serde calls the things that are no text.
-    const NO_TEXT: [&str; 8] = ["u32", "u64", "i32", "i64", "f64", "a boolean", "a sequence", "a map"];
-    let parts = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "));
-    parts.is_some_and(|(found, expected)| {
-        UNQUOTED.iter().any(|unquoted| found.starts_with(unquoted))
-            && !NO_TEXT.iter().any(|other| expected.contains(other))
-    })
 }
 
 /// The parts of a message that stand in backticks.
