@@ -248,6 +248,17 @@ fn plugin_files() {
     assert_no_tables(&workspace);
 }
 
+/// Told as of a plugin that a pipeline names: which file, and what mends it.
+#[test]
+fn plugins_that_cannot_be_inspected() {
+    let workspace = Workspace::new();
+    workspace.write("text.wasm", "this is no WebAssembly");
+    assert_told!("inspect_not_wasm", workspace.refusal(&["plugin", "inspect", "text.wasm"]));
+    workspace.write("foreign.wasm", evil_with_a_foreign_import());
+    assert_told!("inspect_foreign_import", workspace.refusal(&["plugin", "inspect", "foreign.wasm"]));
+    assert_told!("inspect_missing", workspace.refusal(&["plugin", "inspect", "nowhere.wasm"]));
+}
+
 #[test]
 fn plugins_that_misbehave() {
     assert_told!("plugin_traps", misbehaving("{ behave = \"trap\", in = \"apply\", column = \"2\" }", ""));
