@@ -151,13 +151,8 @@ pub(super) fn parquet_settings(spec: &Spec, plan: &Plan, plugins: &LoadedTransfo
 }
 
 fn secret(spec: &Spec, key: &str, reference: &SecretRef) -> Result<Secret, Error> {
-    environment::secret(reference, &spec.folder).map_err(|missing| {
-        refused(
-            spec,
-            Problem::new(format!("`{key}`: {missing}"))
-                .hint("the pipeline file only says where the secret is; put it there"),
-        )
-    })
+    environment::credential(reference, &spec.folder)
+        .map_err(|missing| refused(spec, Problem::new(format!("`{key}`: {missing}")).hint(missing.hint())))
 }
 
 /// Whether an address is one of this machine's own.
