@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{secret::Secret, spec::SecretRef};
+use crate::{
+    secret::{Flaw, Secret},
+    spec::SecretRef,
+};
 
 /// The folder for compiled plugins, if `[run] cache_dir` does not say.
 pub const CACHE_DIR: &str = "SLUICE_CACHE_DIR";
@@ -19,6 +22,17 @@ pub enum Missing {
     /// A variable that is not set, or empty.
     #[error("the environment variable `{0}` is not set, or empty")]
     Variable(String),
+    /// A variable that is no text.
+    #[error("the environment variable `{0}` is no UTF-8 text")]
+    VariableNoText(String),
+    /// A token or a key that cannot be one.
+    #[error("{place} {flaw}")]
+    Flawed {
+        /// Where it stands.
+        place: String,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
     /// A file that cannot be read.
     #[error("`{file}` cannot be read: {reason}", file = .file.display())]
     File {
@@ -41,11 +55,37 @@ pub enum Missing {
     Empty(PathBuf),
 }
 
+impl Missing {
+    /// What would mend a secret.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Flawed { flaw, .. } => flaw.hint(),
+            _ => "the pipeline file only says where the secret is; put it there",
+        }
+    }
+}
+
+/// The value of a secret that is a token or an access key: refused here if it cannot be one, before it is sent anywhere.
+pub fn credential(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
+    let secret = secret(reference, folder)?;
+    let Some(flaw) = secret.flaw() else { return Ok(secret) };
+    let place = match reference {
+        SecretRef::Env(name) => format!("the environment variable `{name}`"),
+        SecretRef::File(path) => format!("`{}`", folder.join(path).display()),
+    };
+    Err(Missing::Flawed { place, flaw })
+}
+
 /// The value of a secret. Relative paths start from `folder`.
 pub fn secret(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
     match reference {
         SecretRef::Env(name) => {
-            let secret = Secret::new(&env::var(name).unwrap_or_default());
+            let value = match env::var(name) {
+                Ok(value) => value,
+                Err(env::VarError::NotPresent) => String::new(),
+                Err(env::VarError::NotUnicode(_)) => return Err(Missing::VariableNoText(name.clone())),
+            };
+            let secret = Secret::new(&value);
             if secret.is_empty() { Err(Missing::Variable(name.clone())) } else { Ok(secret) }
         }
         SecretRef::File(path) => {

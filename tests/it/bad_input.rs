@@ -137,6 +137,47 @@ fn secrets_and_tokens() {
     assert_no_tables(&workspace);
 }
 
+/// Refused before anything is sent, wherever it stands, and told without its value.
+#[test]
+fn secrets_that_are_no_tokens() {
+    let workspace = Workspace::new();
+    let (token, account) = (hubspot::TOKEN, aws::Options::default());
+    let role = "external_id = \"sluice-external-id\"";
+    workspace.pipeline(&[&workspace.source(OWNERS), &workspace.s3_sink(role, "")]);
+    workspace.write("token", format!("Bearer {token}\n"));
+    assert_told!("token_with_bearer", workspace.refusal(&["run", "pipeline.toml"]));
+    workspace.write("token", format!("\"{token}\"\n"));
+    assert_told!("token_in_quotes", workspace.refusal(&["run", "pipeline.toml"]));
+    workspace.write("token", format!("{token}\u{200b}\n"));
+    assert_told!("token_with_zero_width_space", workspace.refusal(&["run", "pipeline.toml"]));
+    workspace.write("token", token);
+    for (name, key) in [("access-key-id", &account.access_key_id), ("secret-access-key", &account.secret_access_key)] {
+        workspace.write(name, format!("{key}\u{200b}"));
+        let told = workspace.refusal(&["run", "pipeline.toml"]);
+        assert!(told.contains(&format!("`sink.credentials.{}`: `{name}` holds", name.replace('-', "_"))), "{told}");
+        assert!(told.contains("character") && !told.contains(key.as_str()), "{told}");
+        workspace.write(name, key);
+    }
+    let source = workspace.source(OWNERS).replace("{ file = \"token\" }", "{ env = \"TOKEN\" }");
+    workspace.pipeline(&[&source, &workspace.s3_sink(role, "")]);
+    for value in [format!("'{token}'"), format!("{token}\u{200b}"), format!("{token}\nsecond-line")] {
+        let output = workspace.command(&["run", "pipeline.toml"]).env("TOKEN", value).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && told.contains("the environment variable `TOKEN`"), "{told}");
+        assert!(told.contains("hint: ") && !told.contains(token) && !told.contains("second-line"), "{told}");
+    }
+    assert!(workspace.hubspot.requests().is_empty() && workspace.aws.requests().is_empty(), "something was sent");
+
+    // What only stands around it does not matter.
+    let output = workspace.command(&["run", "pipeline.toml"]).env("TOKEN", format!("\u{feff}{token}\r\n")).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    workspace.write("token", format!("\u{feff}{token}\r\n"));
+    workspace.pipeline(&[&workspace.source(OWNERS), &workspace.s3_sink(role, "")]);
+    let output = workspace.sluice(&["run", "pipeline.toml"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn a_scope_is_missing() {
     let token = hubspot::Token {
@@ -249,6 +290,17 @@ fn plugin_files() {
     workspace.write("old.wasm", with_contract_version(evil(), "0.0.9"));
     assert_told!("plugin_contract_version", told("old.wasm", ""));
     assert_no_tables(&workspace);
+}
+
+/// Told as of a plugin that a pipeline names: which file, and what mends it.
+#[test]
+fn plugins_that_cannot_be_inspected() {
+    let workspace = Workspace::new();
+    workspace.write("text.wasm", "this is no WebAssembly");
+    assert_told!("inspect_not_wasm", workspace.refusal(&["plugin", "inspect", "text.wasm"]));
+    workspace.write("foreign.wasm", evil_with_a_foreign_import());
+    assert_told!("inspect_foreign_import", workspace.refusal(&["plugin", "inspect", "foreign.wasm"]));
+    assert_told!("inspect_missing", workspace.refusal(&["plugin", "inspect", "nowhere.wasm"]));
 }
 
 #[test]

@@ -299,9 +299,11 @@ fn a_run_that_waits_stops_when_it_is_interrupted() {
 #[test]
 fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();
-    for commit in ["commit 1", "commit 2"] {
+    for (contacts, commit) in [(&["--contacts", "300"][..], "commit 1"), (&[], "commit 2")] {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
-            .args(["demo", "--contacts", "300", "--dir"])
+            .arg("demo")
+            .args(contacts)
+            .arg("--dir")
             .arg(folder.path().join("demo"))
             .env_clear()
             .env("SLUICE_CACHE_DIR", folder.path().join("cache"))
@@ -317,6 +319,8 @@ fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
         ] {
             assert!(told.contains(expected), "{told}");
         }
+        let waited = told.split("waited ").nth(1).and_then(|rest| rest.split(" s for the limit").next());
+        assert!(waited.unwrap().parse::<f64>().unwrap() < 1.0, "somebody watches, and need not wait: {told}");
     }
     let commits = folder.path().join("demo/bucket/_sluice/commits");
     assert_eq!(std::fs::read_dir(commits).unwrap().count(), 2);

@@ -1,6 +1,6 @@
 //! Keys of the pipeline file whose effect shows nowhere else, each by that effect.
 
-use std::{fs, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use parquet::{
     basic::Compression,
@@ -112,6 +112,43 @@ fn where_compiled_plugins_are_kept() {
     let kept = fs::read_dir(workspace.path().join("kept")).unwrap();
     let names: Vec<String> = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(matches!(&names[..], [name] if name.starts_with("plugin-")), "{names:?}");
+}
+
+/// A container's user often has no home that can be written. Only a folder that somebody named must be usable.
+#[test]
+fn without_a_home_for_compiled_plugins() {
+    let workspace = Workspace::new();
+    let plugin = "[[transform]]\nname = \"ids\"\nplugin = \"remap-ids\"\n\
+        settings = { tables = { \"2-13370001\" = \"fleet\" } }\n";
+    let (source, sink) = (workspace.source("streams = [\"owners\"]"), workspace.file_sink());
+    workspace.write("file", "");
+    let loose = workspace.path().join("loose");
+    fs::create_dir_all(loose.join("sluice")).unwrap();
+    fs::set_permissions(loose.join("sluice"), PermissionsExt::from_mode(0o777)).unwrap();
+    fs::create_dir_all(workspace.path().join("linked")).unwrap();
+    std::os::unix::fs::symlink(&loose, workspace.path().join("linked/sluice")).unwrap();
+    let run = |variable: &str, folder: &str, sections: &[&str]| {
+        workspace.pipeline(sections);
+        let mut command = workspace.command(&["run", "pipeline.toml"]);
+        command.env_remove("SLUICE_CACHE_DIR").env(variable, workspace.path().join(folder));
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let homes = [("HOME", "file"), ("HOME", "/proc"), ("XDG_CACHE_HOME", "loose"), ("XDG_CACHE_HOME", "linked")];
+    for (variable, folder) in homes {
+        let (code, told) = run(variable, folder, &[&source, &sink]);
+        assert_eq!((code, told.contains("WARN"), told.contains("cache")), (Some(0), false, false), "{told}");
+    }
+    for (variable, folder) in [homes[0], homes[2]] {
+        let (code, told) = run(variable, folder, &[&source, plugin, &sink]);
+        assert_eq!((code, told.matches("plugins are compiled anew each time").count()), (Some(0), 1), "{told}");
+        assert!(told.contains("`cache_dir` under [run], or the variable SLUICE_CACHE_DIR, names another"), "{told}");
+    }
+    let (code, told) = run("HOME", "file", &[&source, plugin, &sink, "[run]\ncache_dir = \"file/named\"\n"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("cannot be used") && told.contains("hint: name another folder"), "{told}");
+    let (code, told) = run("SLUICE_CACHE_DIR", "file", &[&source, plugin, &sink]);
+    assert_eq!(code, Some(2), "{told}");
 }
 
 #[test]

@@ -29,6 +29,10 @@ const PIPELINE: &str = include_str!("../../../pipelines/demo.toml");
 /// The line without which the guard refuses.
 const CLEARS: &str = "clears = { phi = [\"contacts.property_intake_notes\"] }\n";
 
+/// The limit of the simulated account: what HubSpot grants with its raised limit. The plan that is refused and the run ask
+/// some 192 times, two more than the usual limit, and would stand still for ten seconds before the last of them.
+const REQUESTS_PER_10S: u32 = 250;
+
 /// What can be typed behind `sluice demo`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -50,7 +54,8 @@ pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::
     let folder = arguments.dir.canonicalize()?;
 
     let data = data::Options { contacts: arguments.contacts, ..data::Options::default() };
-    let hubspot = hubspot::start(hubspot::Options { data, ..hubspot::Options::default() }, None).await?;
+    let account = hubspot::Options { data, requests_per_10s: REQUESTS_PER_10S, ..hubspot::Options::default() };
+    let hubspot = hubspot::start(account, None).await?;
     let account = aws::Options { root: folder.clone(), ..aws::Options::default() };
     let aws = aws::start(account.clone(), None)
         .await

@@ -7,6 +7,7 @@ use super::{Usage, output::Output};
 use crate::{
     error_chain,
     printable::printable,
+    problem::{Problem, Problems},
     standard,
     wasm::{Engine, Limits, Plugin},
 };
@@ -26,8 +27,10 @@ pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
         (name.unwrap_or_else(|| file.to_owned()), bytes)
     };
     let engine = Engine::new(None)?;
-    let plugin = Plugin::load(&engine, &name, &bytes, None).map_err(|error| Usage(error_chain(&error)))?;
-    let description = plugin.describe(&Limits::default())?;
+    let plugin =
+        Plugin::load(&engine, &name, &bytes, None).map_err(|error| refused(file, error_chain(&error), error.hint()))?;
+    let description =
+        plugin.describe(&Limits::default()).map_err(|error| refused(file, error_chain(&error), error.hint()))?;
     let imports = plugin.imports();
     let mut text = format!("plugin    {}\n", printable(&name, LONGEST_LINE));
     for key in ["name", "version", "description", "licence"] {
@@ -49,4 +52,10 @@ pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
         }
     }
     output.data(&text)
+}
+
+/// What is wrong with a file, told as of one that a pipeline names.
+fn refused(file: &str, message: String, hint: Option<&str>) -> Problems {
+    let problem = Problem { hint: hint.map(str::to_owned), ..Problem::new(message) };
+    Problems { file: file.to_owned(), list: vec![problem] }
 }

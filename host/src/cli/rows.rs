@@ -3,13 +3,13 @@
 //! The types of columns are those of a schema, where there is one, or else of the values: `true`, whole numbers, numbers,
 //! text. Dates and times are text in JSON, so only a schema makes them what they are.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray, cast::AsArray, types,
 };
-use jiff::{SignedDuration, Timestamp, civil};
+use jiff::{SignedDuration, civil, fmt::temporal::Pieces};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -18,6 +18,12 @@ use crate::schema::{ColumnType, Field, arrow_schema, attribute};
 
 /// The day that dates count from.
 const EPOCH: civil::Date = civil::date(1970, 1, 1);
+
+/// Microseconds of a day.
+const MICROS_A_DAY: i64 = 86_400_000_000;
+
+/// The microseconds of the years 1 to 9999: the times that tables hold. jiff's own instants end a day before.
+const TIMES: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// Columns that are part of a table's key wherever they occur.
 const KEYS: [&str; 2] = ["objectTypeId", "objectId"];
@@ -164,8 +170,21 @@ fn days(value: &Value) -> Option<i32> {
     i32::try_from(date.duration_since(EPOCH).as_hours() / 24).ok()
 }
 
+/// Microseconds since 1970-01-01T00:00:00Z of a date and a time with its offset. What is finer is cut.
 fn micros(value: &Value) -> Option<i64> {
-    Some(value.as_str()?.parse::<Timestamp>().ok()?.as_microsecond())
+    let pieces = Pieces::parse(value.as_str()?).ok()?;
+    let (time, offset) = (pieces.time()?, pieces.to_numeric_offset()?);
+    let days = pieces.date().duration_since(EPOCH).as_hours() / 24;
+    let of_day = time.duration_since(civil::Time::midnight()).as_micros();
+    let of_offset = i64::from(offset.seconds()) * 1_000_000;
+    let micros = days * MICROS_A_DAY + i64::try_from(of_day).ok()? - of_offset;
+    Some(micros).filter(|micros| TIMES.contains(micros))
+}
+
+/// The text of a time. One that no calendar here has is the number that it is.
+fn time_text(micros: i64) -> Value {
+    let time = EPOCH.to_datetime(civil::Time::midnight()).checked_add(SignedDuration::from_micros(micros));
+    time.map_or_else(|_| micros.into(), |time| format!("{time}Z").into())
 }
 
 /// A value of a column, as JSON.
@@ -185,10 +204,9 @@ pub(super) fn json(column: &ArrayRef, row: usize) -> Value {
         values.value(row).into()
     } else if let Some(values) = column.as_primitive_opt::<types::Date32Type>() {
         let date = EPOCH.checked_add(SignedDuration::from_hours(24 * i64::from(values.value(row))));
-        date.map_or(Value::Null, |date| date.to_string().into())
+        date.map_or_else(|_| values.value(row).into(), |date| date.to_string().into())
     } else if let Some(values) = column.as_primitive_opt::<types::TimestampMicrosecondType>() {
-        let time = Timestamp::from_microsecond(values.value(row));
-        time.map_or(Value::Null, |time| time.to_string().into())
+        time_text(values.value(row))
     } else {
         Value::Null
     }
@@ -239,5 +257,35 @@ mod tests {
         assert_eq!(rows.batch(&fields[..2]).unwrap_err().0, "`rows.ndjson`: the stream has no column `number`");
         let wrong = [Field::new("day", ColumnType::Boolean), fields[1].clone(), fields[2].clone()];
         assert_eq!(rows.batch(&wrong).unwrap_err().0, "rows.ndjson:1: column `day`: no boolean");
+    }
+
+    #[test]
+    fn times_of_all_years_are_what_they_were() {
+        let times = |texts: &[&str]| {
+            let lines: Vec<String> = texts.iter().map(|text| format!("{{\"time\":\"{text}\"}}")).collect();
+            let rows = Rows::read("rows.ndjson", &lines.join("\n")).unwrap();
+            let batch = rows.batch(&[Field::new("time", ColumnType::Timestamp)]).map_err(|error| error.0)?;
+            Ok::<_, String>((0..texts.len()).map(|row| json(batch.column(0), row)).collect::<Vec<_>>())
+        };
+        let same = [
+            "0001-01-01T00:00:00Z",
+            "1969-12-31T23:59:59.999999Z",
+            "9999-12-30T22:00:00Z",
+            "9999-12-31T23:59:59.999999Z",
+        ];
+        assert_eq!(times(&same).unwrap(), same);
+        assert_eq!(times(&["9999-12-31T20:30:00.1234567-02:00"]).unwrap(), ["9999-12-31T22:30:00.123456Z"]);
+        assert_eq!(times(&["2026-01-31T10:00:00+05:30"]).unwrap(), ["2026-01-31T04:30:00Z"]);
+        for no_time in ["9999-12-31T23:59:59-00:01", "0000-12-31T23:59:59Z", "2026-01-31", "2026-01-31T10:00:00", "x"] {
+            assert_eq!(times(&[no_time]).unwrap_err(), "rows.ndjson:1: column `time`: no timestamp", "{no_time}");
+        }
+    }
+
+    #[test]
+    fn what_no_calendar_has_is_not_nothing() {
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX, i64::MIN]));
+        assert_eq!([json(&times, 0), json(&times, 1)], [i64::MAX, i64::MIN]);
+        let dates: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
+        assert_eq!(json(&dates, 0), i32::MAX);
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     sink::{Begun, ParquetSettings},
     source::hubspot::{self, HubSpot, Paths},
     spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
-    wasm::{CacheError, Engine, EngineError},
+    wasm::{Engine, EngineError},
 };
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.
@@ -124,18 +124,18 @@ fn role(spec: &Spec, sink: &SinkSpec, role: &RoleSpec) -> bucket::Role {
 }
 
 /// The plugin engine, with its cache of compiled plugins. A folder that somebody chose has to be usable; without a usable one
-/// of the user's, plugins are compiled anew each time.
+/// of the user's, plugins are compiled anew each time. Without a plugin in the file, the user's is not even looked at.
 pub fn engine(spec: &Spec) -> Result<Engine, Error> {
     let configured: Option<PathBuf> = spec.pipeline.run.cache_dir.as_ref().map(|folder| spec.folder.join(folder));
     if let Some(folder) = configured.or_else(environment::chosen_cache_folder) {
         return Ok(Engine::new(Some(&folder))?);
     }
-    match Engine::new(environment::usual_cache_folder().as_deref()) {
-        Err(EngineError::Cache(CacheError::Unusable { folder, cause })) => {
+    let usual = environment::usual_cache_folder().filter(|_| !spec.pipeline.transform.is_empty());
+    match Engine::new(usual.as_deref()) {
+        Err(EngineError::Cache(unusable)) => {
             tracing::warn!(
-                "plugins are compiled anew each time, since `{}` cannot be used: {cause}; \
-                 `cache_dir` under [run], or the variable {}, names another folder",
-                folder.display(),
+                "plugins are compiled anew each time: {}; `cache_dir` under [run], or the variable {}, names another folder",
+                crate::error_chain(&unusable),
                 environment::CACHE_DIR
             );
             Ok(Engine::new(None)?)
@@ -170,13 +170,8 @@ pub(super) fn parquet_settings(
 }
 
 fn secret(spec: &Spec, key: &str, reference: &SecretRef) -> Result<Secret, Error> {
-    environment::secret(reference, &spec.folder).map_err(|missing| {
-        refused(
-            spec,
-            Problem::new(format!("`{key}`: {missing}"))
-                .hint("the pipeline file only says where the secret is; put it there"),
-        )
-    })
+    environment::credential(reference, &spec.folder)
+        .map_err(|missing| refused(spec, Problem::new(format!("`{key}`: {missing}")).hint(missing.hint())))
 }
 
 /// Whether an address is one of this machine's own.

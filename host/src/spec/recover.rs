@@ -12,7 +12,7 @@ use toml::{
     de::{DeArray, DeTable, DeValue, ValueDeserializer},
 };
 
-use super::PipelineFile;
+use super::{PipelineFile, values::IN_QUOTES};
 use crate::problem::{Place, Problem, nearest};
 
 /// More mistakes than this in one file are not listed: the reader has enough to do.
@@ -120,9 +120,29 @@ fn problem(text: &str, error: &toml::de::Error) -> Problem {
             Problem::new(format!("`{typed}` is not known here")).hint(hint)
         }
         Some((missing, _)) if is_missing(error) => Problem::new(format!("`{missing}` is missing")),
-        _ => Problem::new(lower_first(&message)),
+        _ => without_quotes(text, error).unwrap_or_else(|| Problem::new(lower_first(&message))),
     };
     described.at(place)
+}
+
+/// A text that was written as a number, a boolean or a date: an account id, say. What was typed is not repeated.
+fn without_quotes(text: &str, error: &toml::de::Error) -> Option<Problem> {
+    let typed = text.get(error.span()?)?;
+    let message = error.message().trim_end();
+    let wanted = match message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
+        Some((_, "a string" | "path string")) => "a text",
+        Some((_, expected)) => expected.strip_suffix(IN_QUOTES)?,
+        // One of several words.
+        None if message == "wanted string or table" => "a text",
+        None => return None,
+    };
+    let kind = match typed.chars().next()? {
+        't' | 'f' => "a boolean",
+        _ if message.starts_with("invalid type: map") && !typed.starts_with('{') => "a date or time",
+        '0'..='9' | '+' | '-' | 'i' | 'n' => "a number",
+        _ => return None,
+    };
+    Some(Problem::new(format!("this is {kind}, not {wanted}")).hint("put it in quotes"))
 }
 
 /// The parts of a message that stand in backticks.

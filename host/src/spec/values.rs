@@ -11,6 +11,9 @@ use serde::{
 
 use crate::schema::Mark;
 
+/// Ends what a value expects that is written as text, so that one without quotes can be told what it lacks.
+pub(super) const IN_QUOTES: &str = ", in quotes";
+
 /// Deserializes by parsing a text; the parser's error becomes the deserializer's, and so gets its place.
 macro_rules! deserialize_from_text {
     ($type:ty, $expects:literal, $pattern:expr) => {
@@ -21,7 +24,7 @@ macro_rules! deserialize_from_text {
                     type Value = $type;
 
                     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        formatter.write_str($expects)
+                        write!(formatter, "{}{IN_QUOTES}", $expects)
                     }
 
                     fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
