@@ -30,7 +30,7 @@ const PIPELINE: &str = include_str!("../../../pipelines/demo.toml");
 const CLEARS: &str = "clears = { phi = [\"contacts.property_intake_notes\"] }\n";
 
 /// The limit of the simulated account: what HubSpot grants with its raised limit. The plan that is refused and the run ask
-/// some 192 times, two more than the usual limit, and would stand still for ten seconds before the last of them.
+/// together about as often as the usual limit of 190 allows, and would stand still for ten seconds before the last of them.
 const REQUESTS_PER_10S: u32 = 250;
 
 /// What can be typed behind `sluice demo`.
