@@ -18,6 +18,7 @@ mod api;
 mod columns;
 mod decode;
 mod definitions;
+mod json;
 mod list;
 mod names;
 mod paging;
@@ -35,6 +36,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join;
+use serde::de::DeserializeOwned;
 use tokio::{sync::OnceCell, time::timeout};
 use url::Url;
 
@@ -210,6 +212,11 @@ impl HubSpot {
         }
     }
 
+    /// Asks, and reads the answer.
+    async fn json<T: DeserializeOwned + Send>(&self, request: &crate::http::Request) -> Result<T, HttpError> {
+        self.client.decoded(request, |body| Ok(json::read(body)?)).await
+    }
+
     fn get(&self, path: String) -> crate::http::Request {
         crate::http::Request::get(&self.general, path)
     }
@@ -307,8 +314,8 @@ impl Source for HubSpot {
         let type_id = stream.object_type_id.as_ref()?;
         let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": [] });
         let request = crate::http::Request::post(&self.search, self.paths.search(type_id), &body).expendable();
-        match timeout(LONGEST_COUNT, self.client.json::<api::Total>(&request)).await {
-            Ok(Ok(answer)) => Some(answer.total),
+        match timeout(LONGEST_COUNT, self.json::<api::Total>(&request)).await {
+            Ok(Ok(answer)) => Some(answer.total as u64),
             // Not every type can be searched.
             Ok(Err(error)) => {
                 tracing::debug!(stream = stream.name, error = crate::error_chain(&error), "records not counted");

@@ -1,6 +1,7 @@
 //! HubSpot's paths and answers, as far as sluice reads them.
 //!
-//! The answers are wire types: everything is optional that HubSpot has been seen to leave out.
+//! The answers are wire types: everything is optional that HubSpot has been seen to leave out, and what it sends in another
+//! form than its documentation says is read as far as it can be ([`super::json`]).
 
 use serde::{
     Deserialize, Deserializer,
@@ -8,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::paging::Paging;
+use super::{json, paging::Paging};
 
 /// Where things are in one version of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,13 +67,14 @@ impl Paths {
 
 /// An answer with a list, perhaps one of several pages.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: serde::de::DeserializeOwned"))]
 pub(super) struct ListPage<T> {
     pub(super) results: Vec<T>,
-    pub(super) paging: Option<Paging>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
+    pub(super) paging: Paging,
+    #[serde(default, deserialize_with = "json::count")]
     num_errors: usize,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::list")]
     errors: Vec<IgnoredAny>,
 }
 
@@ -86,12 +88,14 @@ impl<T> ListPage<T> {
 /// How many records a search would find.
 #[derive(Debug, Deserialize)]
 pub(super) struct Total {
-    pub(super) total: u64,
+    #[serde(default, deserialize_with = "json::count")]
+    pub(super) total: usize,
 }
 
 /// The ids of a page of records.
 #[derive(Debug, Deserialize)]
 pub(super) struct RecordId {
+    #[serde(deserialize_with = "json::id")]
     pub(super) id: String,
 }
 
@@ -99,25 +103,38 @@ pub(super) struct RecordId {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Property {
+    #[serde(deserialize_with = "json::id")]
     pub(super) name: String,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) label: Option<String>,
-    #[serde(rename = "type", default, deserialize_with = "null_is_default")]
+    #[serde(rename = "type")]
+    #[serde(default, deserialize_with = "json::text_or_empty")]
     pub(super) value_type: String,
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "json::text_or_empty")]
     pub(super) field_type: String,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) group_name: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) description: Option<String>,
     /// As they stand in the answer: a list may be long, and is only passed on.
     pub(super) options: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) referenced_object_type: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) data_sensitivity: Option<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "json::texts")]
     pub(super) sensitive_data_categories: Vec<String>,
+    #[serde(default, deserialize_with = "json::flag")]
     pub(super) calculated: Option<bool>,
+    #[serde(default, deserialize_with = "json::flag")]
     pub(super) has_unique_value: Option<bool>,
+    #[serde(default, deserialize_with = "json::flag")]
     pub(super) hubspot_defined: Option<bool>,
+    #[serde(default, deserialize_with = "json::flag")]
     pub(super) archived: Option<bool>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) created_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) updated_at: Option<String>,
 }
 
@@ -127,21 +144,30 @@ pub(super) struct Property {
 pub(super) struct ObjectSchema {
     #[serde(deserialize_with = "object_type_id")]
     pub(super) object_type_id: String,
+    #[serde(deserialize_with = "json::id")]
     pub(super) name: String,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) fully_qualified_name: Option<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "json::or_default")]
     pub(super) labels: Labels,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) description: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) primary_display_property: Option<String>,
+    #[serde(default, deserialize_with = "json::flag")]
     pub(super) archived: Option<bool>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) created_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) updated_at: Option<String>,
 }
 
 /// The names of an object type for people.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Labels {
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) singular: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) plural: Option<String>,
 }
 
@@ -149,16 +175,24 @@ pub(super) struct Labels {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Owner {
+    #[serde(deserialize_with = "json::id")]
     pub(super) id: String,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) email: Option<String>,
     #[serde(rename = "type")]
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) kind: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) first_name: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) last_name: Option<String>,
     pub(super) user_id: Option<Box<RawValue>>,
     pub(super) user_id_including_inactive: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "json::flag")]
     pub(super) archived: Option<bool>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) created_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) updated_at: Option<String>,
 }
 
@@ -166,13 +200,19 @@ pub(super) struct Owner {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Pipeline {
+    #[serde(deserialize_with = "json::id")]
     pub(super) id: String,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) label: Option<String>,
+    #[serde(default, deserialize_with = "json::whole_number")]
     pub(super) display_order: Option<i64>,
+    #[serde(default, deserialize_with = "json::flag")]
     pub(super) archived: Option<bool>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) created_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) updated_at: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::list")]
     pub(super) stages: Vec<Stage>,
 }
 
@@ -180,13 +220,19 @@ pub(super) struct Pipeline {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stage {
+    #[serde(deserialize_with = "json::id")]
     pub(super) id: String,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) label: Option<String>,
+    #[serde(default, deserialize_with = "json::whole_number")]
     pub(super) display_order: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     pub(super) metadata: serde_json::Map<String, serde_json::Value>,
+    #[serde(default, deserialize_with = "json::flag")]
     pub(super) archived: Option<bool>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) created_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) updated_at: Option<String>,
 }
 
@@ -194,11 +240,17 @@ pub(super) struct Stage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ErrorBody {
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) message: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) category: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) correlation_id: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
     pub(super) policy_name: Option<String>,
+    #[serde(default, deserialize_with = "json::each_or_default")]
     pub(super) errors: Vec<ErrorDetail>,
+    #[serde(default, deserialize_with = "json::or_default")]
     pub(super) context: ErrorContext,
 }
 
@@ -206,6 +258,7 @@ pub(super) struct ErrorBody {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ErrorDetail {
+    #[serde(default, deserialize_with = "json::or_default")]
     pub(super) context: ErrorContext,
 }
 
@@ -213,6 +266,7 @@ pub(super) struct ErrorDetail {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ErrorContext {
+    #[serde(default, deserialize_with = "json::texts")]
     pub(super) required_granular_scopes: Vec<String>,
 }
 
@@ -224,8 +278,4 @@ fn object_type_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
         Some((kind, number)) if digits(kind) && digits(number) => Ok(id),
         _ => Err(D::Error::custom("no object type id, expected two numbers with `-` between")),
     }
-}
-
-fn null_is_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeSeed;
 
 use self::seen::Seen;
-use super::{columns::ColumnBuilder, record, value};
+use super::{columns::ColumnBuilder, json, record, value};
 use crate::schema::{ColumnType, Field, arrow_schema, attribute};
 
 /// Rows after which a batch is complete: enough that a call into a plugin costs next to nothing a row, and few enough that a
@@ -164,7 +164,8 @@ impl RecordDecoder {
         let before = self.rows();
         self.records.begin_page();
         let awaited = asked.map(|asked| asked.ids.iter().map(String::as_str).collect());
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let bytes = json::whole_unicode(bytes);
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let decoded = page::PageSeed { decoder: self, awaited }
             .deserialize(&mut deserializer)
             .and_then(|page| deserializer.end().map(|()| page));

@@ -73,7 +73,7 @@ pub(super) async fn try_read(hubspot: &HubSpot, request: &ReadRequest) -> Result
         return Ok(());
     }
     let first = hubspot.get(hubspot.paths.owners()).parameter("limit", "1");
-    match hubspot.client.json::<api::ListPage<api::Owner>>(&first).await.map_err(Refused::of) {
+    match hubspot.json::<api::ListPage<api::Owner>>(&first).await.map_err(Refused::of) {
         Ok(_) => Ok(()),
         Err(Ok(Refused { why, cause })) => Err(not_readable(&request.stream, why, &cause)),
         Err(Err(cause)) => Err(failed("owners", cause)),

@@ -7,10 +7,7 @@ use std::collections::HashSet;
 
 use serde::de::DeserializeOwned;
 
-use super::{
-    HubSpot, Refused, api, failed,
-    paging::{Course, Paging},
-};
+use super::{HubSpot, Refused, api, failed, paging::Course};
 use crate::{
     http::{HttpError, Request},
     source::SourceError,
@@ -101,12 +98,12 @@ impl HubSpot {
         let mut course = Course::default();
         let mut page = request.clone();
         loop {
-            let answer: api::ListPage<T> = self.client.json(&page).await.map_err(ListError::Http)?;
+            let answer: api::ListPage<T> = self.json(&page).await.map_err(ListError::Http)?;
             let missing = answer.missing();
             if missing > 0 {
                 return Err(ListError::Incomplete { listed: answer.results.len() + missing, missing });
             }
-            let after = Paging::after(answer.paging);
+            let after = answer.paging.after();
             course.page(answer.results.first().map(Listed::key), after.as_deref()).map_err(ListError::Endless)?;
             all.extend(answer.results);
             if all.len() > LONGEST_LIST {

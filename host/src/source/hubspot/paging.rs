@@ -4,25 +4,29 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::json;
+
 /// Pages without a record, one after the other, before a list is held to be endless. HubSpot may filter the last records of
 /// a page away, hardly ever those of several.
 const EMPTY_PAGES: u32 = 20;
 
 /// `paging` of any answer that comes in pages.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Paging {
-    next: Option<NextPage>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    next: NextPage,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct NextPage {
-    after: String,
+    #[serde(default, deserialize_with = "json::text")]
+    after: Option<String>,
 }
 
 impl Paging {
     /// Where the next page begins, if there is one.
-    pub(super) fn after(paging: Option<Self>) -> Option<String> {
-        paging.and_then(|paging| paging.next).map(|next| next.after)
+    pub(super) fn after(self) -> Option<String> {
+        self.next.after
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     HubSpot, Refused, api,
     decode::{Asked, Page, RecordDecoder},
     failed, not_readable,
-    paging::{Course, Paging},
+    paging::Course,
 };
 use crate::{
     http::{HttpError, PageSize, Request, Undecodable},
@@ -217,9 +217,9 @@ impl<'r> Reader<'r> {
     /// Asks for the ids of a page, then for the values. `last`: a record that is said to be gone is believed to be.
     async fn page_by_batch(&self, after: Option<&str>, records: u32, last: bool) -> Result<Page, PageError> {
         let ids = list(self.hubspot, self.type_id, &[ID_PROPERTY.to_owned()], after, records);
-        let ids: api::ListPage<api::RecordId> = self.hubspot.client.json(&ids).await?;
+        let ids: api::ListPage<api::RecordId> = self.hubspot.json(&ids).await?;
         let missing = ids.missing();
-        let after = Paging::after(ids.paging);
+        let after = ids.paging.after();
         let ids: Vec<String> = ids.results.into_iter().map(|record| record.id).collect();
         let listed = ids.len() + missing;
         let first = ids.first().cloned();

@@ -540,3 +540,107 @@ async fn rows_are_counted_as_their_pages_come_in() {
     assert_eq!(*at_each_page.lock().unwrap(), [0, 2, 5], "what was counted when each page was asked for");
     assert_eq!((seen.get(), batches.recv().await.unwrap().num_rows()), (6, 6), "and all came as one batch");
 }
+
+/// What has been seen in answers and stands nowhere in the documentation, each in a list with a thing that is as it should
+/// be: none ends the reading, and each costs one value at most.
+#[tokio::test]
+async fn odd_members_of_definitions_cost_one_value() {
+    let odd_lists = |path: &str| -> Option<&'static str> {
+        Some(match path {
+            "/crm/v3/schemas" => {
+                r#"{"results":[{"objectTypeId":"2-7","name":"car","labels":{"singular":"cut \ud83d","plural":5},
+                    "archived":"false","\ud83d":1},{"objectTypeId":"2-8","name":"bus","labels":null}],
+                    "paging":{"next":{"after":null}},"errors":null,"numErrors":0.0}"#
+            }
+            "/crm/v3/properties/0-1" => {
+                r#"{"results":[{"name":"email","label":"cut \ud83d","description":{"a":1},"type":"string",
+                    "options":[{"label":"half \udc00","value":"x"}],"calculated":"true","createdAt":5},
+                    {"name":7,"type":null}],"paging":null}"#
+            }
+            "/crm/v3/pipelines/0-3" => {
+                r#"{"results":[{"id":123,"label":"Sales","displayOrder":1.0,"stages":null},
+                    {"id":"b","displayOrder":"2","stages":[{"id":5,"label":null,"displayOrder":-1.0,"metadata":null}]}]}"#
+            }
+            "/crm/v3/owners" => {
+                r#"{"results":[{"id":9,"email":null,"userId":"8","archived":0}],"paging":{"next":null}}"#
+            }
+            _ => return None,
+        })
+    };
+    let server = Server::start(move |seen| match odd_lists(seen.path_and_query.split('?').next().unwrap()) {
+        Some(body) => answer(200, body),
+        None => answer(404, absent().1.to_string()),
+    })
+    .await;
+    let hubspot = hubspot(&server);
+    let streams = hubspot.streams().await.unwrap();
+    assert!(["car", "bus"].iter().all(|name| streams.iter().any(|stream| stream.name == *name)));
+    let schema = hubspot.schema(&contacts()).await.unwrap();
+    let label = schema.fields.iter().find(|field| field.name == "property_email").unwrap();
+    assert_eq!(label.attributes[attribute::LABEL], "cut \u{fffd}");
+    assert!(schema.fields.iter().any(|field| field.name == "property_7"));
+    let listed = hubspot.properties("0-1").await.unwrap();
+    let options = listed.as_ref().as_ref().unwrap().iter().find_map(|property| property.options.as_ref()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(options.get()).unwrap()[0]["label"], "half \u{fffd}");
+
+    let rows = async |kind: StreamKind, columns: &[(&str, ColumnType)]| -> Vec<String> {
+        let stream = definitions::streams().find(|stream| stream.kind == kind).unwrap();
+        let columns = columns.iter().map(|(name, column_type)| Field::new(*name, *column_type)).collect();
+        let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
+        let request = ReadRequest { columns, stream, ingested_at, seen: RowsSeen::default() };
+        let (sender, mut batches) = mpsc::channel(8);
+        hubspot.read(request, sender).await.unwrap();
+        let batch = batches.recv().await.unwrap();
+        let options = arrow_cast::display::FormatOptions::default().with_null("–");
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| arrow_cast::display::ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
+            .collect();
+        let row = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" ");
+        (0..batch.num_rows()).map(row).collect()
+    };
+    let pipelines = [("pipelineId", ColumnType::Text), ("displayOrder", ColumnType::Integer)];
+    assert_eq!(rows(StreamKind::Pipelines, &pipelines).await, ["123 1", "b 2"]);
+    let stages = [("stageId", ColumnType::Text), ("displayOrder", ColumnType::Integer), ("metadata", ColumnType::Text)];
+    assert_eq!(rows(StreamKind::PipelineStages, &stages).await, ["5 -1 {}"]);
+    let owners = [("ownerId", ColumnType::Text), ("userId", ColumnType::Text), ("archived", ColumnType::Boolean)];
+    assert_eq!(rows(StreamKind::Owners, &owners).await, ["9 8 –"]);
+}
+
+#[tokio::test]
+async fn odd_members_of_pages_cost_nothing() {
+    for wide in [false, true] {
+        let server = Server::start(|seen| {
+            let first = r#"{"results":[{"id":1,"properties":{"cut \ud83d":"x"}}],"paging":{"next":{"after":100}}}"#;
+            let last =
+                r#"{"results":[{"id":2,"properties":{},"\udc00":[]}],"paging":{"next":{"after":null}},"errors":null}"#;
+            let is_first = if seen.path_and_query.contains("batch/read") {
+                seen.body.contains(r#""id":"1""#)
+            } else {
+                !seen.path_and_query.contains("after=100")
+            };
+            answer(200, if is_first { first } else { last })
+        })
+        .await;
+        let (outcome, ids) = read_contacts(&server, wide).await;
+        outcome.unwrap();
+        assert_eq!(ids, ["1", "2"], "{wide}");
+    }
+}
+
+#[tokio::test]
+async fn a_daily_limit_is_recognized_whatever_stands_beside_it() {
+    for members in [
+        r#""errors":null"#,
+        r#""errors":[null,5,{"context":null}],"context":[]"#,
+        r#""message":5,"category":null,"correlationId":{}"#,
+        r#""message":"half \ud83d""#,
+    ] {
+        let body = format!(r#"{{"status":"error","policyName":"DAILY",{members}}}"#);
+        let server = Server::start(move |_| answer(429, body.clone())).await;
+        let refused = hubspot(&server).streams().await.unwrap_err();
+        assert!(crate::error_chain(&refused).contains("the daily limit of requests is used up"), "{refused:?}");
+        assert_eq!(server.seen().len(), 1, "{members}");
+    }
+}

@@ -14,9 +14,7 @@ const DIGITS_ALWAYS_EXACT: usize = 15;
 /// The day that dates count from.
 const EPOCH: civil::Date = civil::date(1970, 1, 1);
 
-const MILLISECONDS_A_DAY: i64 = 86_400_000;
-
-const MICROS_A_DAY: i64 = MILLISECONDS_A_DAY * 1000;
+const MICROS_A_DAY: i64 = 86_400_000_000;
 
 /// The microseconds of the years 1 to 9999: what every reader of the tables can hold. Anything outside of it is no time.
 const TIMES: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
@@ -59,15 +57,10 @@ pub(super) fn float(text: &str) -> Option<f64> {
     Some(value)
 }
 
-/// Days since 1970-01-01, from `2026-01-31`, or from milliseconds that fall on midnight.
+/// Days since 1970-01-01, from `2026-01-31`, or from a time in any form that [`timestamp`] reads, if it is midnight UTC.
 pub(super) fn date(text: &str) -> Option<i32> {
-    let day = match text.parse::<i64>() {
-        Ok(milliseconds) if milliseconds % MILLISECONDS_A_DAY == 0 => milliseconds / MILLISECONDS_A_DAY,
-        Ok(_) => return None,
-        Err(_) => day_of(text)?,
-    };
-    in_range(day.checked_mul(MICROS_A_DAY)?)?;
-    day.try_into().ok()
+    let micros = timestamp(text).filter(|micros| micros % MICROS_A_DAY == 0)?;
+    (micros / MICROS_A_DAY).try_into().ok()
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z, from ISO 8601 with an offset, from a date (midnight UTC), or from
@@ -172,10 +165,20 @@ mod tests {
         assert_eq!(date("1769817600000"), Some(20_484));
         assert_eq!(date("1601-01-01"), Some(-134_774));
         assert_eq!(date("9999-12-31"), Some(2_932_896));
+        for midnight in [
+            "2026-01-31T00:00:00Z",
+            "2026-01-31T00:00:00.000Z",
+            "2026-01-31T00:00:00+00:00",
+            "2026-01-31T01:30:00+01:30",
+        ] {
+            assert_eq!(date(midnight), Some(20_484), "{midnight}");
+        }
         for text in [
             "",
             "2026-02-30",
             "2026-01-31T10:00:00Z",
+            "2026-01-31T00:00:00.000001Z",
+            "2026-01-31T00:00:00",
             "1769817600001",
             "31.01.2026",
             "2026-1-31",

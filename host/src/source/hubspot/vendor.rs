@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, header::LOCATION};
 
-use super::api;
+use super::{api, json};
 use crate::http::{Answer, BudgetNews, Explanation, StopReason, Vendor, Verdict};
 
 /// The account is being moved to another data centre; `Retry-After` says for how long, up to a day.
@@ -104,5 +104,5 @@ fn elsewhere(answer: Answer<'_>) -> Option<String> {
 }
 
 fn error_body(answer: Answer<'_>) -> api::ErrorBody {
-    serde_json::from_slice(answer.body_start).unwrap_or_default()
+    json::read(answer.body_start).unwrap_or_default()
 }

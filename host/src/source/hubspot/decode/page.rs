@@ -4,12 +4,12 @@ use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize,
-    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use super::{Page, RecordDecoder, raw};
-use crate::source::hubspot::{paging::Paging, value};
+use crate::source::hubspot::{json, paging::Paging, value};
 
 /// A page that is being decoded.
 pub(super) struct PageSeed<'d> {
@@ -35,7 +35,7 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Page, A::Error> {
         let mut results = None;
-        let mut paging: Option<Option<Paging>> = None;
+        let mut paging: Option<Paging> = None;
         let mut errors: Vec<RecordError> = Vec::new();
         let mut counted = 0;
         while let Some(key) = map.next_key::<Name<'de>>()? {
@@ -45,17 +45,17 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
                     results = Some(map.next_value_seed(records)?);
                 }
                 "results" => return Err(A::Error::duplicate_field("results")),
-                "paging" if paging.is_none() => paging = Some(map.next_value()?),
+                "paging" if paging.is_none() => paging = Some(map.next_value::<Lenient<Paging>>()?.0),
                 "paging" => return Err(A::Error::duplicate_field("paging")),
-                "errors" => errors = map.next_value()?,
-                "numErrors" => counted = map.next_value()?,
+                "errors" => errors = map.next_value::<Errors>()?.0,
+                "numErrors" => counted = map.next_value::<Count>()?.0,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
         let (first, listed) = results.ok_or_else(|| A::Error::missing_field("results"))?;
-        let after = Paging::after(paging.flatten());
+        let after = paging.unwrap_or_default().after();
         let Some(mut awaited) = self.awaited else {
             let missing = errors.len().max(counted);
             return Ok(Page { first, after, listed: listed + missing, missing, gone: 0 });
@@ -74,18 +74,29 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
 const NOT_FOUND: &str = "OBJECT_NOT_FOUND";
 
 /// Why some of the records that were asked for are not in the answer.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct RecordError {
+    #[serde(default, deserialize_with = "json::text")]
     category: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     context: RecordErrorContext,
 }
 
 #[derive(Default, Deserialize)]
 struct RecordErrorContext {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::texts")]
     ids: Vec<String>,
 }
+
+/// Where the next page begins, however it is said.
+#[derive(Deserialize)]
+struct Lenient<T: DeserializeOwned + Default>(#[serde(deserialize_with = "json::or_default")] T);
+
+#[derive(Deserialize)]
+struct Errors(#[serde(deserialize_with = "json::each_or_default")] Vec<RecordError>);
+
+#[derive(Deserialize)]
+struct Count(#[serde(deserialize_with = "json::count")] usize);
 
 struct RecordsSeed<'d, 'w> {
     decoder: &'d mut RecordDecoder,
