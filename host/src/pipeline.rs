@@ -28,6 +28,7 @@ mod plugins;
 mod progress;
 mod reading;
 mod rehearsal;
+mod renamed;
 mod report;
 mod shutdown;
 mod stage;
@@ -55,6 +56,7 @@ pub use self::{
     plugins::{LoadedTransform, LoadedTransforms},
     progress::{Progress, StreamProgress, StreamState},
     rehearsal::{Rehearsed, rehearse},
+    renamed::{Renamed, of as renamed},
     report::{Report, StreamReport, TransformReport},
     shutdown::Shutdown,
 };

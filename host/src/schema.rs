@@ -41,6 +41,8 @@ pub mod attribute {
     pub const OBJECT_TYPE: &str = "object-type";
     /// The property column whose unparsable values a column keeps as text. Never shown to plugins.
     pub const UNPARSED_OF: &str = "unparsed-of";
+    /// The name that the column would have if no other property of its stream were spelled nearly the same.
+    pub const SHARED_NAME: &str = "shared-name";
     /// Of a schema: the kind of stream.
     pub const KIND: &str = "kind";
     /// Of a schema: the object type id of the stream's records.

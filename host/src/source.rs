@@ -202,22 +202,6 @@ pub enum SourceError {
         #[source]
         cause: crate::http::HttpError,
     },
-    /// Two properties whose columns would have one name.
-    #[error("properties `{}` and `{}` of stream `{stream}` would both become column `{column}`", .properties[0], .properties[1])]
-    SameColumn {
-        /// The stream.
-        stream: String,
-        /// The properties, by the names HubSpot gives them.
-        properties: [String; 2],
-        /// The column.
-        column: String,
-    },
-    /// Two object types that answer to one name.
-    #[error("two object types of the account are called `{name}`")]
-    SameName {
-        /// The name.
-        name: String,
-    },
     /// Pages are followed by pages without an end.
     #[error("the {what} do not end: {why}")]
     Endless {

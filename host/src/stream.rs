@@ -13,6 +13,8 @@ pub struct StreamInfo {
     pub object_type_id: Option<String>,
     /// The fully qualified name of a custom object type (`p1234_vehicle`).
     pub fully_qualified_name: Option<String>,
+    /// The name that it would have if no other stream of its source had it too; no stream answers to that.
+    pub shared_name: Option<String>,
 }
 
 impl StreamInfo {

@@ -238,3 +238,45 @@ fn a_quiet_run_searches_nothing() {
     assert!(workspace.sluice(&["run", "pipeline.toml", "--quiet"]).status.success());
     assert!(!workspace.hubspot.requests().iter().any(|request| request.path.ends_with("/search")));
 }
+
+#[test]
+fn clashes_of_names_stop_nothing_and_are_told() {
+    let replaced = |path: &str, text: &str, by: &str| {
+        fault(path, 0..u64::MAX, FaultAction::Replaced { text: text.to_owned(), by: by.to_owned() })
+    };
+    let workspace = with(vec![
+        replaced("/properties/2026-09/0-1", r#""name":"lastname""#, r#""name":"Email""#),
+        replaced("/crm-object-schemas/", r#""name":"Deals""#, r#""name":"vehicle""#),
+    ]);
+    let told = run(&workspace, r#"["*"]"#, "", 0);
+    assert!(told.contains("contacts: property `Email` is column `property_email_"), "{told}");
+    for type_id in ["2_13370001", "2_13370002"] {
+        let stream = format!("custom_vehicle_{type_id}");
+        assert!(told.contains(&format!("object type `vehicle` is stream `{stream}`")), "{told}");
+        let tables = workspace.commit()["tables"].as_array().unwrap().clone();
+        assert!(tables.iter().any(|table| table["name"] == format!("objects_{stream}")));
+    }
+    let renamed = &report(&workspace)["streams"][0]["renamed"][0];
+    assert_eq!((&renamed["property"], &renamed["shared"]), (&"Email".into(), &"property_Email".into()));
+    let planned = workspace.sluice(&["plan", "pipeline.toml"]);
+    let planned = String::from_utf8(planned.stdout).unwrap();
+    assert!(planned.contains("property `Email` is column") && planned.contains("object type `vehicle`"), "{planned}");
+
+    // Who names the type has to say which.
+    let told = run(&workspace, r#"["vehicle"]"#, "", 2);
+    assert!(told.contains("2 object types of the account are called `vehicle`"), "{told}");
+    assert!(told.contains("`custom_vehicle_2_13370001` or `custom_vehicle_2_13370002`"), "{told}");
+    run(&workspace, r#"["2-13370001"]"#, "", 0);
+    // A line that spells the property as HubSpot does means it still, and no other.
+    let rule = "[[source.columns]]\nstreams = [\"contacts\"]\nexclude = [\"property_Email\"]";
+    run(&workspace, r#"["contacts"]"#, rule, 0);
+    let columns = workspace.commit()["tables"][0]["columns"].to_string();
+    assert!(columns.contains("\"property_email\"") && !columns.contains("property_email_969ccbd3"), "{columns}");
+    // A plugin knows columns alone: what named one that has another name now finds it gone, and says so.
+    let transform = "[[transform]]\nname = \"scrub\"\nplugin = \"redact\"\n\
+                     settings.rules = [{ columns = [\"property_Email\"], action = \"drop\" }]\n";
+    let source = workspace.source("streams = [\"contacts\"]");
+    workspace.pipeline(&[&source, transform, &workspace.file_sink()]);
+    let told = workspace.refusal(&["run", "pipeline.toml"]);
+    assert!(told.starts_with("exit code 2") && told.contains("property_Email"), "{told}");
+}

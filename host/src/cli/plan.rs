@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use super::{
     PlanFormat, Usage,
     output::{Grid, Output},
-    report::some,
+    report::{renamed_json, some},
     run::{load, read_spec},
 };
 use crate::{
     outline::Output as OutlineOutput,
     pipeline::{self, LeftOut, LoadedTransforms, Planned},
     plan::{Plan, Step, StreamPlan},
+    printable::printable,
     schema::{Field, Mark},
     source::{Source, Unreadable, recorded::RecordedSource},
 };
@@ -71,6 +72,9 @@ fn text(planned: &Planned, plugins: &LoadedTransforms) -> String {
 fn stream_text(plan: &Plan, stream: &StreamPlan) -> String {
     let mut text = format!("\n{} → {}\n", stream.stream.name, stream.table);
     text.push_str(&format!("  requested: {} columns\n", stream.requested().count()));
+    for renamed in pipeline::renamed(stream) {
+        text.push_str(&format!("  {}\n", printable(&renamed.to_string(), usize::MAX)));
+    }
     if !stream.withheld.is_empty() {
         text.push_str(&format!(
             "  never requested, since HubSpot marks them sensitive: {}\n",
@@ -148,6 +152,7 @@ fn json(planned: &Planned, plugins: &LoadedTransforms) -> Value {
         "transforms": transforms,
         "streams": plan.streams.iter().map(|stream| stream_json(plan, stream)).collect::<Vec<_>>(),
         "unreadable": unreadable,
+        "renamed": plan.streams.iter().flat_map(pipeline::renamed).map(|renamed| renamed_json(&renamed)).collect::<Vec<_>>(),
     })
 }
 

@@ -114,8 +114,13 @@ fn described(arguments: &Arguments, rows: &Rows<'_>) -> Result<(StreamInfo, Sche
             None => Err(Usage(format!("`{}` describes no stream `{name}`", file.display()))),
         };
     }
-    let stream =
-        StreamInfo { name: name.clone(), kind: StreamKind::Objects, object_type_id: None, fully_qualified_name: None };
+    let stream = StreamInfo {
+        name: name.clone(),
+        kind: StreamKind::Objects,
+        object_type_id: None,
+        fully_qualified_name: None,
+        shared_name: None,
+    };
     Ok((stream, Schema { name: name.clone(), fields: rows.fields()?, attributes: Attributes::new() }))
 }
 

@@ -10,7 +10,8 @@ use super::{
     plan::left_out,
 };
 use crate::{
-    pipeline::{Drift, Kept, KeptTable, Others, Report, StreamReport, TransformReport},
+    pipeline::{Drift, Kept, KeptTable, Others, Renamed, Report, StreamReport, TransformReport},
+    printable::printable,
     schema::ColumnType,
     source::Unreadable,
 };
@@ -59,6 +60,9 @@ pub(super) fn text(report: &Report) -> String {
                 stream.stream,
                 some(&stream.unnamed)
             ));
+        }
+        for renamed in &stream.renamed {
+            text.push_str(&format!("{}: {}\n", stream.stream, printable(&renamed.to_string(), usize::MAX)));
         }
         text.extend(drift(stream));
         if !stream.lacking.is_empty() {
@@ -177,6 +181,11 @@ fn drift(stream: &StreamReport) -> Option<String> {
     (!told.is_empty()).then(|| format!("{}: columns since the last commit, {}\n", stream.stream, told.join("; ")))
 }
 
+/// What has another name than one would think.
+pub(super) fn renamed_json(renamed: &Renamed) -> Value {
+    json!({ "property": renamed.property, "shared": renamed.shared, "name": renamed.name })
+}
+
 fn drift_json(drift: &Drift) -> Value {
     json!({
         "column": drift.column,
@@ -274,6 +283,7 @@ fn stream_json(stream: &StreamReport) -> Value {
         "lacking": stream.lacking,
         "cut": stream.cut,
         "unnamed": stream.unnamed,
+        "renamed": stream.renamed.iter().map(renamed_json).collect::<Vec<_>>(),
         "drift": stream.drift.iter().map(drift_json).collect::<Vec<_>>(),
         "transforms": transforms,
     })

@@ -207,6 +207,7 @@ fn marks_of_today(spec: &Spec, plan: &Plan, table: &Table, column: &Field) -> Ma
         kind: StreamKind::Objects,
         object_type_id: ids.next(),
         fully_qualified_name: ids.next(),
+        shared_name: None,
     };
     let is_of = |known: &&StreamPlan| known.stream.names().any(|name| stream.names().any(|own| own == name));
     let today = plan.streams.iter().find(is_of);

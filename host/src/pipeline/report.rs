@@ -6,6 +6,7 @@ use super::{
     LeftOut, Planned, Run,
     drift::{self, Drift},
     kept::Others,
+    renamed::{self, Renamed},
     stage::Written,
 };
 use crate::{
@@ -66,6 +67,8 @@ pub struct StreamReport {
     pub cut: Vec<String>,
     /// Properties that were listed and that no record names: archived since the run began.
     pub unnamed: Vec<String>,
+    /// What has another name than one would think.
+    pub renamed: Vec<Renamed>,
     /// How the table's columns differ from those that it had before.
     pub drift: Vec<Drift>,
     /// What each transform let go.
@@ -135,6 +138,7 @@ pub(super) fn of(run: &Run<'_>, planned: &Planned, done: Done, began: Timestamp,
             lacking: hidden(&written.read),
             cut: written.read.cut,
             unnamed: written.read.unnamed,
+            renamed: renamed::of(stream),
             drift: drift::of(base.as_ref(), stream),
             transforms: written
                 .steps

@@ -30,6 +30,19 @@ pub fn streams(spec: &Spec, offered: &[StreamInfo]) -> (Vec<StreamInfo>, Vec<Pro
     for glob in source.streams.iter().chain(&source.exclude) {
         if !offered.iter().any(|stream| names_stream(glob.get_ref(), stream)) {
             let typed = glob.get_ref().as_str();
+            let sharing: Vec<&str> = offered
+                .iter()
+                .filter(|stream| stream.shared_name.as_deref() == Some(typed))
+                .map(|stream| stream.name.as_str())
+                .collect();
+            if !sharing.is_empty() {
+                problems.push(
+                    Problem::new(format!("{} object types of the account are called `{typed}`", sharing.len()))
+                        .at(spec.place(glob))
+                        .hint(format!("name the one that is meant: `{}`", sharing.join("` or `"))),
+                );
+                continue;
+            }
             let hint = match nearest(typed, offered.iter().flat_map(StreamInfo::names)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`sluice plan` with `streams = [\"*\"]` lists what the account offers".to_owned(),

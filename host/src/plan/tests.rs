@@ -32,6 +32,7 @@ fn stream(name: &str, type_id: &str) -> StreamInfo {
         kind: StreamKind::Objects,
         object_type_id: Some(type_id.to_owned()),
         fully_qualified_name: None,
+        shared_name: None,
     }
 }
 

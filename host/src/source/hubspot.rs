@@ -204,12 +204,9 @@ impl HubSpot {
             kind: StreamKind::Objects,
             object_type_id: Some(standard.id.to_owned()),
             fully_qualified_name: None,
+            shared_name: None,
         });
-        let streams: Vec<StreamInfo> = own.chain(custom.iter().map(names::custom_stream)).collect();
-        match names::shared(&streams) {
-            Some(name) => Err(SourceError::SameName { name: name.to_owned() }),
-            None => Ok(streams),
-        }
+        Ok(own.chain(names::custom_streams(custom)).collect())
     }
 
     /// Asks, and reads the answer.
@@ -305,7 +302,7 @@ impl Source for HubSpot {
     async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError> {
         let Some(type_id) = &stream.object_type_id else { return Ok(schema::of_definitions(stream)) };
         match &*self.properties(type_id).await? {
-            Ok(properties) => schema::of_records(stream, type_id, properties),
+            Ok(properties) => Ok(schema::of_records(stream, type_id, properties)),
             Err(Refusal { level, why, cause }) => Err(unlisted(stream, *level, *why, cause)),
         }
     }

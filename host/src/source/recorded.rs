@@ -90,6 +90,8 @@ struct StoredStream {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fully_qualified_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    shared_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     records: Option<u64>,
     #[serde(flatten)]
     schema: StoredSchema,
@@ -157,6 +159,7 @@ fn store(recorded: &RecordedStream) -> StoredStream {
         kind: stream.kind.to_string(),
         object_type_id: stream.object_type_id.clone(),
         fully_qualified_name: stream.fully_qualified_name.clone(),
+        shared_name: stream.shared_name.clone(),
         records: *records,
         schema: match schema {
             Ok(schema) => StoredSchema::Readable {
@@ -173,7 +176,7 @@ fn store(recorded: &RecordedStream) -> StoredStream {
 }
 
 fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
-    let StoredStream { name, kind, object_type_id, fully_qualified_name, records, schema } = stored;
+    let StoredStream { name, kind, object_type_id, fully_qualified_name, shared_name, records, schema } = stored;
     let known =
         std::iter::once(StreamKind::Objects).chain(StreamKind::DEFINITIONS).find(|known| known.as_str() == kind);
     let Some(kind) = known else { return Err(NotRecorded::Kind { stream: name, kind }) };
@@ -188,7 +191,11 @@ fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
             Err(NoSchema { why, reason: not_readable, hint })
         }
     };
-    Ok(RecordedStream { stream: StreamInfo { name, kind, object_type_id, fully_qualified_name }, records, schema })
+    Ok(RecordedStream {
+        stream: StreamInfo { name, kind, object_type_id, fully_qualified_name, shared_name },
+        records,
+        schema,
+    })
 }
 
 #[async_trait]
@@ -240,6 +247,7 @@ mod tests {
             kind: StreamKind::Objects,
             object_type_id: Some(id.to_owned()),
             fully_qualified_name: None,
+            shared_name: None,
         };
         let mut email = Field::new("property_email", ColumnType::Text).with(attribute::PROPERTY, "email");
         email.marks.insert("phi".parse().unwrap());

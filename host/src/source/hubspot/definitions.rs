@@ -34,6 +34,7 @@ pub(super) fn streams() -> impl Iterator<Item = StreamInfo> {
         kind,
         object_type_id: None,
         fully_qualified_name: None,
+        shared_name: None,
     })
 }
 

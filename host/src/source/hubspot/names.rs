@@ -1,21 +1,23 @@
 //! The names of streams and columns: made from HubSpot's names, and from nothing else.
 //!
 //! A pipeline file and a plugin's settings speak of columns by name, and a guard is only as good as that: a name must not
-//! change its meaning because somebody adds a property or an object type to the account. So a column's name depends on its
-//! property's own spelling, never on what other properties there are:
+//! come to mean something else because somebody adds a property or an object type to the account. So a column's name
+//! depends on its property's own spelling:
 //!
 //! - `email` becomes `property_email`. Nearly every property is spelled like that: letters, digits and `_`.
 //! - Any other spelling is folded and gets a mark of the spelling behind it: `First-Name` becomes
 //!   `property_first_name_8c013975`. So does a name that begins with `unparsed_`, which would look like the column that keeps
 //!   the unparsable values of another property.
-//! - Two properties of one type that would still share a column (they differ in case alone, or somebody has computed the
-//!   mark) are an error, and never told apart by a number.
+//! - Where two properties of one type would share a column, since they differ in case alone, each that has capitals gets
+//!   the mark of its spelling: beside `email`, `Email` becomes `property_email_969ccbd3`. A glob of a pipeline file that spells
+//!   the property as HubSpot does means it still; a plugin's setting that named its column finds it gone and says so, and
+//!   never finds another's. (Should a mark have been made up by somebody, it gets longer.)
 //!
 //! So it is with the streams of custom object types: `patient` is `patient`, and every other spelling (`Patient`, a name of
-//! HubSpot's own, one that looks as if it had been made here or were another type's full name) gets its type's id behind it,
-//! whatever other types there are. Two types that would still answer to one name are an error.
+//! HubSpot's own, one that looks as if it had been made here or were another type's full name) gets its type's id behind it.
+//! So does each of several types of one name, and nobody answers to that name, nor to the full name that they share.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
@@ -35,18 +37,50 @@ const CUSTOM: &str = "custom_";
 /// Bytes of a digest that tell two spellings apart.
 const SPELLING_BYTES: usize = 4;
 
+/// Bytes of a digest where fewer have met another name.
+const LONG_SPELLING_BYTES: usize = 8;
+
 /// Characters of an odd spelling that stay recognizable in the column's name.
 const LONGEST_FOLDED: usize = 200;
 
-/// The name of a property's column.
+/// The name of the column of a property that stands alone.
 pub(super) fn column(property: &str) -> String {
     let name = format!("{PREFIX}{property}");
-    if is_plain(property) && unparsed_name(&name).len() <= LONGEST_NAME {
-        return name;
+    if is_plain(property) && unparsed_name(&name).len() <= LONGEST_NAME { name } else { marked(property, 0) }
+}
+
+/// The names of the columns of all properties of one type, in their order: unique, whatever the case.
+pub(super) fn columns(properties: &[&str]) -> Vec<String> {
+    let mut names: Vec<String> = properties.iter().map(|property| column(property)).collect();
+    for round in 0.. {
+        let mut users: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, name) in names.iter().enumerate() {
+            users.entry(name.to_ascii_lowercase()).or_default().push(index);
+        }
+        let shared: Vec<usize> = users.into_values().filter(|users| users.len() > 1).flatten().collect();
+        if shared.is_empty() {
+            break;
+        }
+        for index in shared {
+            let property = properties[index];
+            let is_plain_lower_case = is_plain(property) && property.to_ascii_lowercase() == property;
+            if !is_plain_lower_case || names[index] != column(property) {
+                names[index] = marked(property, round);
+            }
+        }
     }
+    names
+}
+
+/// A name with a mark of the property's spelling behind it. From round 1 on the mark is too long to be met by chance, and
+/// another one each time.
+fn marked(property: &str, round: u32) -> String {
     let folded: String = legal(property).to_ascii_lowercase().chars().take(LONGEST_FOLDED).collect();
-    let spelling = Sha256::digest(property);
-    format!("{PREFIX}{folded}_{}", hex::encode(&spelling[..SPELLING_BYTES]))
+    let mark = match round {
+        0 => hex::encode(&Sha256::digest(property)[..SPELLING_BYTES]),
+        _ => hex::encode(&Sha256::digest(format!("{round} {property}"))[..LONG_SPELLING_BYTES]),
+    };
+    format!("{PREFIX}{folded}_{mark}")
 }
 
 fn is_plain(property: &str) -> bool {
@@ -59,20 +93,33 @@ fn legal(name: &str) -> String {
     name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }
 
-/// The stream of a custom type.
-pub(super) fn custom_stream(schema: &ObjectSchema) -> StreamInfo {
-    let name = if is_plain_type(&schema.name) {
-        schema.name.clone()
-    } else {
-        let folded = legal(&schema.name).to_ascii_lowercase();
-        format!("{CUSTOM}{}_{}", folded.trim_start_matches('_'), legal(&schema.object_type_id))
+/// The streams of the account's custom types.
+pub(super) fn custom_streams(schemas: &[ObjectSchema]) -> Vec<StreamInfo> {
+    let is_shared = |of: fn(&ObjectSchema) -> Option<&str>, schema: &ObjectSchema| {
+        of(schema).is_some_and(|name| schemas.iter().filter(|other| of(other) == Some(name)).count() > 1)
     };
-    StreamInfo {
-        name,
-        kind: StreamKind::Objects,
-        object_type_id: Some(schema.object_type_id.clone()),
-        fully_qualified_name: schema.fully_qualified_name.clone().filter(|name| is_fully_qualified(name)),
-    }
+    let stream = |schema: &ObjectSchema| {
+        let is_plain = is_plain_type(&schema.name);
+        let shares_name = is_plain && is_shared(|schema| Some(&schema.name), schema);
+        let name = if is_plain && !shares_name { schema.name.clone() } else { with_id(schema) };
+        let full_name = schema.fully_qualified_name.clone().filter(|name| {
+            is_fully_qualified(name) && !is_shared(|schema| schema.fully_qualified_name.as_deref(), schema)
+        });
+        StreamInfo {
+            name,
+            kind: StreamKind::Objects,
+            object_type_id: Some(schema.object_type_id.clone()),
+            fully_qualified_name: full_name,
+            shared_name: shares_name.then(|| schema.name.clone()),
+        }
+    };
+    schemas.iter().map(stream).collect()
+}
+
+/// The name of a custom type with its id behind it: no other type has that.
+fn with_id(schema: &ObjectSchema) -> String {
+    let folded = legal(&schema.name).to_ascii_lowercase();
+    format!("{CUSTOM}{}_{}", folded.trim_start_matches('_'), legal(&schema.object_type_id))
 }
 
 /// Whether the name of a custom type is the name of its stream as it stands.
@@ -91,15 +138,15 @@ fn is_fully_qualified(name: &str) -> bool {
     })
 }
 
-/// A name that two of these streams answer to.
-pub(super) fn shared(streams: &[StreamInfo]) -> Option<&str> {
-    let mut seen = BTreeSet::new();
-    streams.iter().flat_map(StreamInfo::names).find(|name| !seen.insert(*name))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    fn custom_stream(schema: &ObjectSchema) -> StreamInfo {
+        custom_streams(std::slice::from_ref(schema)).remove(0)
+    }
 
     #[test]
     fn a_columns_name_depends_on_the_spelling_alone() {
@@ -165,14 +212,50 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_two_types_answer_to_is_found() {
-        let streams = |types: &[(&str, &str)]| -> Vec<StreamInfo> {
-            types.iter().map(|(name, id)| custom_stream(&custom(name, id))).collect()
-        };
-        assert_eq!(shared(&streams(&[("patient", "2-1"), ("Visit", "2-2"), ("visit", "2-3")])), None);
-        assert_eq!(shared(&streams(&[("patient", "2-1"), ("patient", "2-2")])), Some("patient"));
-        assert_eq!(shared(&streams(&[("patient", "2-1"), ("visit", "2-1")])), Some("2-1"));
-        assert_eq!(shared(&streams(&[("Patient", "2-1"), ("patient", "2-2")])), None);
+    fn where_two_spellings_meet_the_one_with_capitals_is_marked() {
+        let columns = |properties: &[&str]| columns(properties);
+        assert_eq!(columns(&["email", "fax", "Email"]), ["property_email", "property_fax", "property_email_969ccbd3"]);
+        assert_eq!(columns(&["Email", "email"])[1], "property_email", "whatever the order");
+        assert_eq!(columns(&["Email", "fax"]), ["property_Email", "property_fax"], "alone it has its plain name");
+        let [one, other] = columns(&["VIP", "Vip"]).try_into().unwrap();
+        assert!(one.starts_with("property_vip_") && other.starts_with("property_vip_") && one != other);
+    }
+
+    #[test]
+    fn no_made_up_spelling_takes_anothers_column_or_stops_the_account() {
+        let mut properties = vec!["First-Name".to_owned(), "email".to_owned(), "Email".to_owned()];
+        // Whoever knows how marks are made adds properties that are spelled like them, again and again.
+        for _ in 0..3 {
+            let names = columns(&properties.iter().map(String::as_str).collect::<Vec<_>>());
+            let unique: BTreeSet<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+            assert_eq!(unique.len(), names.len(), "{names:?}");
+            for name in &names {
+                assert!(unparsed_name(name).len() <= LONGEST_NAME);
+            }
+            let made_up: Vec<String> = names.iter().map(|name| name.replacen(PREFIX, "", 1)).collect();
+            properties.extend(made_up.into_iter().filter(|name| !properties.contains(name)).collect::<Vec<_>>());
+        }
+        assert!(properties.len() > 5, "{properties:?}");
+    }
+
+    #[test]
+    fn types_of_one_name_are_told_apart_by_their_ids_in_any_order() {
+        let car = |id: &str| custom("car", id);
+        for types in [[car("2-5"), custom("bus", "2-6"), car("2-8")], [car("2-8"), custom("bus", "2-6"), car("2-5")]] {
+            let streams = custom_streams(&types);
+            let names: BTreeSet<&str> = streams.iter().map(|stream| stream.name.as_str()).collect();
+            assert_eq!(names, ["bus", "custom_car_2_5", "custom_car_2_8"].into());
+            for stream in streams.iter().filter(|stream| stream.name != "bus") {
+                assert_eq!((stream.shared_name.as_deref(), &stream.fully_qualified_name), (Some("car"), &None));
+            }
+            let mut all: Vec<&str> = streams.iter().flat_map(StreamInfo::names).collect();
+            let count = all.len();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), count, "nobody answers to another's name");
+        }
+        let odd = custom_streams(&[custom("Car", "2-5"), car("2-8")]);
+        assert_eq!((odd[0].name.as_str(), odd[1].name.as_str()), ("custom_car_2_5", "car"));
     }
 
     #[test]

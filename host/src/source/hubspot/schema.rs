@@ -1,11 +1,8 @@
 //! From HubSpot's property definitions to the schema of a stream.
 
-use std::collections::BTreeMap;
-
 use super::{api, names, record, sensitivity};
 use crate::{
     schema::{ColumnType, Field, Schema, attribute, unparsed_name},
-    source::SourceError,
     stream::{StreamInfo, StreamKind},
 };
 
@@ -22,11 +19,7 @@ const ID_PROPERTY: &str = "hs_object_id";
 const MERGED_PROPERTY: &str = "hs_merged_object_ids";
 
 /// The schema of a stream of records: what every record has, then a column a property.
-pub(super) fn of_records(
-    stream: &StreamInfo,
-    type_id: &str,
-    properties: &[api::Property],
-) -> Result<Schema, SourceError> {
+pub(super) fn of_records(stream: &StreamInfo, type_id: &str, properties: &[api::Property]) -> Schema {
     let mut fields = vec![
         Field::new(record::OBJECT_TYPE_ID, ColumnType::Text)
             .required()
@@ -39,22 +32,14 @@ pub(super) fn of_records(
         Field::new(record::UPDATED_AT, ColumnType::Timestamp),
         Field::new(record::INGESTED_AT, ColumnType::Timestamp).required(),
     ];
-    let mut named: BTreeMap<String, &str> = BTreeMap::new();
-    for property in properties {
-        let column = names::column(&property.name);
-        if let Some(other) = named.insert(column.to_ascii_lowercase(), &property.name) {
-            return Err(SourceError::SameColumn {
-                stream: stream.name.clone(),
-                properties: [other.to_owned(), property.name.clone()],
-                column,
-            });
-        }
+    let names = names::columns(&properties.iter().map(|property| property.name.as_str()).collect::<Vec<_>>());
+    for (property, column) in properties.iter().zip(names) {
         let field = property_field(property, &column, type_id);
         let companion = (field.column_type != ColumnType::Text).then(|| companion_of(&field));
         fields.push(field);
         fields.extend(companion);
     }
-    Ok(Schema { name: stream.name.clone(), fields, attributes: super::attributes_of(stream) })
+    Schema { name: stream.name.clone(), fields, attributes: super::attributes_of(stream) }
 }
 
 fn property_field(property: &api::Property, column: &str, own_type: &str) -> Field {
@@ -65,6 +50,10 @@ fn property_field(property: &api::Property, column: &str, own_type: &str) -> Fie
         .with(attribute::PROPERTY, &property.name)
         .with(attribute::HUBSPOT_TYPE, &property.value_type)
         .with(attribute::HUBSPOT_FIELD_TYPE, &property.field_type);
+    let alone = names::column(&property.name);
+    if alone != column {
+        field = field.with(attribute::SHARED_NAME, alone);
+    }
     if let Some(label) = &property.label {
         field = field.with(attribute::LABEL, label);
     }

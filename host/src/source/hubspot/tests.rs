@@ -44,6 +44,7 @@ fn contacts() -> StreamInfo {
         kind: StreamKind::Objects,
         object_type_id: Some("0-1".to_owned()),
         fully_qualified_name: None,
+        shared_name: None,
     }
 }
 
@@ -251,19 +252,29 @@ async fn a_property_that_says_little_of_itself_is_text() {
 async fn two_properties_never_share_a_column() {
     let odd = names::column("First-Name");
     let crafted = odd.strip_prefix("property_").unwrap().to_owned();
-    for (pair, column) in
+    for (pair, plain) in
         [(["First-Name".to_owned(), crafted], odd), (["Vip", "vip"].map(str::to_owned), "property_vip".to_owned())]
     {
+        let properties = pair.clone();
         let server = serve(move |seen| match level_of(seen) {
             "non_sensitive" => {
-                let properties = pair.clone().map(|name| json!({ "name": name, "type": "string" }));
+                let properties = properties.clone().map(|name| json!({ "name": name, "type": "string" }));
                 (200, json!({ "results": properties }))
             }
             _ => forbidden(),
         })
         .await;
-        let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
-        assert!(refused.to_string().ends_with(&format!("would both become column `{column}`")), "{refused}");
+        let schema = hubspot(&server).schema(&contacts()).await.unwrap();
+        let of = |property: &String| {
+            let is = |field: &&Field| field.attributes.get(attribute::PROPERTY) == Some(property);
+            schema.fields.iter().find(is).unwrap()
+        };
+        assert_eq!(
+            (of(&pair[1]).name.as_str(), of(&pair[1]).attributes.get(attribute::SHARED_NAME)),
+            (plain.as_str(), None)
+        );
+        assert_ne!(of(&pair[0]).name.to_ascii_lowercase(), plain.to_ascii_lowercase());
+        assert!(of(&pair[0]).attributes.contains_key(attribute::SHARED_NAME));
     }
 }
 

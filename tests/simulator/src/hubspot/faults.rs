@@ -61,6 +61,13 @@ pub enum FaultAction {
         /// The property.
         property: String,
     },
+    /// It is answered as usual, but with this text in place of another, wherever that stands in the body.
+    Replaced {
+        /// The text that stands there.
+        text: String,
+        /// What stands there instead.
+        by: String,
+    },
 }
 
 /// The kind of body that comes with a status.
@@ -150,6 +157,12 @@ pub(super) fn without(answer: Answer, property: &str) -> Answer {
         }
     }
     Answer { body: body.to_string().into(), ..answer }
+}
+
+/// An answer with another text in it.
+pub(super) fn replaced(answer: Answer, text: &str, by: &str) -> Answer {
+    let body = String::from_utf8_lossy(&answer.body).replace(text, by);
+    Answer { body: body.into(), ..answer }
 }
 
 /// HubSpot's category of an error of this status.

@@ -119,6 +119,7 @@ pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) 
             let answer = server.answer(&parts, &body, &correlation_id).await;
             match action {
                 Some(FaultAction::Archived { property }) => faults::without(answer, property),
+                Some(FaultAction::Replaced { text, by }) => faults::replaced(answer, text, by),
                 _ => answer,
             }
         }
