@@ -18,6 +18,8 @@ pub const REFERENCES: &str = "references";
 pub const SEPARATOR: &str = "separator";
 /// `true` for a column whose values are object type ids.
 pub const OBJECT_TYPE: &str = "object-type";
+/// Of a field: the name that the column would have if no other property of its type were spelled nearly the same.
+pub const SHARED_NAME: &str = "shared-name";
 /// Of a schema: `objects`, `owners`, `pipelines`, ...
 pub const KIND: &str = "kind";
 /// Of a schema: the object type id of the stream's records.

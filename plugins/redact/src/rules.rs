@@ -163,7 +163,7 @@ impl Rule {
         if self.except.iter().any(|except| except.matches(field)) {
             return None;
         }
-        let mut matching = self.columns.iter().filter(|pattern| pattern.matches(field)).peekable();
+        let mut matching = self.columns.iter().filter(|pattern| pattern.may_mean(field)).peekable();
         if matching.peek().is_none() && !self.marks.iter().any(|mark| field.has_mark(mark)) {
             return None;
         }
@@ -172,7 +172,7 @@ impl Rule {
 
     /// Refuses what selects nothing here and has to; makes the rest visible.
     fn report_what_selects_nothing(&self, input: &Schema) -> Result<(), Failure> {
-        let is_idle = |pattern: &&NamePattern| !input.fields.iter().any(|field| pattern.matches(field));
+        let is_idle = |pattern: &&NamePattern| !input.fields.iter().any(|field| pattern.may_mean(field));
         let idle: Vec<&NamePattern> = self.columns.iter().filter(is_idle).collect();
         if self.required.is_none()
             && let Some(absent) = idle.iter().find(|pattern| pattern.is_plain())
@@ -242,6 +242,13 @@ impl NamePattern {
 
     fn matches(&self, field: &Field) -> bool {
         self.matcher.is_match(&field.name)
+    }
+
+    /// Whether it matches a column, or the name that the column would have if no other property were spelled nearly the
+    /// same: whoever wrote it may have meant this one. Both are redacted then.
+    fn may_mean(&self, field: &Field) -> bool {
+        self.matches(field)
+            || field.attributes.get(attribute::SHARED_NAME).is_some_and(|name| self.matcher.is_match(name))
     }
 
     /// Whether it can only mean a column of this very name.

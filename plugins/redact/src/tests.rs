@@ -57,6 +57,24 @@ fn check(rules: Json, column: &str, value: Json) {
 }
 
 #[test]
+fn of_two_spellings_that_meet_both_are_redacted() {
+    let text = |name: &str| Field::new(name, DataType::Text);
+    let input = Schema::new("contacts")
+        .with(text("property_email"))
+        .with(text("property_email_969ccbd3").with_attribute(attribute::SHARED_NAME, "property_Email"))
+        .with(text("property_fax"));
+    for named in ["property_Email", "property_email", "property_ema?l"] {
+        let rules = json!({ "rules": [{ "columns": [named], "action": "drop" }] });
+        let report = testing::plugin::<Redact>(rules).run(&input, &[json!({ "property_fax": "1" })]).unwrap();
+        assert_eq!(report.rows[0], json!({ "property_fax": "1" }), "{named}");
+    }
+    // What is to be left alone has to be named as it is.
+    let rules = json!({ "rules": [{ "columns": ["property_*"], "except": ["property_Email"], "action": "drop" }] });
+    let report = testing::plugin::<Redact>(rules).run(&input, &[json!({ "property_email": "1" })]).unwrap();
+    assert_eq!(report.rows[0], json!({ "property_email": "1" }));
+}
+
+#[test]
 fn columns_are_dropped() {
     let report = run(json!([{"columns": ["property_*"], "except": ["*phone"], "action": "drop"}])).unwrap();
     assert_eq!(report.columns(), ["objectTypeId", "objectId", "property_phone"]);

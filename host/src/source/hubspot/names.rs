@@ -10,8 +10,8 @@
 //!   the unparsable values of another property.
 //! - Where two properties of one type would share a column, since they differ in case alone, each that has capitals gets
 //!   the mark of its spelling: beside `email`, `Email` becomes `property_email_969ccbd3`. A glob of a pipeline file that spells
-//!   the property as HubSpot does means it still; a plugin's setting that named its column finds it gone and says so, and
-//!   never finds another's. (Should a mark have been made up by somebody, it gets longer.)
+//!   the property as HubSpot does means it still, and plugins are told the name that it would have had, so that a setting
+//!   which named it does not come to mean another alone. (Should a mark have been made up by somebody, it gets longer.)
 //!
 //! So it is with the streams of custom object types: `patient` is `patient`, and every other spelling (`Patient`, a name of
 //! HubSpot's own, one that looks as if it had been made here or were another type's full name) gets its type's id behind it.
