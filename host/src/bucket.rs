@@ -28,6 +28,7 @@ mod error;
 mod identity;
 mod local;
 pub mod numbered;
+mod partition;
 mod probe;
 mod s3;
 pub mod settings;
@@ -107,6 +108,14 @@ impl Bucket {
     /// Opens a bucket. A folder is created if it is absent; an S3 bucket is not, and whether it exists shows at the first
     /// operation. Credentials are fetched, and the role assumed, before this returns.
     pub async fn open(settings: &Settings) -> Result<Self, BucketError> {
+        if let Settings::File { path } = settings {
+            local::create(path).await?;
+        }
+        Self::open_existing(settings).await
+    }
+
+    /// Opens a bucket to look at it: nothing is created.
+    pub async fn open_existing(settings: &Settings) -> Result<Self, BucketError> {
         match settings {
             Settings::S3(settings) => {
                 let (store, place) = s3::open(settings, Clock::system()).await?;
@@ -171,7 +180,7 @@ impl Bucket {
                 Ok(_) => return Ok(Put::Created),
                 Err(error) if cause::is_conflict(&error) => {}
                 Err(object_store::Error::AlreadyExists { .. }) => return Ok(Put::Exists),
-                Err(error) => return Err(self.place.judge(Operation::Put, key, &error)),
+                Err(error) => return Err(self.place.judge_create(key, &error)),
             }
         }
         Err(self.place.contested(key, CONFLICT_RETRIES))

@@ -529,3 +529,51 @@ fn a_new_plugin_tests_builds_and_runs_as_it_was_written() {
         assert!(String::from_utf8(refused.stderr).unwrap().contains(told));
     }
 }
+
+#[test]
+fn looking_at_tables_creates_nothing() {
+    let workspace = Workspace::new();
+    let typo = workspace.path().join("typo");
+    let told = workspace.refusal(&["tables", &format!("file://{}", typo.display())]);
+    assert!(
+        told.starts_with("exit code 2\nerror: there is no folder `file://[FOLDER]/typo`\nhint: check the path"),
+        "{told}"
+    );
+    assert!(!typo.exists());
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+    let told = workspace.refusal(&["tables", "pipeline.toml"]);
+    assert!(told.contains("there is no folder"), "{told}");
+    assert!(!workspace.path().join("tables").exists());
+}
+
+/// The variables that hold for the AWS command line and every SDK hold for both clients.
+#[test]
+fn the_endpoints_of_the_aws_environment_hold_for_s3_and_sts() {
+    let workspace = Workspace::new();
+    let (endpoint, nobody) = (workspace.aws.endpoint(), "http://127.0.0.1:9".to_owned());
+    let sink = workspace.s3_sink("external_id = \"sluice-external-id\"", "");
+    let sink = sink.replace(&format!("endpoint = \"{endpoint}\"\n"), "");
+    assert!(!sink.contains("endpoint"), "{sink}");
+    let profile = workspace.write("config", format!("[default]\nendpoint_url = {endpoint}\n"));
+    let profile = profile.display().to_string();
+    let cases: [&[(&str, &str)]; 4] = [
+        &[("AWS_ENDPOINT_URL", &endpoint)],
+        &[("AWS_ENDPOINT_URL_S3", &endpoint), ("AWS_ENDPOINT_URL_STS", &endpoint)],
+        &[("AWS_ENDPOINT_URL", &nobody), ("AWS_ENDPOINT_URL_S3", &endpoint), ("AWS_ENDPOINT_URL_STS", &endpoint)],
+        &[("AWS_CONFIG_FILE", &profile)],
+    ];
+    for (commit, variables) in (1..).zip(cases) {
+        workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
+        let mut command = workspace.command(&["run", "pipeline.toml"]);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && told.contains(&format!("commit {commit} in s3://bucket/crm")), "{told}");
+    }
+    // What the file says holds before the environment.
+    workspace.pipeline(&[
+        &workspace.source("streams = [\"owners\"]"),
+        &workspace.s3_sink("external_id = \"sluice-external-id\"", ""),
+    ]);
+    let output = workspace.command(&["run", "pipeline.toml"]).env("AWS_ENDPOINT_URL", &nobody).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -2,9 +2,12 @@
 
 use std::{error::Error, io};
 
+use rustix::io::Errno;
+
 use super::{
     cause::{Answer, Cause, Failure, chain},
     identity::IdentityError,
+    partition::Partition,
 };
 
 /// An operation on a bucket that failed.
@@ -113,6 +116,20 @@ pub enum BucketError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no folder where a bucket was looked for.
+    #[error("there is no folder `{location}`")]
+    NoSuchFolder {
+        /// The folder.
+        location: String,
+    },
+    /// A file cannot be made only if it is absent: that takes a hard link.
+    #[error("`{location}` cannot be written only if it is absent: its file system makes no hard links")]
+    NoHardLinks {
+        /// The file.
+        location: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Something in sluice's place that sluice cannot have written.
     #[error("`{location}` is {what}")]
     NotOurs {
@@ -188,6 +205,14 @@ impl BucketError {
             Self::NotPermitted { .. } => {
                 "let the user that runs sluice own the folder and all that is in it".to_owned()
             }
+            Self::NoSuchFolder { .. } => {
+                "check the path; the first run of a pipeline makes the folder of its sink".to_owned()
+            }
+            Self::NoHardLinks { .. } => {
+                "choose a folder on a file system that has them (FAT, exFAT and some network mounts do not): it is how of two \
+                 runs only one makes a commit"
+                    .to_owned()
+            }
             Self::NotOurs { .. } => "look at what else writes there; a sink's folder is sluice's alone".to_owned(),
             Self::TooLarge { .. } => "set a smaller `file_size`".to_owned(),
             Self::Settings { .. } | Self::Key { .. } | Self::Rejected { .. } | Self::Other { .. } => return None,
@@ -210,6 +235,8 @@ impl BucketError {
             | Self::Unsupported { .. }
             | Self::ReadOnly { .. }
             | Self::NotPermitted { .. }
+            | Self::NoSuchFolder { .. }
+            | Self::NoHardLinks { .. }
             | Self::NotOurs { .. }
             | Self::NotAFolder { .. }
             | Self::TooLarge { .. } => true,
@@ -362,10 +389,13 @@ impl Place {
             Some(401 | 403) => BucketError::AccessDenied {
                 action: operation.action(),
                 location: self.location(key),
-                resource: match operation {
-                    Operation::List => format!("arn:aws:s3:::{bucket}"),
-                    _ if prefix.is_empty() => format!("arn:aws:s3:::{bucket}/*"),
-                    _ => format!("arn:aws:s3:::{bucket}/{prefix}/*"),
+                resource: {
+                    let arn = Partition::of(&region).arn;
+                    match operation {
+                        Operation::List => format!("arn:{arn}:s3:::{bucket}"),
+                        _ if prefix.is_empty() => format!("arn:{arn}:s3:::{bucket}/*"),
+                        _ => format!("arn:{arn}:s3:::{bucket}/{prefix}/*"),
+                    }
                 },
                 source,
             },
@@ -377,6 +407,19 @@ impl Place {
             // A success here is one whose body says `InternalError` or `SlowDown`.
             Some(200 | 408 | 429 | 500..) => self.unavailable(operation, key, source),
             _ => BucketError::Rejected { location: self.location(key), operation: operation.verb(), source },
+        }
+    }
+
+    /// What the failure of a write means that was to make an object only if it was absent.
+    pub(super) fn judge_create(&self, key: &str, error: &object_store::Error) -> BucketError {
+        // Linux and macOS refuse a link with the first where the file system has none, others with one of the rest.
+        const NO_LINKS: [Errno; 4] = [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK];
+        let system = chain(error).find_map(|link| link.downcast_ref::<io::Error>()).and_then(Errno::from_io_error);
+        match (&self.kind, system) {
+            (Kind::Folder, Some(code)) if NO_LINKS.contains(&code) => {
+                BucketError::NoHardLinks { location: self.location(key), source: code.into() }
+            }
+            _ => self.judge(Operation::Put, key, error),
         }
     }
 

@@ -14,8 +14,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_types::service_config::ServiceConfigKey;
 use jiff::Timestamp;
 use object_store::aws::AwsCredential;
+use url::Url;
 
 use self::{
     renew::{Issued, Issuer, Renewed},
@@ -24,6 +26,7 @@ use self::{
 use super::{
     cause::{Answer, Cause},
     error::BucketError,
+    partition::Partition,
     settings::{Credentials, S3Settings},
 };
 use crate::clock::Clock;
@@ -185,6 +188,8 @@ impl IdentityError {
 #[derive(Debug)]
 pub(super) struct Identity {
     pub(super) region: String,
+    /// Where S3 is asked for.
+    pub(super) endpoint: Url,
     pub(super) credentials: Arc<Renewed>,
 }
 
@@ -194,6 +199,10 @@ impl Identity {
         let sdk = load(settings).await;
         let region =
             sdk.region().ok_or_else(|| BucketError::NoRegion { bucket: settings.bucket.clone() })?.as_ref().to_owned();
+        let endpoint = match &settings.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => s3_endpoint(&sdk, &region, &settings.bucket)?,
+        };
         let none = || IdentityError::None { source: Cause::new("the environment offers no way to get any") };
         let base = Base { provider: sdk.credentials_provider().ok_or_else(none)?, clock: clock.clone() };
         let issuer: Box<dyn Issuer> = match &settings.role {
@@ -206,8 +215,27 @@ impl Identity {
         };
         let credentials = Arc::new(Renewed::new(issuer, clock));
         credentials.current().await?;
-        Ok(Self { region, credentials })
+        Ok(Self { region, endpoint, credentials })
     }
+}
+
+/// Where S3 is asked for unless the settings say: by the rules by which the AWS SDK finds STS. `AWS_ENDPOINT_URL_S3`, then
+/// `AWS_ENDPOINT_URL`, or the same of the profile; without either, AWS's own in the region, in its partition's domain.
+fn s3_endpoint(sdk: &SdkConfig, region: &str, bucket: &str) -> Result<Url, BucketError> {
+    let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let of_service = key.ok().and_then(|key| sdk.service_config()?.load_config(key));
+    let configured = of_service.or_else(|| sdk.endpoint_url().map(str::to_owned));
+    let is_set = configured.is_some();
+    let text = configured.unwrap_or_else(|| {
+        let fips = if sdk.use_fips().unwrap_or_default() { "-fips" } else { "" };
+        let dual_stack = if sdk.use_dual_stack().unwrap_or_default() { ".dualstack" } else { "" };
+        format!("https://s3{fips}{dual_stack}.{region}.{}", Partition::of(region).domain)
+    });
+    let what = if is_set { "the endpoint that the AWS environment names" } else { "the region's endpoint" };
+    Url::parse(&text).map_err(|error| BucketError::Settings {
+        location: format!("s3://{bucket}"),
+        source: Cause::new(format!("{what} is no URL: {error}")),
+    })
 }
 
 /// Asks the AWS environment for what the settings leave open.
@@ -255,5 +283,31 @@ impl Issuer for Base {
             },
             lasts,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s3_is_where_the_region_is() {
+        for (region, host) in [
+            ("eu-central-1", "s3.eu-central-1.amazonaws.com"),
+            ("us-gov-west-1", "s3.us-gov-west-1.amazonaws.com"),
+            ("cn-north-1", "s3.cn-north-1.amazonaws.com.cn"),
+        ] {
+            let sdk = SdkConfig::builder().build();
+            assert_eq!(s3_endpoint(&sdk, region, "lake").unwrap().host_str(), Some(host));
+        }
+        let sdk = SdkConfig::builder().use_fips(true).use_dual_stack(true).build();
+        let host = "s3-fips.dualstack.us-gov-west-1.amazonaws.com";
+        assert_eq!(s3_endpoint(&sdk, "us-gov-west-1", "lake").unwrap().host_str(), Some(host));
+        let sdk = SdkConfig::builder().endpoint_url("no url").build();
+        let error = s3_endpoint(&sdk, "eu-central-1", "lake").unwrap_err();
+        assert!(
+            crate::error_chain(&error).contains("the endpoint that the AWS environment names is no URL"),
+            "{error}"
+        );
     }
 }

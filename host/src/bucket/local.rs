@@ -20,15 +20,22 @@ use super::{
 #[derive(Debug, Clone)]
 pub(super) struct Folder(PathBuf);
 
-/// Opens a folder, creating it and its parents if absent.
+/// Creates a folder and its parents, if absent.
+pub(super) async fn create(path: &Path) -> Result<(), BucketError> {
+    let wanted = path.to_owned();
+    let created = in_background(move || std::fs::create_dir_all(&wanted)).await;
+    created.map_err(|error| Place::folder(path).judge_disk(Operation::Put, "", &error))
+}
+
+/// Opens a folder that is there.
 pub(super) async fn open(path: &Path) -> Result<(LocalFileSystem, Folder, Place), BucketError> {
     let place = Place::folder(path);
     let wanted = path.to_owned();
-    let created = in_background(move || {
-        std::fs::create_dir_all(&wanted)?;
-        wanted.canonicalize()
-    });
-    let path = created.await.map_err(|error| place.judge_disk(Operation::Put, "", &error))?;
+    let found = in_background(move || wanted.canonicalize()).await;
+    let path = found.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => BucketError::NoSuchFolder { location: place.description.clone() },
+        _ => place.judge_disk(Operation::Get, "", &error),
+    })?;
     let place = Place::folder(&path);
     let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| place.judge(Operation::Put, "", &error))?;
     // Flushed to the disk before a write returns; folders that a delete leaves empty are removed.

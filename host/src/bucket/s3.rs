@@ -38,7 +38,7 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
     let place = Place::s3(&settings.bucket, &settings.prefix, &identity.region);
     // A name with dots is not covered by the certificate for `*.s3.<region>.amazonaws.com`.
     let path_style = settings.path_style || settings.bucket.contains('.');
-    let mut builder = AmazonS3Builder::new()
+    let builder = AmazonS3Builder::new()
         .with_bucket_name(&settings.bucket)
         .with_region(&identity.region)
         .with_credentials(Arc::clone(&identity.credentials) as AwsCredentialProvider)
@@ -46,17 +46,15 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         // Deleting many objects in one request is what stores that are not AWS's most often lack.
         .with_disable_bulk_delete(true)
-        .with_client_options(client_options(settings))
-        .with_retry(retries());
-    if let Some(endpoint) = &settings.endpoint {
-        builder = builder.with_endpoint(address(endpoint, &settings.bucket, path_style));
-    }
+        .with_client_options(client_options(&identity.endpoint))
+        .with_retry(retries())
+        .with_endpoint(address(&identity.endpoint, &settings.bucket, path_style));
     let store = builder.build().map_err(|error| place.unusable(&error))?;
     Ok((store, place))
 }
 
-fn client_options(settings: &S3Settings) -> ClientOptions {
-    let plain = settings.endpoint.as_ref().is_some_and(|endpoint| endpoint.scheme() == "http");
+fn client_options(endpoint: &Url) -> ClientOptions {
+    let plain = endpoint.scheme() == "http";
     ClientOptions::new()
         .with_user_agent(HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))))
         .with_timeout(REQUEST_TIMEOUT)

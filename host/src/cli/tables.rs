@@ -27,7 +27,7 @@ pub(super) async fn tables(place: &str, format: TablesFormat, output: &mut Outpu
         None => pipeline::bucket_settings(&read_spec(Path::new(place))?)?,
     };
     let root = root(&settings);
-    let bucket = Bucket::open(&settings).await.map_err(pipeline::Error::from)?;
+    let bucket = Bucket::open_existing(&settings).await.map_err(pipeline::Error::from)?;
     let Some(commit) = CommitLog::of(&bucket).latest().await.map_err(pipeline::Error::from)? else {
         anyhow::bail!("there is no commit in `{}` yet", bucket.describe());
     };

@@ -71,6 +71,34 @@ fn failures_of_the_system_are_told_by_what_they_mean() {
     assert_eq!(told(io::ErrorKind::BrokenPipe), "cannot write `file:///data/t/x`");
 }
 
+#[test]
+fn a_file_system_without_hard_links_is_told_as_such() {
+    let place = Place::folder(Path::new("/data"));
+    let told = |errno: rustix::io::Errno| {
+        let source = Box::new(io::Error::from(errno));
+        place.judge_create("t/x", &object_store::Error::Generic { store: "LocalFileSystem", source })
+    };
+    for errno in [rustix::io::Errno::PERM, rustix::io::Errno::OPNOTSUPP] {
+        let error = told(errno);
+        let message = "`file:///data/t/x` cannot be written only if it is absent: its file system makes no hard links";
+        assert_eq!(error.to_string(), message);
+        assert!(error.hint().unwrap().contains("FAT") && !error.hint().unwrap().contains("own"));
+    }
+    assert!(matches!(told(rustix::io::Errno::ACCESS), BucketError::NotPermitted { .. }));
+}
+
+#[tokio::test]
+async fn looking_creates_no_folder() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("typo/tables");
+    let settings = crate::bucket::Settings::File { path: path.clone() };
+    let error = Bucket::open_existing(&settings).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("there is no folder `file://{}`", path.display()));
+    assert!(!temporary.path().join("typo").exists());
+    Bucket::open(&settings).await.unwrap();
+    Bucket::open_existing(&settings).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_a_crash_left_is_no_data_and_can_be_removed() {
     let temporary = tempfile::tempdir().unwrap();

@@ -169,6 +169,13 @@ async fn a_missing_permission_is_named() {
     assert_eq!(denied(get), "s3:GetObject arn:aws:s3:::lake/crm/raw/* s3://lake/crm/raw/x");
     let delete = denied(bucket.delete("x").await.unwrap_err());
     assert_eq!(delete, "s3:DeleteObject arn:aws:s3:::lake/crm/raw/* s3://lake/crm/raw/x");
+    for (region, partition) in [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
+        let server = serve(|_| (403, s3_error("AccessDenied", ""))).await;
+        let settings = S3Settings { region: Some(region.to_owned()), ..server.settings() };
+        let bucket = Bucket::open(&Settings::S3(settings)).await.unwrap();
+        let hint = bucket.put("x", Bytes::new()).await.unwrap_err().hint().unwrap();
+        assert!(hint.contains(&format!("`arn:{partition}:s3:::lake/crm/raw/*`")), "{hint}");
+    }
 }
 
 #[tokio::test]
