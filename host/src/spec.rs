@@ -225,18 +225,18 @@ fn check_sink(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) 
                         .hint("write `s3://bucket/prefix`"),
                 );
             }
-            if url.path().contains('%') {
+            if let Err(why) = url.prefix() {
                 problems.push(
-                    Problem::new("the prefix in the sink's `url` has characters that a URL does not hold as they are")
+                    Problem::new(format!("the prefix in the sink's `url` cannot be used: {why}"))
                         .at(Some(Place::of(text, sink.url.span().start)))
-                        .hint("use letters, digits, `-`, `_`, `.` and `/`: policies and other readers write it that way too"),
+                        .hint("what follows the bucket is taken as it is written: `s3://bucket/my prefix`"),
                 );
             }
         }
         "file" => {
-            if url.to_file_path().is_err() {
+            if let Err(why) = url.folder() {
                 problems.push(
-                    Problem::new("the sink's `url` names no folder of this machine")
+                    Problem::new(format!("the folder in the sink's `url` cannot be used: {why}"))
                         .at(Some(Place::of(text, sink.url.span().start)))
                         .hint("write `file:///folder`, with three slashes"),
                 );

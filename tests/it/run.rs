@@ -577,3 +577,35 @@ fn the_endpoints_of_the_aws_environment_hold_for_s3_and_sts() {
     let output = workspace.command(&["run", "pipeline.toml"]).env("AWS_ENDPOINT_URL", &nobody).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Keys are opaque: what is written is what is written to, in a folder as in S3.
+#[test]
+fn keys_are_as_they_are_written() {
+    let workspace = Workspace::new();
+    for prefix in ["my data", "größe und mehr", "100%", "a%20b", "a+b&c=d/e", "~x (1)"] {
+        let s3 = workspace.s3_sink("external_id = \"sluice-external-id\"", "");
+        let s3 = s3.replace("s3://bucket/crm", &format!("s3://bucket/{prefix}"));
+        workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &s3]);
+        let output = workspace.sluice(&["run", "pipeline.toml"]);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && told.contains(&format!("in s3://bucket/{prefix},")), "{told}");
+        let folder = workspace.path().join("s3/bucket").join(prefix);
+        assert!(folder.join("_sluice/commits").is_dir(), "{prefix}");
+        let listed = workspace.commit()["tables"][0]["files"][0]["url"].as_str().unwrap().to_owned();
+        let key = listed.strip_prefix("s3://bucket/").unwrap();
+        assert!(workspace.path().join("s3/bucket").join(key).is_file(), "{listed}");
+        // A second run finds what the first has committed.
+        let output = workspace.sluice(&["run", "pipeline.toml"]);
+        assert!(String::from_utf8(output.stderr).unwrap().contains("commit 2 in"), "{prefix}");
+    }
+    let folder = workspace.path().join("my tables");
+    workspace.pipeline(&[
+        &workspace.source("streams = [\"owners\"]"),
+        &workspace.file_sink().replace("/tables\"", "/my tables\""),
+    ]);
+    assert!(workspace.sluice(&["run", "pipeline.toml"]).status.success());
+    assert!(folder.join("_sluice/commits").is_dir());
+    let url = format!("file://{}", folder.display());
+    let output = workspace.sluice(&["tables", &url, "--format", "json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -14,6 +14,7 @@ use crate::{
     pipeline,
     printable::printable,
     schema::Mark,
+    spec::Url,
     table::{Commit, CommitLog, Table},
 };
 
@@ -41,16 +42,16 @@ pub(super) async fn tables(place: &str, format: TablesFormat, output: &mut Outpu
 /// A bucket given by its URL alone is opened with what the AWS environment says.
 fn settings_of_url(text: &str) -> Result<Settings, Usage> {
     let wrong = |why: &str| Usage(format!("`{text}` is no sink's URL: {why}"));
-    let url = url::Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+    let url: Url = text.parse().map_err(|error: String| wrong(&error))?;
     match url.scheme() {
-        "file" => {
-            let path = url.to_file_path().map_err(|()| wrong("a folder takes three slashes, `file:///folder`"))?;
-            Ok(Settings::File { path })
-        }
-        "s3" if url.path().contains('%') => Err(wrong("its prefix has characters that no sink of sluice has")),
+        "file" => Ok(Settings::File { path: url.folder().map_err(|why| wrong(&why))? }),
         "s3" => Ok(Settings::S3(S3Settings {
-            bucket: url.host_str().ok_or_else(|| wrong("it names no bucket"))?.to_owned(),
-            prefix: url.path().trim_matches('/').to_owned(),
+            bucket: url
+                .host_str()
+                .filter(|name| !name.is_empty())
+                .ok_or_else(|| wrong("it names no bucket"))?
+                .to_owned(),
+            prefix: url.prefix().map_err(|why| wrong(&why))?.to_owned(),
             region: None,
             endpoint: None,
             path_style: false,

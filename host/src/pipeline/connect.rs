@@ -71,8 +71,7 @@ pub fn bucket_settings(spec: &Spec) -> Result<bucket::Settings, Error> {
     let sink = spec.pipeline.sink.get_ref();
     let url = sink.url.get_ref();
     if url.scheme() == "file" {
-        let path =
-            url.to_file_path().unwrap_or_else(|()| unreachable!("the file was not read unless it names a folder"));
+        let path = url.folder().unwrap_or_else(|why| unreachable!("such a file is not read: {why}"));
         return Ok(bucket::Settings::File { path });
     }
     for (key, endpoint) in [("endpoint", &sink.endpoint), ("sts_endpoint", &sink.sts_endpoint)] {
@@ -89,7 +88,7 @@ pub fn bucket_settings(spec: &Spec) -> Result<bucket::Settings, Error> {
     }
     Ok(bucket::Settings::S3(bucket::S3Settings {
         bucket: url.host_str().unwrap_or_default().to_owned(),
-        prefix: url.path().trim_matches('/').to_owned(),
+        prefix: url.prefix().unwrap_or_else(|why| unreachable!("such a file is not read: {why}")).to_owned(),
         region: sink.region.clone(),
         endpoint: sink.endpoint.as_ref().map(|endpoint| (**endpoint).clone()),
         path_style: sink.path_style,

@@ -275,7 +275,51 @@ impl JsonSchema for CompressionLevel {
 
 /// An absolute URL without user, password or query: those would be secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Url(url::Url);
+pub struct Url {
+    url: url::Url,
+    /// As it was written: a URL's reader encodes blanks, and resolves `..`.
+    text: String,
+}
+
+impl Url {
+    /// The folder that a `file://` URL names.
+    pub fn folder(&self) -> Result<PathBuf, String> {
+        check_segments(self.below_scheme())?;
+        self.url.to_file_path().map_err(|()| "it names no folder of this machine: write `file:///folder`".to_owned())
+    }
+
+    /// What all keys of an `s3://` URL begin with, without a slash at either end; empty for none. Keys are opaque: it is
+    /// what is written, and nothing is decoded or resolved.
+    pub fn prefix(&self) -> Result<&str, String> {
+        let prefix = self.below_scheme().split_once('/').map_or("", |(_, prefix)| prefix);
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        check_segments(prefix)?;
+        if prefix.split('/').skip(usize::from(prefix.is_empty())).any(str::is_empty) {
+            return Err("two slashes together name a folder without a name".to_owned());
+        }
+        Ok(prefix)
+    }
+
+    fn below_scheme(&self) -> &str {
+        self.text.split_once("://").map_or("", |(_, rest)| rest)
+    }
+}
+
+/// Refuses what a URL's reader, a shell or a person would take for something else.
+fn check_segments(path: &str) -> Result<(), String> {
+    for segment in path.split('/') {
+        if segment == "." || segment == ".." {
+            return Err(format!("`{segment}` is no name of a folder: write the path without it"));
+        }
+        if segment.trim() != segment {
+            return Err("a name in it begins or ends with a blank".to_owned());
+        }
+        if segment.chars().any(char::is_control) {
+            return Err("it holds a control character".to_owned());
+        }
+    }
+    Ok(())
+}
 
 deserialize_from_text!(Url, "an absolute URL, such as \"s3://bucket/prefix\"", None);
 
@@ -283,7 +327,7 @@ impl std::ops::Deref for Url {
     type Target = url::Url;
 
     fn deref(&self) -> &url::Url {
-        &self.0
+        &self.url
     }
 }
 
@@ -299,7 +343,7 @@ impl FromStr for Url {
         if url.query().is_some() || url.fragment().is_some() {
             return Err("a URL here takes no `?` and no `#`".to_owned());
         }
-        Ok(Self(url))
+        Ok(Self { url, text: text.to_owned() })
     }
 }
 
