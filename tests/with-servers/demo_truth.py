@@ -49,6 +49,9 @@ def days(text):
     """Days since 1970 of a text that fits `date`; None for one that does not."""
     if re.fullmatch(r"-?\d+", text):
         return int(text) // 86_400_000 if int(text) % 86_400_000 == 0 else None
+    if "T" in text:
+        moment = instant(text)  # A moment that is midnight, in UTC, is that day.
+        return None if moment is None or moment % 86_400_000_000 else moment // 86_400_000_000
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return None
     try:
