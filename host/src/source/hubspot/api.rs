@@ -70,12 +70,11 @@ impl Paths {
 #[serde(rename_all = "camelCase", bound(deserialize = "T: serde::de::DeserializeOwned"))]
 pub(super) struct ListPage<T> {
     pub(super) results: Vec<T>,
-    #[serde(default, deserialize_with = "json::or_default")]
-    pub(super) paging: Paging,
+    pub(super) paging: Option<Paging>,
     #[serde(default, deserialize_with = "json::count")]
     num_errors: usize,
-    #[serde(default, deserialize_with = "json::list")]
-    errors: Vec<IgnoredAny>,
+    #[serde(default, deserialize_with = "json::each_or_default")]
+    errors: Vec<Option<IgnoredAny>>,
 }
 
 impl<T> ListPage<T> {
@@ -242,11 +241,11 @@ pub(super) struct Stage {
 pub(super) struct ErrorBody {
     #[serde(default, deserialize_with = "json::text")]
     pub(super) message: Option<String>,
-    #[serde(default, deserialize_with = "json::text")]
+    #[serde(default, deserialize_with = "json::word")]
     pub(super) category: Option<String>,
     #[serde(default, deserialize_with = "json::text")]
     pub(super) correlation_id: Option<String>,
-    #[serde(default, deserialize_with = "json::text")]
+    #[serde(default, deserialize_with = "json::word")]
     pub(super) policy_name: Option<String>,
     #[serde(default, deserialize_with = "json::each_or_default")]
     pub(super) errors: Vec<ErrorDetail>,

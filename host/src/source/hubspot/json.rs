@@ -22,16 +22,19 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::E
 }
 
 /// The same JSON, with U+FFFD for every half of a surrogate pair that stands alone: such a text is no Unicode, and strict
-/// readers refuse the whole document for it. Borrowed where there is none, which is nearly always.
+/// readers refuse the whole document for it; and for every byte that is no UTF-8. Borrowed where there is none, which is nearly always.
 pub(super) fn whole_unicode(bytes: &[u8]) -> Cow<'_, [u8]> {
     const REPLACEMENT: &[u8; 4] = b"fffd";
-    let mut mended = Cow::Borrowed(bytes);
+    let mut mended = match String::from_utf8_lossy(bytes) {
+        Cow::Borrowed(_) => Cow::Borrowed(bytes),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    };
     let mut position = 0;
-    while let Some(found) = bytes.get(position..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+    while let Some(found) = mended.get(position..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
         let escape = position + found;
         position = escape + 2;
-        match code_unit(bytes, escape) {
-            Some(0xd800..=0xdbff) if matches!(code_unit(bytes, escape + 6), Some(0xdc00..=0xdfff)) => {
+        match code_unit(&mended, escape) {
+            Some(0xd800..=0xdbff) if matches!(code_unit(&mended, escape + 6), Some(0xdc00..=0xdfff)) => {
                 position = escape + 12;
             }
             Some(0xd800..=0xdfff) => mended.to_mut()[escape + 2..escape + 6].copy_from_slice(REPLACEMENT),
@@ -63,6 +66,22 @@ pub(super) fn text_or_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let value = <Box<RawValue>>::deserialize(deserializer)?;
     raw::id(&value).map(Cow::into_owned).ok_or_else(|| D::Error::custom("no id, expected a string or a number"))
+}
+
+/// What names a thing, where it may be absent: `null` and the empty text are nothing, a list or an object is an error.
+pub(super) fn id_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = <Box<RawValue>>::deserialize(deserializer)?;
+    if matches!(value.get(), "null" | r#""""#) {
+        return Ok(None);
+    }
+    let id = raw::id(&value).ok_or_else(|| D::Error::custom("no id, expected a string or a number"))?;
+    Ok(Some(id.into_owned()))
+}
+
+/// A word that is acted on: a string, and nothing that is merely written like one.
+pub(super) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = <Box<RawValue>>::deserialize(deserializer)?;
+    Ok(raw::text(&value).filter(|_| value.get().starts_with('"')).map(Cow::into_owned))
 }
 
 /// `true` or `false`, as a text too. `None` for anything else.
@@ -108,11 +127,17 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer:
     serde_json::from_str(value.get()).map_err(D::Error::custom)
 }
 
-/// A list of things, each its default where it cannot be read as one; anything else is an empty list.
+/// A list of things, each its default where it cannot be read as one. `null` is none of them, and anything else one: what may
+/// be an error must not go uncounted.
 pub(super) fn each_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
-    let elements: Vec<Box<RawValue>> = list(deserializer)?;
+    let value = <Box<RawValue>>::deserialize(deserializer)?;
+    let elements: Vec<Box<RawValue>> = match value.get() {
+        "null" => Vec::new(),
+        list if list.starts_with('[') => serde_json::from_str(list).map_err(D::Error::custom)?,
+        _ => vec![value],
+    };
     Ok(elements.iter().map(|element| serde_json::from_str(element.get()).unwrap_or_default()).collect())
 }
 
@@ -139,6 +164,7 @@ mod tests {
             assert_eq!(whole_unicode(json.as_bytes()).as_ref(), expected.as_bytes(), "{json}");
             serde_json::from_slice::<serde_json::Value>(&whole_unicode(json.as_bytes())).unwrap();
         }
+        assert_eq!(whole_unicode(b"{\"a\":\"\xff\"}").as_ref(), "{\"a\":\"\u{fffd}\"}".as_bytes());
         // A backslash that is itself escaped, whole pairs, other escapes, and what breaks off.
         for same in [r#""\\ud83d""#, r#""\ud83d\ude00 \u00e9 \n \\""#, "plain", r#""\ud8"#, r#""\"#, r#""\u+123""#, ""]
         {
@@ -151,6 +177,8 @@ mod tests {
     struct Odd {
         #[serde(deserialize_with = "text")]
         text: Option<String>,
+        #[serde(deserialize_with = "word")]
+        word: Option<String>,
         #[serde(deserialize_with = "flag")]
         flag: Option<bool>,
         #[serde(deserialize_with = "whole_number")]
@@ -186,7 +214,10 @@ mod tests {
             (r#"{"list":{}}"#, Odd::default()),
             (r#"{"list":[1,2]}"#, Odd { list: vec![1, 2], ..Odd::default() }),
             (r#"{"each":[1,"x",null,2]}"#, Odd { each: vec![1, 0, 0, 2], ..Odd::default() }),
-            (r#"{"each":5}"#, Odd::default()),
+            (r#"{"each":5}"#, Odd { each: vec![5], ..Odd::default() }),
+            (r#"{"each":{"a":1}}"#, Odd { each: vec![0], ..Odd::default() }),
+            (r#"{"each":null,"word":5}"#, Odd::default()),
+            (r#"{"word":"DAILY"}"#, Odd { word: Some("DAILY".to_owned()), ..Odd::default() }),
             (r#"{"thing":[1]}"#, Odd::default()),
             (
                 r#"{"text":null,"flag":null,"number":null,"count":null,"texts":null,"list":null,"thing":null}"#,

@@ -7,7 +7,10 @@ use std::collections::HashSet;
 
 use serde::de::DeserializeOwned;
 
-use super::{HubSpot, Refused, api, failed, paging::Course};
+use super::{
+    HubSpot, Refused, api, failed,
+    paging::{Course, Paging},
+};
 use crate::{
     http::{HttpError, Request},
     source::SourceError,
@@ -103,7 +106,7 @@ impl HubSpot {
             if missing > 0 {
                 return Err(ListError::Incomplete { listed: answer.results.len() + missing, missing });
             }
-            let after = answer.paging.after();
+            let after = Paging::after(answer.paging);
             course.page(answer.results.first().map(Listed::key), after.as_deref()).map_err(ListError::Endless)?;
             all.extend(answer.results);
             if all.len() > LONGEST_LIST {

@@ -17,7 +17,7 @@
 //! HubSpot's own, one that looks as if it had been made here or were another type's full name) gets its type's id behind it.
 //! So does each of several types of one name, and nobody answers to that name, nor to the full name that they share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -55,9 +55,12 @@ pub(super) fn columns(properties: &[&str]) -> Vec<String> {
     for round in 0.. {
         let mut users: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, name) in names.iter().enumerate() {
-            users.entry(name.to_ascii_lowercase()).or_default().push(index);
+            // The column of its unparsable values is its own, too, should it have one.
+            for name in [name.to_ascii_lowercase(), unparsed_name(name).to_ascii_lowercase()] {
+                users.entry(name).or_default().push(index);
+            }
         }
-        let shared: Vec<usize> = users.into_values().filter(|users| users.len() > 1).flatten().collect();
+        let shared: BTreeSet<usize> = users.into_values().filter(|users| users.len() > 1).flatten().collect();
         if shared.is_empty() {
             break;
         }
@@ -140,8 +143,6 @@ fn is_fully_qualified(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn custom_stream(schema: &ObjectSchema) -> StreamInfo {
@@ -223,7 +224,9 @@ mod tests {
 
     #[test]
     fn no_made_up_spelling_takes_anothers_column_or_stops_the_account() {
-        let mut properties = vec!["First-Name".to_owned(), "email".to_owned(), "Email".to_owned()];
+        let mut properties = ["First-Name", "email", "Email", "unparsed_score"].map(str::to_owned).to_vec();
+        let crafted = column("unparsed_score").replacen("property_unparsed_", "", 1);
+        properties.push(crafted);
         // Whoever knows how marks are made adds properties that are spelled like them, again and again.
         for _ in 0..3 {
             let names = columns(&properties.iter().map(String::as_str).collect::<Vec<_>>());
@@ -231,6 +234,7 @@ mod tests {
             assert_eq!(unique.len(), names.len(), "{names:?}");
             for name in &names {
                 assert!(unparsed_name(name).len() <= LONGEST_NAME);
+                assert!(!unique.contains(&unparsed_name(name).to_ascii_lowercase()), "{name} in {names:?}");
             }
             let made_up: Vec<String> = names.iter().map(|name| name.replacen(PREFIX, "", 1)).collect();
             properties.extend(made_up.into_iter().filter(|name| !properties.contains(name)).collect::<Vec<_>>());

@@ -11,22 +11,23 @@ use super::json;
 const EMPTY_PAGES: u32 = 20;
 
 /// `paging` of any answer that comes in pages.
-#[derive(Debug, Default, Deserialize)]
+///
+/// What may name a next page and cannot be read is an error: a list must not end by mistake.
+#[derive(Debug, Deserialize)]
 pub(super) struct Paging {
-    #[serde(default, deserialize_with = "json::or_default")]
-    next: NextPage,
+    next: Option<NextPage>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct NextPage {
-    #[serde(default, deserialize_with = "json::text")]
+    #[serde(default, deserialize_with = "json::id_or_none")]
     after: Option<String>,
 }
 
 impl Paging {
     /// Where the next page begins, if there is one.
-    pub(super) fn after(self) -> Option<String> {
-        self.next.after
+    pub(super) fn after(paging: Option<Self>) -> Option<String> {
+        paging.and_then(|paging| paging.next).and_then(|next| next.after)
     }
 }
 

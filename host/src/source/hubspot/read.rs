@@ -8,7 +8,7 @@ use super::{
     HubSpot, Refused, api,
     decode::{Asked, Page, RecordDecoder},
     failed, not_readable,
-    paging::Course,
+    paging::{Course, Paging},
 };
 use crate::{
     http::{HttpError, PageSize, Request, Undecodable},
@@ -219,7 +219,7 @@ impl<'r> Reader<'r> {
         let ids = list(self.hubspot, self.type_id, &[ID_PROPERTY.to_owned()], after, records);
         let ids: api::ListPage<api::RecordId> = self.hubspot.json(&ids).await?;
         let missing = ids.missing();
-        let after = ids.paging.after();
+        let after = Paging::after(ids.paging);
         let ids: Vec<String> = ids.results.into_iter().map(|record| record.id).collect();
         let listed = ids.len() + missing;
         let first = ids.first().cloned();

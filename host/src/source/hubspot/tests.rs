@@ -655,3 +655,20 @@ async fn a_daily_limit_is_recognized_whatever_stands_beside_it() {
         assert_eq!(server.seen().len(), 1, "{members}");
     }
 }
+
+#[tokio::test]
+async fn a_list_never_ends_by_mistake() {
+    for paging in [r#""more""#, r#"[1]"#, r#"{"next":"x"}"#, r#"{"next":{"after":{}}}"#, r#"{"next":{"after":[2]}}"#] {
+        let body = format!(r#"{{"results":[{{"id":"1","name":"a","properties":{{}}}}],"paging":{paging}}}"#);
+        let server = Server::start(move |_| answer(200, body.clone())).await;
+        let (outcome, _) = read_contacts(&server, false).await;
+        assert!(outcome.is_err(), "{paging}");
+        hubspot(&server).schema(&contacts()).await.unwrap_err();
+    }
+    for errors in [r#"{"a":1}"#, "[null]", "5"] {
+        let body = format!(r#"{{"results":[{{"name":"a"}}],"errors":{errors}}}"#);
+        let server = Server::start(move |_| answer(200, body.clone())).await;
+        let refused = hubspot(&server).schema(&contacts()).await.unwrap_err();
+        assert!(matches!(refused, SourceError::Incomplete { .. }), "{errors} {refused}");
+    }
+}

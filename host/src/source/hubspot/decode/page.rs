@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize,
-    de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -35,7 +35,7 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Page, A::Error> {
         let mut results = None;
-        let mut paging: Option<Paging> = None;
+        let mut paging: Option<Option<Paging>> = None;
         let mut errors: Vec<RecordError> = Vec::new();
         let mut counted = 0;
         while let Some(key) = map.next_key::<Name<'de>>()? {
@@ -45,7 +45,7 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
                     results = Some(map.next_value_seed(records)?);
                 }
                 "results" => return Err(A::Error::duplicate_field("results")),
-                "paging" if paging.is_none() => paging = Some(map.next_value::<Lenient<Paging>>()?.0),
+                "paging" if paging.is_none() => paging = Some(map.next_value()?),
                 "paging" => return Err(A::Error::duplicate_field("paging")),
                 "errors" => errors = map.next_value::<Errors>()?.0,
                 "numErrors" => counted = map.next_value::<Count>()?.0,
@@ -55,7 +55,7 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
             }
         }
         let (first, listed) = results.ok_or_else(|| A::Error::missing_field("results"))?;
-        let after = paging.unwrap_or_default().after();
+        let after = Paging::after(paging.flatten());
         let Some(mut awaited) = self.awaited else {
             let missing = errors.len().max(counted);
             return Ok(Page { first, after, listed: listed + missing, missing, gone: 0 });
@@ -76,7 +76,7 @@ const NOT_FOUND: &str = "OBJECT_NOT_FOUND";
 /// Why some of the records that were asked for are not in the answer.
 #[derive(Default, Deserialize)]
 struct RecordError {
-    #[serde(default, deserialize_with = "json::text")]
+    #[serde(default, deserialize_with = "json::word")]
     category: Option<String>,
     #[serde(default, deserialize_with = "json::or_default")]
     context: RecordErrorContext,
@@ -87,10 +87,6 @@ struct RecordErrorContext {
     #[serde(default, deserialize_with = "json::texts")]
     ids: Vec<String>,
 }
-
-/// Where the next page begins, however it is said.
-#[derive(Deserialize)]
-struct Lenient<T: DeserializeOwned + Default>(#[serde(deserialize_with = "json::or_default")] T);
 
 #[derive(Deserialize)]
 struct Errors(#[serde(deserialize_with = "json::each_or_default")] Vec<RecordError>);
