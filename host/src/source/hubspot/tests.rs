@@ -658,7 +658,7 @@ async fn a_daily_limit_is_recognized_whatever_stands_beside_it() {
 
 #[tokio::test]
 async fn a_list_never_ends_by_mistake() {
-    for paging in [r#""more""#, r#"[1]"#, r#"{"next":"x"}"#, r#"{"next":{"after":{}}}"#, r#"{"next":{"after":[2]}}"#] {
+    for paging in [r#""more""#, "[1]", r#"{"next":"x"}"#, r#"{"next":{"after":{}}}"#, r#"{"next":{"after":[2]}}"#] {
         let body = format!(r#"{{"results":[{{"id":"1","name":"a","properties":{{}}}}],"paging":{paging}}}"#);
         let server = Server::start(move |_| answer(200, body.clone())).await;
         let (outcome, _) = read_contacts(&server, false).await;
