@@ -6,6 +6,7 @@
 //! before every request it signs.
 
 mod chain;
+mod connection;
 mod renew;
 mod role;
 
@@ -213,6 +214,7 @@ impl Identity {
 /// Asks the AWS environment for what the settings leave open.
 async fn load(settings: &S3Settings) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(connection::client())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
     if let Ok(name) = AppName::new(env!("CARGO_PKG_NAME")) {

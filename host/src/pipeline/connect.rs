@@ -8,6 +8,7 @@ use crate::{
     http::{PATIENCE, RetryPolicy},
     plan::Plan,
     problem::Problem,
+    proxy::is_loopback,
     run_id::RunId,
     schema::Marks,
     secret::Secret,
@@ -177,16 +178,6 @@ fn secret(spec: &Spec, key: &str, reference: &SecretRef) -> Result<Secret, Error
                 .hint("the pipeline file only says where the secret is; put it there"),
         )
     })
-}
-
-/// Whether an address is one of this machine's own.
-fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 fn refused(spec: &Spec, problem: Problem) -> Error {
