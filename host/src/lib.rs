@@ -34,6 +34,7 @@ pub mod environment;
 pub mod outline;
 pub mod printable;
 pub mod problem;
+pub mod proxy;
 pub mod run_id;
 pub mod schema;
 pub mod secret;

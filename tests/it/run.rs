@@ -296,6 +296,61 @@ fn a_run_that_waits_stops_when_it_is_interrupted() {
     }
 }
 
+/// A port of this machine that nobody listens at.
+fn closed_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Sets all variables that name proxies, in both cases of letters, to one that is not there.
+fn behind_a_dead_proxy(command: &mut std::process::Command) -> String {
+    let proxy = format!("127.0.0.1:{}", closed_port());
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        for name in [name.to_owned(), name.to_lowercase()] {
+            command.env(name, format!("http://somebody:PASSWORD@{proxy}"));
+        }
+    }
+    proxy
+}
+
+#[test]
+fn what_is_on_this_machine_is_never_asked_for_through_a_proxy() {
+    let workspace = Workspace::new();
+    let sink = workspace.s3_sink("external_id = \"sluice-external-id\"", "");
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
+    let mut run = workspace.command(&["run", "pipeline.toml"]);
+    behind_a_dead_proxy(&mut run);
+    let output = run.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let mut demo = workspace.command(&["demo", "--contacts", "300", "--dir", "demo"]);
+    behind_a_dead_proxy(&mut demo);
+    let output = demo.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_proxy_that_refuses_is_named_without_its_password() {
+    let workspace = Workspace::new();
+    let elsewhere = |section: String, own: &str| section.replace(own, "https://service.example.invalid");
+    let hubspot = elsewhere(workspace.source("streams = [\"owners\"]"), &workspace.hubspot.base_url());
+    let aws = elsewhere(workspace.s3_sink("external_id = \"sluice-external-id\"", ""), &workspace.aws.endpoint());
+    let own = workspace.source("streams = [\"owners\"]");
+    for (sections, command, unreachable) in [
+        ([&hubspot, &workspace.file_sink()], "plan", "`service.example.invalid` could not be reached"),
+        ([&own, &aws], "check", "STS could not be reached for credentials"),
+    ] {
+        workspace.pipeline(&sections.map(String::as_str));
+        let mut command = workspace.command(&[command, "pipeline.toml"]);
+        let proxy = behind_a_dead_proxy(&mut command);
+        let output = command.output().unwrap();
+        let told = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        assert!(!output.status.success(), "{told}");
+        assert!(told.contains(unreachable), "{told}");
+        assert!(told.contains(&format!("(through the proxy `{proxy}`)")), "{told}");
+        assert!(!told.contains("PASSWORD"), "{told}");
+    }
+}
+
 #[test]
 fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();

@@ -42,15 +42,17 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 ];
 
 /// Modules that import nothing but each other, and may be imported by all.
-const LEAVES: [&str; 8] = ["clock", "outline", "printable", "problem", "run_id", "schema", "secret", "stream"];
+const LEAVES: [&str; 9] = ["clock", "outline", "printable", "problem", "proxy", "run_id", "schema", "secret", "stream"];
 
 /// Crates that only one module may name.
-const ONLY: [(&str, &[&str]); 5] = [
+const ONLY: [(&str, &[&str]); 7] = [
     ("reqwest", &["http"]),
     ("wasmtime", &["wasm"]),
     ("object_store", &["bucket"]),
     ("aws_config", &["bucket"]),
     ("aws_sdk_sts", &["bucket"]),
+    ("aws_smithy_http_client", &["bucket"]),
+    ("aws_smithy_runtime_api", &["bucket"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {

@@ -28,6 +28,14 @@ impl Cause {
         Self(words.into())
     }
 
+    /// The same, with the proxy (host and port) that the request went through, where it went through one.
+    pub(super) fn through(self, proxy: Option<&str>) -> Self {
+        match proxy {
+            Some(proxy) => Self(format!("{} (through the proxy `{proxy}`)", self.0)),
+            None => self,
+        }
+    }
+
     /// What a chain of errors says, each thing once, outermost first.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut words = String::new();

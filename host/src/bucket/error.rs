@@ -306,7 +306,7 @@ pub(super) struct Place {
 
 #[derive(Debug)]
 enum Kind {
-    S3 { bucket: String, prefix: String, region: String },
+    S3 { bucket: String, prefix: String, region: String, proxy: Option<String> },
     Folder,
     Memory,
 }
@@ -315,7 +315,25 @@ impl Place {
     pub(super) fn s3(bucket: &str, prefix: &str, region: &str) -> Self {
         let prefix = prefix.trim_matches('/').to_owned();
         let description = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
-        Self { description, kind: Kind::S3 { bucket: bucket.to_owned(), prefix, region: region.to_owned() } }
+        Self {
+            description,
+            kind: Kind::S3 { bucket: bucket.to_owned(), prefix, region: region.to_owned(), proxy: None },
+        }
+    }
+
+    /// The same place, reached through a proxy: its host and port.
+    pub(super) fn behind(mut self, name: Option<String>) -> Self {
+        if let Kind::S3 { proxy, .. } = &mut self.kind {
+            *proxy = name;
+        }
+        self
+    }
+
+    fn proxy(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::S3 { proxy, .. } => proxy.as_deref(),
+            Kind::Folder | Kind::Memory => None,
+        }
     }
 
     pub(super) fn folder(path: &std::path::Path) -> Self {
@@ -359,7 +377,7 @@ impl Place {
         }
         match Failure::read(error) {
             Failure::Answered(answer) => self.judge_answer(operation, key, &answer),
-            Failure::Unanswered(source) => self.unavailable(operation, key, source),
+            Failure::Unanswered(source) => self.unavailable(operation, key, source.through(self.proxy())),
             Failure::Local(source) => {
                 BucketError::Other { location: self.location(key), operation: operation.verb(), source }
             }
@@ -369,7 +387,7 @@ impl Place {
     fn judge_answer(&self, operation: Operation, key: &str, answer: &Answer) -> BucketError {
         let source = answer.cause("S3");
         let (bucket, prefix, region) = match &self.kind {
-            Kind::S3 { bucket, prefix, region } => (bucket.clone(), prefix.as_str(), region.clone()),
+            Kind::S3 { bucket, prefix, region, .. } => (bucket.clone(), prefix.as_str(), region.clone()),
             Kind::Folder | Kind::Memory => {
                 return BucketError::Other { location: self.location(key), operation: operation.verb(), source };
             }

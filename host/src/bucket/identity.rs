@@ -6,6 +6,7 @@
 //! before every request it signs.
 
 mod chain;
+mod connection;
 mod renew;
 mod role;
 
@@ -29,7 +30,7 @@ use super::{
     partition::Partition,
     settings::{Credentials, S3Settings},
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, proxy};
 
 /// How long one attempt to reach STS (or wherever credentials come from) may take. Answers come within a second; a minute
 /// covers a slow proxy and still fits, with its repetitions, into the time before credentials end.
@@ -232,15 +233,23 @@ fn s3_endpoint(sdk: &SdkConfig, region: &str, bucket: &str) -> Result<Url, Bucke
         format!("https://s3{fips}{dual_stack}.{region}.{}", Partition::of(region).domain)
     });
     let what = if is_set { "the endpoint that the AWS environment names" } else { "the region's endpoint" };
-    Url::parse(&text).map_err(|error| BucketError::Settings {
+    let unusable = |why: &str| BucketError::Settings {
         location: format!("s3://{bucket}"),
-        source: Cause::new(format!("{what} is no URL: {error}")),
-    })
+        source: Cause::new(format!("{what} {why}")),
+    };
+    let endpoint = Url::parse(&text).map_err(|error| unusable(&format!("is no URL: {error}")))?;
+    if endpoint.scheme() != "https" && !proxy::is_loopback(&endpoint) {
+        return Err(unusable(
+            "would send data over the network in the clear: `http://` is for servers on this machine",
+        ));
+    }
+    Ok(endpoint)
 }
 
 /// Asks the AWS environment for what the settings leave open.
 async fn load(settings: &S3Settings) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(connection::client())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
     if let Ok(name) = AppName::new(env!("CARGO_PKG_NAME")) {
@@ -309,5 +318,8 @@ mod tests {
             crate::error_chain(&error).contains("the endpoint that the AWS environment names is no URL"),
             "{error}"
         );
+        let sdk = SdkConfig::builder().endpoint_url("http://lake.example:9000").build();
+        let error = s3_endpoint(&sdk, "eu-central-1", "lake").unwrap_err();
+        assert!(crate::error_chain(&error).contains("would send data over the network in the clear"), "{error}");
     }
 }

@@ -13,7 +13,7 @@ use super::{
     identity::Identity,
     settings::S3Settings,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, proxy};
 
 /// How long one request may take, its body included: a part of [`PART_SIZE`](super::PART_SIZE) takes 67 s on a line of
 /// 1 Mbit/s, the slowest that makes sense.
@@ -32,12 +32,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// By how much pauses grow, before the jitter.
 const PAUSE_GROWTH: f64 = 2.0;
 
+/// This machine's own addresses, as a list of hosts that no proxy is asked for; one of `*` would leave out addresses.
+const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
 /// Fetches credentials and makes a client. Nothing is asked of S3 yet.
 pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS3, Place), BucketError> {
     let identity = Identity::resolve(settings, clock).await?;
-    let place = Place::s3(&settings.bucket, &settings.prefix, &identity.region);
     // A name with dots is not covered by the certificate for `*.s3.<region>.amazonaws.com`.
     let path_style = settings.path_style || settings.bucket.contains('.');
+    let proxy = proxy::of(&identity.endpoint);
+    let place = Place::s3(&settings.bucket, &settings.prefix, &identity.region).behind(proxy);
     let builder = AmazonS3Builder::new()
         .with_bucket_name(&settings.bucket)
         .with_region(&identity.region)
@@ -55,7 +59,14 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
 
 fn client_options(endpoint: &Url) -> ClientOptions {
     let plain = endpoint.scheme() == "http";
-    ClientOptions::new()
+    let options = ClientOptions::new();
+    let options = if proxy::is_loopback(endpoint) {
+        // A proxy that is given keeps the client from those of the environment; no request goes through this one.
+        options.with_proxy_url(endpoint.as_str()).with_proxy_excludes(LOOPBACK)
+    } else {
+        options
+    };
+    options
         .with_user_agent(HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))))
         .with_timeout(REQUEST_TIMEOUT)
         .with_connect_timeout(CONNECT_TIMEOUT)

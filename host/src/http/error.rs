@@ -47,10 +47,12 @@ pub enum Failure {
         source: Cause,
     },
     /// The answer did not come, or did not end.
-    #[error("there was no complete answer after {:.1} s", waited.as_secs_f64())]
+    #[error("there was no complete answer after {:.1} s{}", waited.as_secs_f64(), Through(proxy.as_deref()))]
     Timeout {
         /// How long the last attempt took.
         waited: Duration,
+        /// The proxy that it was awaited from, where there is one: host and port.
+        proxy: Option<String>,
     },
     /// The connection broke.
     #[error("the connection broke before the answer was complete")]
@@ -107,6 +109,20 @@ impl Cause {
             innermost = source;
         }
         Self(innermost.to_string())
+    }
+
+    /// The same, with the proxy that the request went through.
+    pub(super) fn through(self, proxy: Option<&str>) -> Self {
+        Self(format!("{}{}", self.0, Through(proxy)))
+    }
+}
+
+/// Words that name the proxy a request went through; none where there is none.
+struct Through<'a>(Option<&'a str>);
+
+impl fmt::Display for Through<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |proxy| write!(formatter, " (through the proxy `{proxy}`)"))
     }
 }
 

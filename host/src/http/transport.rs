@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::{Bytes, BytesMut};
-use url::{Host, Url};
+use url::Url;
 
 use super::SetupError;
 use super::error::{Cause, Failure};
 use super::request::Request;
 use super::verdict::BODY_START;
-use crate::secret::Secret;
+use crate::{proxy, secret::Secret};
 
 /// How long each part of an attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub(super) struct Transport {
     base: Url,
     /// The server as errors name it.
     host: String,
+    /// The proxy that stands before it, as errors name it.
+    proxy: Option<String>,
     largest_body: usize,
 }
 
@@ -94,13 +96,13 @@ impl Transport {
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never());
-        if is_loopback(&host) {
+        if proxy::is_loopback(base) {
             // A proxy cannot reach this machine's own loopback.
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| SetupError::Tls(Cause::innermost(&error)))?;
         let host = base.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
-        Ok(Self { client, base: base.clone(), host, largest_body })
+        Ok(Self { client, base: base.clone(), host, proxy: proxy::of(base), largest_body })
     }
 
     /// Sends a request once. `on_head` runs when the answer's head has come, before its body is read.
@@ -142,14 +144,15 @@ impl Transport {
 
     /// Sorts an error by what happened, and leaves the URL behind.
     fn failure(&self, error: &reqwest::Error, sent: Instant) -> Failure {
-        let source = Cause::innermost(error);
+        let proxy = self.proxy.clone();
+        let source = Cause::innermost(error).through(proxy.as_deref());
         let host = self.host.clone();
         if is_untrusted(error) {
             Failure::Untrusted { host, source }
         } else if error.is_connect() {
             Failure::Unreachable { host, source }
         } else if error.is_timeout() {
-            Failure::Timeout { waited: sent.elapsed() }
+            Failure::Timeout { waited: sent.elapsed(), proxy }
         } else {
             Failure::CutAnswer { source }
         }
@@ -159,14 +162,6 @@ impl Transport {
 impl fmt::Debug for Transport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Transport").field("host", &self.host).finish_non_exhaustive()
-    }
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     http::{PATIENCE, RetryPolicy},
     plan::Plan,
     problem::Problem,
+    proxy::is_loopback,
     run_id::RunId,
     schema::Marks,
     secret::Secret,
@@ -171,16 +172,6 @@ pub(super) fn parquet_settings(
 fn secret(spec: &Spec, key: &str, reference: &SecretRef) -> Result<Secret, Error> {
     environment::credential(reference, &spec.folder)
         .map_err(|missing| refused(spec, Problem::new(format!("`{key}`: {missing}")).hint(missing.hint())))
-}
-
-/// Whether an address is one of this machine's own.
-fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 fn refused(spec: &Spec, problem: Problem) -> Error {

@@ -12,11 +12,14 @@ use aws_sdk_sts::{
     },
 };
 
-use super::IdentityError;
+use super::{IdentityError, connection::ThroughProxy};
 use crate::bucket::cause::{Answer, Cause, chain};
 
 /// What it means that the chain gives nothing.
 pub(super) fn judge(error: &CredentialsError) -> IdentityError {
+    if let Some(failed) = chain(error).find_map(|link| link.downcast_ref::<ThroughProxy>()) {
+        return IdentityError::Unreachable { service: "the AWS credential chain", source: failed.cause() };
+    }
     if let CredentialsError::ProviderTimedOut(_) = error {
         let source = Cause::new("there was no answer in time");
         return IdentityError::Unreachable { service: "the AWS credential chain", source };

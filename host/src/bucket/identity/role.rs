@@ -16,6 +16,7 @@ use object_store::aws::AwsCredential;
 
 use super::{
     IdentityError, chain as chained,
+    connection::ThroughProxy,
     renew::{Issued, Issuer},
 };
 use crate::{
@@ -107,6 +108,9 @@ fn of_refusal(role: &Role, error: &SdkError<AssumeRoleError>) -> IdentityError {
             return IdentityError::Unreachable { service: "STS", source: Cause::new("there was no answer in time") };
         }
         _ => {
+            if let Some(failed) = chain(error).find_map(|link| link.downcast_ref::<ThroughProxy>()) {
+                return IdentityError::Unreachable { service: "STS", source: failed.cause() };
+            }
             let source = std::error::Error::source(error).map_or_else(|| Cause::of(error), Cause::of);
             return IdentityError::Unreachable { service: "STS", source };
         }

@@ -13,9 +13,10 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use object_store::ObjectStoreExt;
 
 use crate::{
-    bucket::{Bucket, BucketError, Credentials, IdentityError, Put, Role, S3Settings, Settings},
+    bucket::{Bucket, BucketError, Credentials, IdentityError, Put, Role, S3Settings, Settings, error::Operation},
     secret::Secret,
 };
 
@@ -384,6 +385,40 @@ async fn a_server_that_is_not_there_is_told_as_such() {
     let told = told(&error);
     assert!(told.starts_with("STS could not be reached for credentials\n"), "{told}");
     assert!(told.contains("onnection refused"), "{told}");
+}
+
+/// A request through a proxy has the whole address in its first line.
+#[tokio::test]
+async fn this_machine_is_asked_directly_by_name_and_by_number() {
+    for host in ["127.0.0.1", "localhost"] {
+        let server = serve(|_| (200, String::new())).await;
+        let endpoint = format!("http://{host}:{}", server.address.port());
+        let settings = S3Settings { endpoint: Some(endpoint.parse().unwrap()), ..server.settings() };
+        Bucket::open(&Settings::S3(settings)).await.unwrap().put("x", Bytes::new()).await.unwrap();
+        assert_eq!(server.seen()[0].path_and_query, "/lake/crm/raw/x", "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let store = AmazonS3Builder::new()
+        .with_bucket_name("lake")
+        .with_region("eu-west-1")
+        .with_access_key_id("AKIDEXAMPLE")
+        .with_secret_access_key("SECRETEXAMPLE")
+        .with_client_options(ClientOptions::new().with_proxy_url(format!("http://user:PASSWORD@{proxy}")))
+        .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
+        .build()
+        .unwrap();
+    let error = store.get(&"key".into()).await.unwrap_err();
+    let place = Place::s3("lake", "", "eu-west-1").behind(Some(proxy.clone()));
+    let told = told(&place.judge(Operation::Get, "key", &error));
+    assert!(told.starts_with("`s3://lake/key` could not be reached to read it\n"), "{told}");
+    assert!(told.contains(&format!("(through the proxy `{proxy}`)")), "{told}");
+    assert!(!told.contains("PASSWORD"), "{told}");
 }
 
 #[test]
