@@ -374,6 +374,9 @@ async fn settings_and_keys_that_sts_refuses_are_told_apart_from_a_refused_role()
     assert!(matches!(error, BucketError::Identity(IdentityError::Refused { service: "STS", .. })), "{error:?}");
     let error = open(403, "ExpiredToken", "The security token included in the request is expired").await;
     assert!(matches!(error, BucketError::Identity(IdentityError::Expired { service: "STS", .. })), "{error:?}");
+    let error = open(403, "RegionDisabledException", "STS is not activated in this region for account:1.").await;
+    assert!(matches!(error, BucketError::Identity(IdentityError::RegionDisabled { .. })), "{error:?}");
+    assert!(!told(&error).contains("trust policy") && error.hint().unwrap().contains("region"), "{}", told(&error));
 }
 
 #[tokio::test]
