@@ -179,7 +179,8 @@ impl SoFar {
     /// What is so `elapsed` after the beginning and `since` after it was last told, of `rows_before` rows.
     fn of(streams: &[Arc<StreamProgress>], usage: Usage, elapsed: Duration, since: Duration, rows_before: u64) -> Self {
         let rows_read = streams.iter().map(|stream| stream.rows_in()).sum();
-        let rate = (rows_read - rows_before) as f64 / since.as_secs_f64();
+        // Fewer than before are those of a stream that is read once more.
+        let rate = u64::saturating_sub(rows_read, rows_before) as f64 / since.as_secs_f64();
         let to_come: Option<u64> = streams.iter().map(|stream| to_come(stream)).sum();
         let left = to_come
             .filter(|_| rate > 0.0 && !streams.is_empty())
@@ -339,6 +340,23 @@ mod tests {
         progress.streams()[0].expect(1000);
         let still = "30 s: 0 of 1 streams, 0 rows read, 0 rows/s, API budget 0 % used";
         assert_eq!(told(&progress, seconds(31)).await, [still]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_read_once_more_is_told_from_its_beginning() {
+        let progress = Progress::default();
+        let story = async {
+            progress.begin(std::iter::once("contacts".to_owned()));
+            let contacts = &progress.streams()[0];
+            contacts.begin();
+            // So that no row comes in at the moment of a line.
+            time::sleep(Duration::from_millis(500)).await;
+            read(contacts, 100, 45).await;
+            contacts.begin();
+            read(contacts, 10, 16).await;
+        };
+        let again = "1 min 0 s: 0 of 1 streams, 140 rows read, 0 rows/s, API budget 0 % used";
+        assert_eq!(told(&progress, story).await[1], again);
     }
 
     #[test]

@@ -51,14 +51,14 @@ pub(super) fn text(report: &Report) -> String {
             text.push_str(&format!(
                 "{}: archived while it was read, so that their columns end in the middle: {}\n",
                 stream.stream,
-                some(&stream.cut)
+                some(&printables(&stream.cut))
             ));
         }
         if !stream.unnamed.is_empty() {
             text.push_str(&format!(
                 "{}: not given by HubSpot for any record, archived since the run began: {}\n",
                 stream.stream,
-                some(&stream.unnamed)
+                some(&printables(&stream.unnamed))
             ));
         }
         for renamed in &stream.renamed {
@@ -161,6 +161,11 @@ fn let_go(stream: &StreamReport, transform: &TransformReport) -> Option<String> 
     }
     let (name, stream) = (&transform.transform, &stream.stream);
     (!parts.is_empty()).then(|| format!("{stream}: `{name}` {}\n", parts.join(", ")))
+}
+
+/// Names that HubSpot gives, fit for a terminal.
+fn printables(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| printable(name, usize::MAX)).collect()
 }
 
 /// What has changed in a table's columns.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use jiff::Timestamp;
+#[cfg(test)]
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -121,7 +122,8 @@ impl Client {
     }
 
     /// Asks, and decodes the body as JSON.
-    pub async fn json<T: DeserializeOwned + Send>(&self, request: &Request) -> Result<T, HttpError> {
+    #[cfg(test)]
+    pub(crate) async fn json<T: DeserializeOwned + Send>(&self, request: &Request) -> Result<T, HttpError> {
         self.decoded(request, |body| Ok(serde_json::from_slice(body)?)).await
     }
 

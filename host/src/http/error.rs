@@ -172,9 +172,12 @@ impl HttpError {
         self.asks_too_much
     }
 
-    /// Whether it was tried again and failed each time, for reasons that may pass.
-    pub fn was_tried_again(&self) -> bool {
-        self.attempts > 1
+    /// Whether it failed for a reason that may pass, to the last attempt.
+    pub fn may_pass(&self) -> bool {
+        match &*self.failure {
+            Failure::Status { transient, .. } => *transient,
+            failure => failure.fault().is_some(),
+        }
     }
 
     /// What the last answer said of its failure, made fit to print.

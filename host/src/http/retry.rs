@@ -193,7 +193,7 @@ struct Fares {
 #[derive(Debug)]
 pub(super) struct Failing {
     health: Arc<Health>,
-    pub(super) since: Instant,
+    since: Instant,
 }
 
 impl Health {

@@ -135,7 +135,7 @@ fn source_hint(error: &crate::http::HttpError) -> Option<String> {
     if let Some(hint) = error.hint() {
         return Some(hint.to_owned());
     }
-    if error.was_tried_again() {
+    if error.may_pass() {
         return Some(
             "HubSpot or the network before it was in trouble for longer than this waits: run again later, or let runs wait \
              longer with `patience` under [run]; nothing has been committed"

@@ -264,9 +264,7 @@ impl Refused {
 
 fn failed(what: &str, cause: HttpError) -> SourceError {
     match cause.status().map(|status| status.as_u16()) {
-        Some(status @ (401 | MALFORMED_TOKEN)) if !cause.was_tried_again() => {
-            SourceError::TokenRejected { status, cause }
-        }
+        Some(status @ (401 | MALFORMED_TOKEN)) if !cause.may_pass() => SourceError::TokenRejected { status, cause },
         _ => SourceError::Http { what: what.to_owned(), cause },
     }
 }

@@ -116,12 +116,15 @@ async fn side_by_side<T, F: Future<Output = Result<T, SourceError>>>(
     ask: impl Fn(String) -> F,
 ) -> Result<Vec<(StreamInfo, String, T)>, SourceError> {
     let mut asked = Vec::new();
-    for stream in streams {
+    for (index, stream) in streams.into_iter().enumerate() {
         let Some(type_id) = stream.object_type_id.clone() else { continue };
         let answer = ask(type_id.clone());
-        asked.push(async move { Ok((stream, type_id, answer.await?)) });
+        asked.push(async move { Ok((index, (stream, type_id, answer.await?))) });
     }
-    stream::iter(asked).buffered(LISTS_AT_ONCE).try_collect().await
+    // Not `buffered`: there, one that takes long keeps others from beginning.
+    let mut answers: Vec<(usize, _)> = stream::iter(asked).buffer_unordered(LISTS_AT_ONCE).try_collect().await?;
+    answers.sort_unstable_by_key(|(index, _)| *index);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
 fn batch_of(request: &ReadRequest, rows: &[Row]) -> Result<arrow_array::RecordBatch, arrow_schema::ArrowError> {

@@ -672,3 +672,19 @@ async fn a_list_never_ends_by_mistake() {
         assert!(matches!(refused, SourceError::Incomplete { .. }), "{errors} {refused}");
     }
 }
+
+/// Whatever went wrong before it: the last answer counts.
+#[tokio::test]
+async fn a_refusal_after_a_fault_that_passed_is_a_refusal() {
+    let asked = AtomicUsize::new(0);
+    let server = serve(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => (502, Value::Null),
+        _ => (401, json!({ "category": "INVALID_AUTHENTICATION" })),
+    })
+    .await;
+    let refused = hubspot(&server).streams().await.unwrap_err();
+    assert_eq!(refused.to_string(), "HubSpot rejected the access token (401)");
+    let error = crate::pipeline::Error::Source(refused);
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.hint().unwrap().contains("the access token is not valid"), "{:?}", error.hint());
+}
