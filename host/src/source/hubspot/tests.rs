@@ -684,7 +684,6 @@ async fn a_refusal_after_a_fault_that_passed_is_a_refusal() {
     .await;
     let refused = hubspot(&server).streams().await.unwrap_err();
     assert_eq!(refused.to_string(), "HubSpot rejected the access token (401)");
-    let error = crate::pipeline::Error::Source(refused);
-    assert_eq!(error.exit_code(), 2);
-    assert!(error.hint().unwrap().contains("the access token is not valid"), "{:?}", error.hint());
+    let SourceError::TokenRejected { cause, .. } = refused else { panic!("{refused:?}") };
+    assert!(!cause.may_pass());
 }
