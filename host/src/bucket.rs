@@ -45,6 +45,7 @@ use object_store::{
     ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, memory::InMemory,
     path::Path as ObjectPath,
 };
+use sluice_model::clock::Clock;
 use tokio::sync::Semaphore;
 
 pub use self::{
@@ -59,7 +60,6 @@ use self::{
     error::{Operation, Place},
     upload::PARTS_IN_FLIGHT,
 };
-use crate::clock::Clock;
 
 /// The folder of every bucket in which sluice keeps what is not a table. No table has such a name: theirs never start
 /// with `_`.

@@ -25,9 +25,10 @@ mod tables;
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use sluice_model::problem::Problems;
 
 use self::output::Output;
-use crate::{pipeline, problem::Problems};
+use crate::pipeline;
 
 /// The exit code of a command that was typed wrong, or whose pipeline file is.
 const USAGE: u8 = 2;

@@ -5,10 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    secret::{Flaw, Secret},
-    spec::SecretRef,
-};
+use sluice_model::secret::{Flaw, Secret};
+
+use crate::spec::SecretRef;
 
 /// The folder for compiled plugins, if `[run] cache_dir` does not say.
 pub const CACHE_DIR: &str = "SLUICE_CACHE_DIR";

@@ -29,28 +29,5 @@ pub mod bucket;
 pub mod http;
 pub mod wasm;
 
-pub mod clock;
 pub mod environment;
-pub mod outline;
-pub mod printable;
-pub mod problem;
-pub mod proxy;
-pub mod run_id;
-pub mod schema;
-pub mod secret;
 pub mod standard;
-pub mod stream;
-
-use std::error::Error;
-
-/// An error and its causes, on one line.
-pub fn error_chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}

@@ -43,6 +43,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use sluice_model::{clock::Clock, run_id::RunId};
 
 use self::reading::Reading;
 pub use self::{
@@ -63,9 +64,7 @@ pub use self::{
 pub use crate::state::lease::LeaseError;
 use crate::{
     bucket::Bucket,
-    clock::Clock,
     plan::Plan,
-    run_id::RunId,
     sink::Begun,
     source::Source,
     spec::Spec,
@@ -132,7 +131,7 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
     let (lease, holder) = unless_stopped(run.shutdown, taking).await??;
     let outcome = while_held(&run, &lease, &holder.run, began).await;
     if let Err(error) = lease.release().await {
-        tracing::warn!(error = crate::error_chain(&error), "the lease was not released; it ends by itself");
+        tracing::warn!(error = sluice_model::error_chain(&error), "the lease was not released; it ends by itself");
     }
     outcome
 }
@@ -256,7 +255,10 @@ fn unchanged(run: &Run<'_>, id: &RunId) -> Change {
 async fn remove(bucket: &Bucket, files: &[DataFile]) {
     for file in files {
         if let Err(error) = bucket.delete(&file.key).await {
-            tracing::warn!(error = crate::error_chain(&error), "a file that no commit lists could not be removed");
+            tracing::warn!(
+                error = sluice_model::error_chain(&error),
+                "a file that no commit lists could not be removed"
+            );
         }
     }
 }
@@ -265,7 +267,7 @@ async fn remove(bucket: &Bucket, files: &[DataFile]) {
 async fn take_back(bucket: &Bucket, files: &Begun) {
     let taken = files.take_back(bucket).await;
     for failure in &taken.failures {
-        tracing::warn!(error = crate::error_chain(failure), "a file of this run was not taken back");
+        tracing::warn!(error = sluice_model::error_chain(failure), "a file of this run was not taken back");
     }
     if taken.left > 0 {
         tracing::warn!(left = taken.left, "not all files of this run were taken back; the next run sweeps them");
@@ -288,7 +290,10 @@ fn tell_of_sweep(swept: &Swept) {
         tracing::info!(files = swept.files, bytes = swept.bytes, "swept what earlier runs left");
     }
     for failure in &swept.failures {
-        tracing::warn!(error = crate::error_chain(failure), "not everything could be swept; the next run tries again");
+        tracing::warn!(
+            error = sluice_model::error_chain(failure),
+            "not everything could be swept; the next run tries again"
+        );
     }
 }
 

@@ -26,17 +26,16 @@ pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use self::{
-    lineage::{Column, Origin, Stage},
-    program::{GroupCall, Program, ProgramOutput},
-};
-use crate::{
+use sluice_model::{
     outline::{Outline, Output},
     problem::{Place, Problem},
+    program::Program,
     schema::{Attributes, Field, Mark, Marks, Schema},
-    spec::{Sensitive, Spec, TransformSpec},
     stream::StreamInfo,
 };
+
+pub use self::lineage::{Column, Origin, Stage};
+use crate::spec::{Sensitive, Spec, TransformSpec};
 
 /// A pipeline, resolved. Nothing in it is left to decide.
 #[derive(Debug)]

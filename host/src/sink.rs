@@ -22,13 +22,15 @@ use parquet::{
     errors::ParquetError,
     file::{metadata::KeyValue, properties::WriterProperties},
 };
+use sluice_model::{
+    run_id::RunId,
+    schema::{Field, attribute},
+};
 use tokio::runtime::Handle;
 
 pub use self::begun::{Begun, TakenBack};
 use crate::{
     bucket::{Bucket, BucketError, Upload},
-    run_id::RunId,
-    schema::{Field, attribute},
     table::{DataFile, key::DataKey},
 };
 
@@ -243,7 +245,7 @@ impl ParquetWriter {
 fn abort(runtime: &Handle, upload: Upload) {
     let key = upload.key().to_owned();
     if let Err(error) = runtime.block_on(upload.abort()) {
-        tracing::warn!(key, error = crate::error_chain(&error), "an unfinished upload was not taken back");
+        tracing::warn!(key, error = sluice_model::error_chain(&error), "an unfinished upload was not taken back");
     }
 }
 
@@ -264,7 +266,7 @@ fn described_schema(fields: &[Field]) -> SchemaRef {
                 .filter_map(|name| field.attributes.get(name).map(|value| (name.to_owned(), value.clone())))
                 .collect();
             if !field.marks.is_empty() {
-                let marks: Vec<&str> = field.marks.iter().map(crate::schema::Mark::as_str).collect();
+                let marks: Vec<&str> = field.marks.iter().map(sluice_model::schema::Mark::as_str).collect();
                 metadata.insert("marks".to_owned(), marks.join(","));
             }
             arrow_schema::Field::new(&field.name, field.column_type.arrow(), field.nullable).with_metadata(metadata)

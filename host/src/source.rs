@@ -19,12 +19,11 @@ use std::sync::{
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
-
-use crate::{
+use sluice_model::{
     schema::{Field, Schema},
     stream::StreamInfo,
 };
+use tokio::sync::mpsc;
 
 /// Where a source puts its batches. Bounded; closed when nobody wants more.
 pub type BatchSender = mpsc::Sender<RecordBatch>;

@@ -12,6 +12,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+use sluice_model::problem::{Place, Problem, Problems, nearest};
 use toml::Spanned;
 
 pub use self::{
@@ -22,10 +23,7 @@ pub use self::{
     },
     values::{ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url},
 };
-use crate::{
-    problem::{Place, Problem, Problems, nearest},
-    standard::STANDARD_PLUGINS,
-};
+use crate::standard::STANDARD_PLUGINS;
 
 /// A pipeline file that has been read: its content, and what is needed to point back into it.
 #[derive(Debug, Clone)]

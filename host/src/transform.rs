@@ -11,13 +11,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
-
-use crate::{
+use sluice_model::{
     outline::Outline,
-    plan::{GroupCall, Program, ProgramOutput},
+    program::{GroupCall, Program, ProgramOutput},
     schema::{Schema, arrow_schema},
-    wasm::{Instance, PluginError},
 };
+
+use crate::wasm::{Instance, PluginError};
 
 /// Makes fresh instances of a transform's plugin, opened with its settings.
 pub trait Instances: Send {

@@ -9,13 +9,12 @@ mod words;
 
 use std::sync::{Arc, OnceLock};
 
+use sluice_model::schema::{ColumnType, Field, Schema, attribute};
+
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use sluice::{
-    schema::{ColumnType, Field, Schema, attribute},
-    wasm::{Call, Engine, Instance, Limits, LogSink, Plugin, PluginError, PluginErrorKind},
-};
+use sluice::wasm::{Call, Engine, Instance, Limits, LogSink, Plugin, PluginError, PluginErrorKind};
 
 use crate::guests;
 

@@ -11,8 +11,7 @@
 use std::error::Error;
 
 use object_store::client::{HttpError, HttpErrorKind};
-
-use crate::printable::printable;
+use sluice_model::printable::printable;
 
 /// How much of a foreign text is shown, in characters: AWS's longest refusals name a principal, an action and a resource.
 const LONGEST_SHOWN: usize = 1000;

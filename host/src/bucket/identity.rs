@@ -18,6 +18,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_types::service_config::ServiceConfigKey;
 use jiff::Timestamp;
 use object_store::aws::AwsCredential;
+use sluice_model::clock::Clock;
 use url::Url;
 
 use self::{
@@ -30,7 +31,6 @@ use super::{
     partition::Partition,
     settings::{Credentials, S3Settings},
 };
-use crate::{clock::Clock, proxy};
 
 /// How long one attempt to reach STS (or wherever credentials come from) may take. Answers come within a second; a minute
 /// covers a slow proxy and still fits, with its repetitions, into the time before credentials end.
@@ -238,7 +238,7 @@ fn s3_endpoint(sdk: &SdkConfig, region: &str, bucket: &str) -> Result<Url, Bucke
         source: Cause::new(format!("{what} {why}")),
     };
     let endpoint = Url::parse(&text).map_err(|error| unusable(&format!("is no URL: {error}")))?;
-    if endpoint.scheme() != "https" && !proxy::is_loopback(&endpoint) {
+    if endpoint.scheme() != "https" && !sluice_proxy::is_loopback(&endpoint) {
         return Err(unusable(
             "would send data over the network in the clear: `http://` is for servers on this machine",
         ));
@@ -315,11 +315,11 @@ mod tests {
         let sdk = SdkConfig::builder().endpoint_url("no url").build();
         let error = s3_endpoint(&sdk, "eu-central-1", "lake").unwrap_err();
         assert!(
-            crate::error_chain(&error).contains("the endpoint that the AWS environment names is no URL"),
+            sluice_model::error_chain(&error).contains("the endpoint that the AWS environment names is no URL"),
             "{error}"
         );
         let sdk = SdkConfig::builder().endpoint_url("http://lake.example:9000").build();
         let error = s3_endpoint(&sdk, "eu-central-1", "lake").unwrap_err();
-        assert!(crate::error_chain(&error).contains("would send data over the network in the clear"), "{error}");
+        assert!(sluice_model::error_chain(&error).contains("would send data over the network in the clear"), "{error}");
     }
 }

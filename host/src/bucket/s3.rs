@@ -6,6 +6,7 @@ use object_store::{
     BackoffConfig, ClientOptions, HeaderValue, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder, AwsCredentialProvider, S3ConditionalPut},
 };
+use sluice_model::clock::Clock;
 use url::Url;
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
     identity::Identity,
     settings::S3Settings,
 };
-use crate::{clock::Clock, proxy};
 
 /// How long one request may take, its body included: a part of [`PART_SIZE`](super::PART_SIZE) takes 67 s on a line of
 /// 1 Mbit/s, the slowest that makes sense.
@@ -40,7 +40,7 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
     let identity = Identity::resolve(settings, clock).await?;
     // A name with dots is not covered by the certificate for `*.s3.<region>.amazonaws.com`.
     let path_style = settings.path_style || settings.bucket.contains('.');
-    let proxy = proxy::of(&identity.endpoint);
+    let proxy = sluice_proxy::of(&identity.endpoint);
     let place = Place::s3(&settings.bucket, &settings.prefix, &identity.region).behind(proxy);
     let builder = AmazonS3Builder::new()
         .with_bucket_name(&settings.bucket)
@@ -60,7 +60,7 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
 fn client_options(endpoint: &Url) -> ClientOptions {
     let plain = endpoint.scheme() == "http";
     let options = ClientOptions::new();
-    let options = if proxy::is_loopback(endpoint) {
+    let options = if sluice_proxy::is_loopback(endpoint) {
         // A proxy that is given keeps the client from those of the environment; no request goes through this one.
         options.with_proxy_url(endpoint.as_str()).with_proxy_excludes(LOOPBACK)
     } else {

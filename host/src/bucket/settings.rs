@@ -2,9 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use sluice_model::secret::Secret;
 use url::Url;
-
-use crate::secret::Secret;
 
 /// A bucket, on S3 or in a folder.
 #[derive(Debug, Clone)]

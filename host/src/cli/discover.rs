@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sluice_model::schema::{Field, Mark, Schema, attribute};
+
 use super::{
     PlanFormat,
     output::{Grid, Output, thousands},
@@ -9,7 +11,6 @@ use super::{
 };
 use crate::{
     pipeline::{self, Discovered},
-    schema::{Field, Mark, Schema, attribute},
     source::{
         SourceError, Unreadable,
         recorded::{NoSchema, RecordedSource, RecordedStream},
@@ -31,7 +32,7 @@ fn record((discovered, records): (Discovered, Option<u64>)) -> RecordedStream {
     let Discovered { stream, schema } = discovered;
     let schema = schema.map_err(|error| match error {
         SourceError::NotReadable { why, reason, hint, .. } => NoSchema { why, reason, hint },
-        other => NoSchema { why: Unreadable::Forbidden, reason: crate::error_chain(&other), hint: None },
+        other => NoSchema { why: Unreadable::Forbidden, reason: sluice_model::error_chain(&other), hint: None },
     });
     RecordedStream { stream, records, schema }
 }
@@ -78,7 +79,7 @@ fn columns(schema: &Schema) -> String {
             field.name.clone(),
             field.column_type.name().to_owned(),
             field.marks.iter().map(Mark::as_str).collect::<Vec<_>>().join(", "),
-            crate::printable::printable(
+            sluice_model::printable::printable(
                 field.attributes.get(attribute::LABEL).map_or("", String::as_str),
                 LONGEST_LABEL,
             ),

@@ -3,11 +3,14 @@
 
 use std::path::Path;
 
-use super::{Usage, output::Output};
-use crate::{
+use sluice_model::{
     error_chain,
     printable::printable,
     problem::{Problem, Problems},
+};
+
+use super::{Usage, output::Output};
+use crate::{
     standard,
     wasm::{Engine, Limits, Plugin},
 };

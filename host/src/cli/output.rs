@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
+use sluice_model::problem::{Problem, Problems};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -20,10 +21,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::{
-    pipeline,
-    problem::{Problem, Problems},
-};
+use crate::pipeline;
 
 /// Where sluice prints.
 #[derive(Debug, Clone)]

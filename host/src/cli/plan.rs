@@ -3,6 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
+use sluice_model::{
+    outline::Output as OutlineOutput,
+    printable::printable,
+    schema::{Field, Mark},
+};
 
 use super::{
     PlanFormat, Usage,
@@ -11,11 +16,8 @@ use super::{
     run::{load, read_spec},
 };
 use crate::{
-    outline::Output as OutlineOutput,
     pipeline::{self, LeftOut, LoadedTransforms, Planned},
     plan::{Plan, Step, StreamPlan},
-    printable::printable,
-    schema::{Field, Mark},
     source::{Source, Unreadable, recorded::RecordedSource},
 };
 
@@ -44,7 +46,7 @@ pub(super) async fn plan(
 pub(super) fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
     let wrong = |why: String| Usage(format!("the schema file `{}`: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
-    RecordedSource::read(&text).map_err(|error| wrong(crate::error_chain(&error)))
+    RecordedSource::read(&text).map_err(|error| wrong(sluice_model::error_chain(&error)))
 }
 
 fn text(planned: &Planned, plugins: &LoadedTransforms) -> String {

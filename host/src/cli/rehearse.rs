@@ -7,6 +7,11 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use sluice_model::{
+    printable::printable,
+    schema::{Attributes, Mark, Schema},
+    stream::{StreamInfo, StreamKind},
+};
 
 use super::{
     Usage,
@@ -17,12 +22,9 @@ use super::{
 };
 use crate::{
     pipeline::{self, Rehearsed},
-    printable::printable,
-    schema::{Attributes, Mark, Schema},
     source::recorded::{RecordedSource, RecordedStream},
     spec::Spec,
     standard,
-    stream::{StreamInfo, StreamKind},
 };
 
 /// Characters of a value in a table.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use sluice_model::{printable::printable, schema::ColumnType};
 
 use super::{
     judge,
@@ -11,8 +12,6 @@ use super::{
 };
 use crate::{
     pipeline::{Drift, Kept, KeptTable, Others, Renamed, Report, StreamReport, TransformReport},
-    printable::printable,
-    schema::ColumnType,
     source::Unreadable,
 };
 

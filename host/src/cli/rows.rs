@@ -12,9 +12,9 @@ use arrow_array::{
 use jiff::{SignedDuration, civil, fmt::temporal::Pieces};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use sluice_model::schema::{ColumnType, Field, arrow_schema, attribute};
 
 use super::Usage;
-use crate::schema::{ColumnType, Field, arrow_schema, attribute};
 
 /// The day that dates count from.
 const EPOCH: civil::Date = civil::date(1970, 1, 1);

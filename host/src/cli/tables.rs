@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use sluice_model::{printable::printable, schema::Mark};
 
 use super::{
     TablesFormat, Usage,
@@ -12,8 +13,6 @@ use super::{
 use crate::{
     bucket::{Bucket, Credentials, S3Settings, Settings},
     pipeline,
-    printable::printable,
-    schema::Mark,
     spec::Url,
     table::{Commit, CommitLog, Table},
 };

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 #[cfg(test)]
 use serde::de::DeserializeOwned;
+use sluice_model::secret::Secret;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
@@ -21,7 +22,6 @@ use super::retry::{Failing, Health, Jitter, PATIENCE, RetryPolicy};
 use super::stats::{Counters, HttpStats};
 use super::transport::{Reply, Timeouts, Transport};
 use super::verdict::{Answer, BODY_START, StopReason, Vendor, Verdict, retry_after};
-use crate::secret::Secret;
 
 /// The largest body that is read. A page of a hundred records with a thousand properties each has some five megabytes;
 /// this is against answers that do not end.

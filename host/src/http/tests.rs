@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use sluice_model::secret::Secret;
 use url::Url;
 
 use super::{Backoff, Client, HttpError, Options, Patience, Request, RetryPolicy, Timeouts};
-use crate::secret::Secret;
 use server::{Acme, Server, wide_budget};
 
 const TOKEN: &str = "pat-na1-00000000-1111-2222-3333-444444444444";

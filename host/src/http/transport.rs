@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::{Bytes, BytesMut};
+use sluice_model::secret::Secret;
 use url::Url;
 
 use super::SetupError;
 use super::error::{Cause, Failure};
 use super::request::Request;
 use super::verdict::BODY_START;
-use crate::{proxy, secret::Secret};
 
 /// How long each part of an attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,13 +96,13 @@ impl Transport {
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never());
-        if proxy::is_loopback(base) {
+        if sluice_proxy::is_loopback(base) {
             // A proxy cannot reach this machine's own loopback.
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| SetupError::Tls(Cause::innermost(&error)))?;
         let host = base.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
-        Ok(Self { client, base: base.clone(), host, proxy: proxy::of(base), largest_body })
+        Ok(Self { client, base: base.clone(), host, proxy: sluice_proxy::of(base), largest_body })
     }
 
     /// Sends a request once. `on_head` runs when the answer's head has come, before its body is read.

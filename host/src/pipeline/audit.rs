@@ -8,12 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use sluice_model::schema::{Mark, attribute};
 use toml::Spanned;
 
 use super::plugins::{LoadedTransform, LoadedTransforms};
 use crate::{
     plan::{Origin, Plan, Step, StreamPlan, transforms},
-    schema::{Mark, attribute},
     spec::{Glob, Sensitive, Spec, TransformSpec},
 };
 

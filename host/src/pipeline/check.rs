@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
+use sluice_model::run_id::RunId;
+
 use super::{Error, LoadedTransforms, Planned, bucket_settings, engine, open_source, plan, refused, trial};
-use crate::{bucket::Bucket, plan::Plan, run_id::RunId, source::Source, spec::Spec};
+use crate::{bucket::Bucket, plan::Plan, source::Source, spec::Spec};
 
 const PLAN: &str = "plan and guard";
 
@@ -43,9 +45,11 @@ impl Check {
     fn new(what: impl Into<String>, outcome: Result<Vec<String>, Error>) -> Self {
         let outcome = match outcome {
             Ok(notes) => Outcome::Fine { notes },
-            Err(error) => {
-                Outcome::Failed { error: crate::error_chain(&error), hint: error.hint(), exit_code: error.exit_code() }
-            }
+            Err(error) => Outcome::Failed {
+                error: sluice_model::error_chain(&error),
+                hint: error.hint(),
+                exit_code: error.exit_code(),
+            },
         };
         Self { what: what.into(), outcome }
     }
@@ -160,7 +164,7 @@ async fn bucket(spec: &Spec, checks: &mut Vec<Check>) {
                 let outcome = match probe.outcome {
                     Ok(()) => Outcome::Fine { notes: Vec::new() },
                     Err(error) => Outcome::Failed {
-                        error: crate::error_chain(&error),
+                        error: sluice_model::error_chain(&error),
                         hint: error.hint(),
                         exit_code: if error.is_for_the_owner() { 2 } else { 1 },
                     },

@@ -2,16 +2,13 @@
 
 use std::path::PathBuf;
 
+use sluice_model::{problem::Problem, run_id::RunId, schema::Marks, secret::Secret};
+
 use super::{Error, plugins::LoadedTransforms};
 use crate::{
     bucket, environment,
     http::{PATIENCE, RetryPolicy},
     plan::Plan,
-    problem::Problem,
-    proxy::is_loopback,
-    run_id::RunId,
-    schema::Marks,
-    secret::Secret,
     sink::{Begun, ParquetSettings},
     source::hubspot::{self, HubSpot, Paths},
     spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
@@ -41,7 +38,7 @@ fn open(spec: &Spec, retry: RetryPolicy) -> Result<HubSpot, Error> {
         Some(url) => (**url).clone(),
         None => url::Url::parse(hubspot::BASE_URL).unwrap_or_else(|_| unreachable!("the default address is a URL")),
     };
-    if base_url.scheme() != "https" && !is_loopback(&base_url) {
+    if base_url.scheme() != "https" && !sluice_proxy::is_loopback(&base_url) {
         return Err(refused(
             spec,
             Problem::new("`base_url` would send the access token over the network in the clear")
@@ -78,7 +75,7 @@ pub fn bucket_settings(spec: &Spec) -> Result<bucket::Settings, Error> {
     for (key, endpoint) in [("endpoint", &sink.endpoint), ("sts_endpoint", &sink.sts_endpoint)] {
         if let Some(endpoint) = endpoint
             && endpoint.scheme() != "https"
-            && !is_loopback(endpoint)
+            && !sluice_proxy::is_loopback(endpoint)
         {
             return Err(refused(
                 spec,
@@ -135,7 +132,7 @@ pub fn engine(spec: &Spec) -> Result<Engine, Error> {
         Err(EngineError::Cache(unusable)) => {
             tracing::warn!(
                 "plugins are compiled anew each time: {}; `cache_dir` under [run], or the variable {}, names another folder",
-                crate::error_chain(&unusable),
+                sluice_model::error_chain(&unusable),
                 environment::CACHE_DIR
             );
             Ok(Engine::new(None)?)

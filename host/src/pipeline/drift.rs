@@ -1,11 +1,9 @@
 //! How a table differs from what it was: columns that came, went, or changed their type, since somebody changed the account,
 //! the pipeline file or a plugin. Nothing is refused for it; whoever reads the table should know.
 
-use crate::{
-    plan::StreamPlan,
-    schema::{ColumnType, Field},
-    table::Commit,
-};
+use sluice_model::schema::{ColumnType, Field};
+
+use crate::{plan::StreamPlan, table::Commit};
 
 /// A column that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]

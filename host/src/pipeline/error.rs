@@ -1,10 +1,10 @@
 //! What can end a run, and who must act.
 
+use sluice_model::{problem::Problems, run_id::NoRandomness};
+
 use crate::{
     bucket::BucketError,
     http::{Failure, SetupError, StopReason},
-    problem::Problems,
-    run_id::NoRandomness,
     sink::SinkError,
     source::SourceError,
     state::lease::LeaseError,

@@ -12,6 +12,12 @@
 
 use std::collections::BTreeSet;
 
+use sluice_model::{
+    problem::Problem,
+    schema::{Field, Mark, Marks, attribute},
+    stream::{StreamInfo, StreamKind},
+};
+
 use super::{
     audit::{self, Origins},
     planning::Planned,
@@ -19,10 +25,7 @@ use super::{
 };
 use crate::{
     plan::{Plan, StreamPlan, rules, select},
-    problem::Problem,
-    schema::{Field, Mark, Marks, attribute},
     spec::Spec,
-    stream::{StreamInfo, StreamKind},
     table::{Commit, Table},
 };
 

@@ -10,12 +10,12 @@
 
 use std::sync::Arc;
 
+use sluice_model::problem::Problem;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::plugins::LoadedTransforms;
 use crate::{
     plan::{Plan, Step, StreamPlan},
-    problem::Problem,
     spec::Spec,
 };
 

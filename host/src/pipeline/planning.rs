@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use sluice_model::{
+    problem::{Problem, Problems, nearest},
+    stream::StreamInfo,
+};
+
 use super::{
     Error,
     discovery::{self, Discovered},
@@ -10,10 +15,8 @@ use super::{
 };
 use crate::{
     plan::{Plan, StreamDraft, select, transforms, words::Unsaid},
-    problem::{Problem, Problems, nearest},
     source::{Source, SourceError, Unreadable},
     spec::{OnMissingScope, Spec},
-    stream::StreamInfo,
 };
 
 /// A plan, and what was found on the way to it.
@@ -154,7 +157,7 @@ fn resolve(
                 Ok(outline) => draft
                     .apply(index, transform, outline, loaded.attachment_marks.clone())
                     .map_err(|unsaid| (unsaid.to_string(), Some(Unsaid::HINT))),
-                Err(error) => Err((crate::error_chain(&error), error.hint())),
+                Err(error) => Err((sluice_model::error_chain(&error), error.hint())),
             };
             if let Err((what, hint)) = refused {
                 let stream = &draft.stream().name;

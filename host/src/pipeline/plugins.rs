@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use sluice_model::{
+    problem::Problem,
+    schema::{Mark, Marks},
+    secret::Secret,
+};
 use toml::Spanned;
 
 use crate::{
     environment,
-    problem::Problem,
-    schema::{Mark, Marks},
-    secret::Secret,
     spec::{AttachmentSpec, LimitsSpec, Spec, TransformSpec},
     standard,
     transform::Instances,
@@ -160,7 +162,7 @@ fn load_plugin(spec: &Spec, engine: &Engine, transform: &TransformSpec) -> Resul
     let name = transform.name.get_ref().as_str();
     let place = spec.place(&transform.name);
     let refused = |error: LoadError| {
-        let problem = Problem::new(format!("transform `{name}`: {}", crate::error_chain(&error))).at(place);
+        let problem = Problem::new(format!("transform `{name}`: {}", sluice_model::error_chain(&error))).at(place);
         match error.hint() {
             Some(hint) => problem.hint(hint),
             None => problem,

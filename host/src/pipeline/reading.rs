@@ -7,6 +7,7 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use jiff::Timestamp;
+use sluice_model::run_id::RunId;
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
 use super::{
@@ -17,7 +18,6 @@ use super::{
 use crate::{
     bucket::Bucket,
     plan::StreamPlan,
-    run_id::RunId,
     sink::{Begun, ParquetSettings},
     source::Source,
     spec::Spec,

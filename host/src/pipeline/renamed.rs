@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use crate::{
-    plan::StreamPlan,
-    schema::{Field, attribute},
-};
+use sluice_model::schema::{Field, attribute};
+
+use crate::plan::StreamPlan;
 
 /// A stream or a column that has another name than one would think.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use sluice_model::schema::Field;
+
 use super::{
     LeftOut, Planned, Run,
     drift::{self, Drift},
@@ -11,7 +13,6 @@ use super::{
 };
 use crate::{
     plan::StreamPlan,
-    schema::Field,
     source::{Read, Unreadable, Usage},
     table::Commit,
 };

@@ -79,8 +79,9 @@ fn hash_value(column: &dyn Array, row: usize, hasher: &mut impl Hasher) {
 mod tests {
     use std::sync::Arc;
 
+    use sluice_model::schema::{ColumnType, Field, arrow_schema};
+
     use super::*;
-    use crate::schema::{ColumnType, Field, arrow_schema};
 
     /// Rows of three columns: two of the key, and one that is not.
     fn batch(rows: &[(Option<&str>, Option<i64>)]) -> RecordBatch {

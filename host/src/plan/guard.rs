@@ -8,14 +8,15 @@
 //! - a name in `clears` or `clears_rows` that clears nothing: a reviewer would believe it did, and it would allow tomorrow
 //!   what nobody has looked at.
 
-use super::{Origin, Plan, Stage, Step, StreamPlan, rules, transform_place, transforms};
-use crate::{
+use sluice_model::{
     outline::Output,
     problem::Problem,
     schema::{Mark, Marks, attribute},
-    spec::{ClearedColumn, MarkName, Spec, TransformSpec},
     stream::StreamInfo,
 };
+
+use super::{Origin, Plan, Stage, Step, StreamPlan, rules, transform_place, transforms};
+use crate::spec::{ClearedColumn, MarkName, Spec, TransformSpec};
 
 /// Reports everything that must not pass.
 pub(super) fn judge(spec: &Spec, plan: &Plan, unreadable: &[StreamInfo]) -> Vec<Problem> {

@@ -4,12 +4,13 @@
 //! only the key is known, still gets the key its row has. And where the key is computed (pseudonymized, remapped), the raw
 //! id must not stand beside it in another column.
 
-use super::{Origin, Plan, Stage, StreamPlan, transform_place};
-use crate::{
+use sluice_model::{
     problem::Problem,
     schema::{Field, attribute},
-    spec::Spec,
 };
+
+use super::{Origin, Plan, Stage, StreamPlan, transform_place};
+use crate::spec::Spec;
 
 /// Reports every key column that does not survive as it must.
 pub(super) fn check(spec: &Spec, plan: &Plan) -> Vec<Problem> {

@@ -7,8 +7,9 @@
 
 use std::collections::BTreeSet;
 
+use sluice_model::schema::{Field, Mark, Marks, attribute, unparsed_name};
+
 use super::{Step, StreamPlan};
-use crate::schema::{Field, Mark, Marks, attribute, unparsed_name};
 
 /// The columns at one point of a stream's way.
 #[derive(Debug, Clone)]

@@ -1,6 +1,4 @@
-//! What is done with a batch in one step: the plan's last word, in positions rather than names.
-//!
-//! Only what is needed is done: a group whose columns nobody needs is not called, a column nobody needs is not carried.
+//! The program of a step: the plan's last word, in positions rather than names.
 //!
 //! An instance remembers, and could pass on through one group what another was shown. Lineage says that it does not; what
 //! must not depend on trust is kept apart, each in an instance of its own: groups that read other marks, a group that
@@ -10,48 +8,12 @@
 
 use std::collections::BTreeMap;
 
+use sluice_model::{
+    program::{GroupCall, Program, ProgramOutput},
+    schema::{Field, Marks},
+};
+
 use super::{Origin, Stage, Step};
-use crate::schema::{Field, Marks};
-
-/// What is done with a batch in one step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program {
-    /// The calls, in order. Those of one instance are made by the same one.
-    pub calls: Vec<GroupCall>,
-    /// How many instances of the plugin there are.
-    pub instances: usize,
-    /// The columns of the batch after the step.
-    pub outputs: Vec<ProgramOutput>,
-    /// The fields of those columns.
-    pub fields: Vec<Field>,
-}
-
-/// One call of a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupCall {
-    /// The group.
-    pub group: usize,
-    /// The instance that serves it.
-    pub instance: usize,
-    /// What it is given: positions in the batch.
-    pub reads: Vec<usize>,
-    /// Whether it chooses rows.
-    pub selects: bool,
-}
-
-/// Where a column of the batch after the step comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProgramOutput {
-    /// The column at this position of the batch before.
-    Kept(usize),
-    /// A column that a call computed.
-    Computed {
-        /// Index of the call.
-        call: usize,
-        /// Position among the columns that the group computes.
-        position: usize,
-    },
-}
 
 /// Works out the program of a step between two stages.
 pub(super) fn of(step: &Step, before: &Stage, after: &Stage) -> Program {

@@ -4,15 +4,15 @@
 
 use std::borrow::Cow;
 
+use sluice_model::{
+    problem::{Problem, nearest},
+    schema::{Field, Mark, attribute},
+    stream::StreamInfo,
+};
 use toml::Spanned;
 
 use super::StreamDraft;
-use crate::{
-    problem::{Problem, nearest},
-    schema::{Field, Mark, attribute},
-    spec::{ClearedColumn, Glob, Spec, TransformSpec},
-    stream::StreamInfo,
-};
+use crate::spec::{ClearedColumn, Glob, Spec, TransformSpec};
 
 /// Whether a glob means this stream, by any of its names.
 pub(super) fn names_stream(glob: &Glob, stream: &StreamInfo) -> bool {

@@ -1,11 +1,12 @@
 //! Which of the offered streams a pipeline reads.
 
-use super::rules::names_stream;
-use crate::{
+use sluice_model::{
     problem::{Problem, nearest},
-    spec::Spec,
     stream::StreamInfo,
 };
+
+use super::rules::names_stream;
+use crate::spec::Spec;
 
 /// Whether the file names a stream outright, and not only by a glob.
 pub fn is_named(spec: &Spec, stream: &StreamInfo) -> bool {

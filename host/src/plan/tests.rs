@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use super::{Plan, StreamDraft, select, transforms};
-use crate::{
+use sluice_model::{
     outline::{Outline, Output},
     problem::Problem,
     schema::{Attributes, ColumnType, Field, Marks, Schema, attribute, unparsed_name},
-    spec::Spec,
     stream::{StreamInfo, StreamKind},
 };
+
+use super::{Plan, StreamDraft, select, transforms};
+use crate::spec::Spec;
 
 /// A pipeline file with these lines between its head and its sink.
 fn spec(lines: &str) -> Spec {

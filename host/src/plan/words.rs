@@ -15,11 +15,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
+use sluice_model::{
     outline::{Outline, Output},
     schema::{Attributes, Mark, Marks, Schema, attribute},
-    spec::TransformSpec,
 };
+
+use crate::spec::TransformSpec;
 
 /// A name that a plugin with marked attachments has made up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

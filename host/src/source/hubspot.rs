@@ -37,16 +37,16 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::future::join;
 use serde::de::DeserializeOwned;
-use tokio::{sync::OnceCell, time::timeout};
-use url::Url;
-
-use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
-use crate::{
-    http::{Budget, BudgetRules, Client, HttpError, Options, Rate, RetryPolicy, SetupError},
+use sluice_model::{
     schema::{Attributes, Marks, Schema, attribute},
     secret::Secret,
     stream::{StreamInfo, StreamKind},
 };
+use tokio::{sync::OnceCell, time::timeout};
+use url::Url;
+
+use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
+use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, RetryPolicy, SetupError};
 
 pub use self::api::Paths;
 use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
@@ -277,7 +277,7 @@ fn unlisted(stream: &StreamInfo, level: Sensitivity, why: Unreadable, cause: &Ht
     SourceError::NotReadable {
         stream: stream.name.clone(),
         why,
-        reason: format!("its {} properties are not listed: {}", level.as_str(), crate::error_chain(cause)),
+        reason: format!("its {} properties are not listed: {}", level.as_str(), sluice_model::error_chain(cause)),
         hint: Some("grant the token the scopes of sensitive data, or do without: `sensitive = \"exclude\"`".to_owned()),
     }
 }
@@ -286,7 +286,7 @@ fn not_readable(stream: &StreamInfo, why: Unreadable, cause: &HttpError) -> Sour
     let scopes = cause.explanation().map(|explanation| explanation.required_scopes.as_slice()).unwrap_or_default();
     let hint =
         if scopes.is_empty() { None } else { Some(format!("grant the token the scope `{}`", scopes.join("` and `"))) };
-    SourceError::NotReadable { stream: stream.name.clone(), why, reason: crate::error_chain(cause), hint }
+    SourceError::NotReadable { stream: stream.name.clone(), why, reason: sluice_model::error_chain(cause), hint }
 }
 
 #[async_trait]
@@ -313,7 +313,7 @@ impl Source for HubSpot {
             Ok(Ok(answer)) => Some(answer.total as u64),
             // Not every type can be searched.
             Ok(Err(error)) => {
-                tracing::debug!(stream = stream.name, error = crate::error_chain(&error), "records not counted");
+                tracing::debug!(stream = stream.name, error = sluice_model::error_chain(&error), "records not counted");
                 None
             }
             Err(_) => {

@@ -4,12 +4,12 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-
-use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
-use crate::{
+use sluice_model::{
     schema::{Attributes, Field, Schema, stored::StoredField},
     stream::{StreamInfo, StreamKind},
 };
+
+use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
 
 /// The format that this version writes and reads.
 const FORMAT: u32 = 1;
@@ -65,7 +65,7 @@ pub enum NotRecorded {
         /// The stream.
         stream: String,
         /// What is wrong with the column.
-        cause: crate::schema::stored::NotAField,
+        cause: sluice_model::schema::stored::NotAField,
     },
 }
 
@@ -238,8 +238,9 @@ impl Source for RecordedSource {
 
 #[cfg(test)]
 mod tests {
+    use sluice_model::schema::{ColumnType, attribute};
+
     use super::*;
-    use crate::schema::{ColumnType, attribute};
 
     fn recorded() -> RecordedSource {
         let stream = |name: &str, id: &str| StreamInfo {

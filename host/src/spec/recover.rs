@@ -7,13 +7,13 @@
 use std::ops::Range;
 
 use serde::Deserialize;
+use sluice_model::problem::{Place, Problem, nearest};
 use toml::{
     Spanned,
     de::{DeArray, DeTable, DeValue, ValueDeserializer},
 };
 
 use super::{PipelineFile, values::IN_QUOTES};
-use crate::problem::{Place, Problem, nearest};
 
 /// More mistakes than this in one file are not listed: the reader has enough to do.
 const MOST_PROBLEMS: usize = 50;

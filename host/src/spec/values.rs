@@ -8,8 +8,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor},
 };
-
-use crate::schema::Mark;
+use sluice_model::schema::Mark;
 
 /// Ends what a value expects that is written as text, so that one without quotes can be told what it lacks.
 pub(super) const IN_QUOTES: &str = ", in quotes";
@@ -141,7 +140,7 @@ impl FromStr for MarkName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|error: crate::schema::NotAMark| error.to_string())
+        text.parse().map(Self).map_err(|error: sluice_model::schema::NotAMark| error.to_string())
     }
 }
 

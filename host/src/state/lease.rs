@@ -36,6 +36,7 @@ mod wire;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sluice_model::{clock::Clock, run_id::RunId};
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
@@ -44,11 +45,7 @@ use tokio::{
 
 use self::decide::is_too_long;
 pub use self::decide::{Decision, Holder, LeaseEntry, decide};
-use crate::{
-    bucket::{Bucket, BucketError, OWN_FOLDER, Put, numbered},
-    clock::Clock,
-    run_id::RunId,
-};
+use crate::bucket::{Bucket, BucketError, OWN_FOLDER, Put, numbered};
 
 /// How long a lease lasts unless it is renewed: how long the next run is refused after a crash. Short enough to sit out,
 /// and long enough that nobody takes it from a holder whose bucket is slow for half a minute.

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-
-use crate::{run_id::RunId, schema::Field};
+use sluice_model::{run_id::RunId, schema::Field};
 
 /// One entry of the commit log: all tables as of one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,11 +105,10 @@ pub fn next(base: Option<&Commit>, change: Change) -> Commit {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use sluice_model::schema::{ColumnType, attribute};
+
     use super::*;
-    use crate::{
-        schema::{ColumnType, attribute},
-        table::key::DataKey,
-    };
+    use crate::table::key::DataKey;
 
     pub(in crate::table) fn run(number: u32) -> RunId {
         format!("20261123T201500Z-{number:08x}").parse().unwrap()

@@ -1,6 +1,8 @@
 //! Keys: the one place that knows what the objects of a bucket are called.
 
-use crate::{bucket::OWN_FOLDER, run_id::RunId};
+use sluice_model::run_id::RunId;
+
+use crate::bucket::OWN_FOLDER;
 
 /// The key of one data file of a table: `<table>/run=<run id>/part-<5 digits>.parquet`.
 ///

@@ -8,16 +8,14 @@
 //! it does.
 
 use bytes::Bytes;
+use sluice_model::run_id::RunId;
 
 use super::{
     commit::{Change, Commit, next},
     key,
     wire::{self, Unreadable},
 };
-use crate::{
-    bucket::{Bucket, BucketError, Put, numbered},
-    run_id::RunId,
-};
+use crate::bucket::{Bucket, BucketError, Put, numbered};
 
 /// How often a commit is tried when the bucket gives no answer. The bucket repeats each request for minutes by itself; what
 /// has not worked three times is not going to.

@@ -25,16 +25,14 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use sluice_model::run_id::RunId;
 
 use super::{
     commit::{Change, Commit},
     key::{self, DataKey},
     log::{CommitLog, LogError},
 };
-use crate::{
-    bucket::{Bucket, BucketError, Unfinished},
-    run_id::RunId,
-};
+use crate::bucket::{Bucket, BucketError, Unfinished};
 
 /// How far before the noted time of the last sweep the next one begins: by so much may the clocks of two machines differ
 /// that take turns, without a file being overlooked.

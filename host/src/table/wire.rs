@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_model::{
+    printable::printable,
+    schema::{Field, stored::StoredField},
+};
 
 use super::{
     commit::{Author, Commit, DataFile, Table},
     key::{DataKey, is_table_name},
-};
-use crate::{
-    printable::printable,
-    schema::{Field, stored::StoredField},
 };
 
 /// The format that this version writes, and the newest it reads.

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sluice_model::printable::printable;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use super::{
@@ -15,7 +16,6 @@ use super::{
     encode::encode,
     plugin::LoadError,
 };
-use crate::printable::printable;
 
 /// Characters of an import's name that are shown.
 const LONGEST_NAME: usize = 200;

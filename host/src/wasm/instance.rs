@@ -10,6 +10,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use arrow_array::ArrayRef;
+use sluice_model::{
+    outline::{Outline, Output},
+    schema::{ColumnType, Field, Schema},
+};
 use wasmtime::{Store, Trap};
 
 use super::{
@@ -22,10 +26,6 @@ use super::{
     log::{LogCounts, LogSink},
     plugin::Plugin,
     state::State,
-};
-use crate::{
-    outline::{Outline, Output},
-    schema::{ColumnType, Field, Schema},
 };
 
 /// The rows of the largest batch that is handed to a plugin: what keeps counts, offsets and bitmaps far from their limits.

@@ -6,10 +6,10 @@
 
 use std::{fmt, sync::Arc};
 
+use sluice_model::printable::printable;
 use wasmtime::{StoreContextMut, component::WasmStr};
 
 use super::state::State;
-use crate::printable::printable;
 
 /// Characters of a log line or message that are passed on. A screen line or ten; no place for a table.
 const LONGEST_WORDS: usize = 1_000;

@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
+use sluice_model::{clock::Clock, run_id::RunId, secret::Secret};
+
 use bytes::Bytes;
 use sluice::{
     bucket::{Bucket, BucketError, Credentials, PART_SIZE, Put, Role, S3Settings, Settings},
-    clock::Clock,
-    run_id::RunId,
-    secret::Secret,
     state::lease::{Holder, Lease, LeaseError},
     table::{Author, Change, CommitLog, LogError},
 };

@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::{
 };
 use url::Url;
 
-use crate::{bucket::cause::Cause, proxy};
+use crate::bucket::cause::Cause;
 
 /// The client of STS, SSO and whatever else credentials come from.
 pub(super) fn client() -> SharedHttpClient {
@@ -63,7 +63,7 @@ struct Connection {
 
 impl HttpConnector for Connection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Some(proxy) = Url::parse(request.uri()).ok().and_then(|address| proxy::of(&address)) else {
+        let Some(proxy) = Url::parse(request.uri()).ok().and_then(|address| sluice_proxy::of(&address)) else {
             return self.direct.call(request);
         };
         let answer = self.proxied.call(request);

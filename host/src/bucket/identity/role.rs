@@ -13,18 +13,16 @@ use aws_sdk_sts::{
 };
 use jiff::Timestamp;
 use object_store::aws::AwsCredential;
+use sluice_model::clock::Clock;
 
 use super::{
     IdentityError, chain as chained,
     connection::ThroughProxy,
     renew::{Issued, Issuer},
 };
-use crate::{
-    bucket::{
-        cause::{Answer, Cause, chain},
-        settings::Role,
-    },
-    clock::Clock,
+use crate::bucket::{
+    cause::{Answer, Cause, chain},
+    settings::Role,
 };
 
 /// The status of an answer that is no refusal.

@@ -14,10 +14,10 @@ use axum::{
 };
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
+use sluice_model::secret::Secret;
 
-use crate::{
-    bucket::{Bucket, BucketError, Credentials, IdentityError, Put, Role, S3Settings, Settings, error::Operation},
-    secret::Secret,
+use crate::bucket::{
+    Bucket, BucketError, Credentials, IdentityError, Put, Role, S3Settings, Settings, error::Operation,
 };
 
 use super::*;

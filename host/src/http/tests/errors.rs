@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use sluice_model::secret::Secret;
 use url::Url;
 
 use super::server::{Acme, MIDNIGHT, Reply, Seen, Server, answer, cut, wide_budget, with_header};
 use super::{CURSOR, TOKEN, ask, client, client_with, contacts, impatient, options};
 use crate::http::{Client, Failure, HttpError, Options, Request, StopReason};
-use crate::secret::Secret;
 
 /// The whole chain, as a person reads it.
 fn chain(error: &HttpError) -> String {

@@ -10,9 +10,9 @@ use arrow_array::{
 };
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
+use sluice_model::schema::ColumnType;
 
 use super::value;
-use crate::schema::ColumnType;
 
 /// A column under construction.
 #[derive(Debug)]

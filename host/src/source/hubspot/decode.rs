@@ -17,10 +17,10 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use jiff::Timestamp;
 use serde::de::DeserializeSeed;
+use sluice_model::schema::{ColumnType, Field, arrow_schema, attribute};
 
 use self::seen::Seen;
 use super::{columns::ColumnBuilder, json, record, value};
-use crate::schema::{ColumnType, Field, arrow_schema, attribute};
 
 /// Rows after which a batch is complete: enough that a call into a plugin costs next to nothing a row, and few enough that a
 /// batch of the widest streams stays small.

@@ -6,6 +6,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use serde_json::Value;
+use sluice_model::{
+    schema::arrow_schema,
+    stream::{StreamInfo, StreamKind},
+};
 
 use super::{
     HubSpot, Refusal, Refused, api,
@@ -15,11 +19,7 @@ use super::{
     list::{self, Listing},
     not_readable, record, sensitivity, types,
 };
-use crate::{
-    schema::arrow_schema,
-    source::{BatchSender, Lacking, Read, ReadRequest, SourceError, Unreadable},
-    stream::{StreamInfo, StreamKind},
-};
+use crate::source::{BatchSender, Lacking, Read, ReadRequest, SourceError, Unreadable};
 
 /// Owners a page: the most that the API allows.
 const MOST_OWNERS: &str = "500";

@@ -20,13 +20,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
-
-use super::{api::ObjectSchema, types};
-use crate::{
+use sluice_model::{
     outline::LONGEST_NAME,
     schema::unparsed_name,
     stream::{StreamInfo, StreamKind},
 };
+
+use super::{api::ObjectSchema, types};
 
 /// Before the name of a property, in the name of its column.
 const PREFIX: &str = "property_";

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use sluice_model::schema::attribute;
 
 use super::{
     HubSpot, Refused, api,
@@ -12,7 +13,6 @@ use super::{
 };
 use crate::{
     http::{HttpError, PageSize, Request, Undecodable},
-    schema::attribute,
     source::{BatchSender, Read, ReadRequest, SourceError, Unreadable},
 };
 

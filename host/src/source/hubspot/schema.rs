@@ -1,10 +1,11 @@
 //! From HubSpot's property definitions to the schema of a stream.
 
-use super::{api, names, record, sensitivity};
-use crate::{
+use sluice_model::{
     schema::{ColumnType, Field, Schema, attribute, unparsed_name},
     stream::{StreamInfo, StreamKind},
 };
+
+use super::{api, names, record, sensitivity};
 
 /// The text between the values of a property that holds several.
 const SEPARATOR: &str = ";";

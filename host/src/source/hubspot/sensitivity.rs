@@ -5,8 +5,9 @@
 //! understood counts as the gravest there is: a column that is guarded for nothing is a question, one that is not guarded
 //! is a leak.
 
+use sluice_model::schema::{Mark, Marks};
+
 use super::api::Property;
-use crate::schema::{Mark, Marks};
 
 /// HubSpot's levels, the gravest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

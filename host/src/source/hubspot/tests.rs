@@ -7,6 +7,7 @@ use std::sync::{
 
 use arrow_array::{Array, StringArray};
 use serde_json::{Value, json};
+use sluice_model::schema::{ColumnType, Field};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -15,7 +16,6 @@ use crate::{
         Backoff, Patience,
         tests::server::{Reply, Seen, Server, answer},
     },
-    schema::{ColumnType, Field},
     source::RowsSeen,
 };
 
@@ -283,7 +283,11 @@ async fn a_custom_type_whose_id_is_no_id_is_refused() {
     let server =
         serve(|_| (200, json!({ "results": [{ "name": "car", "objectTypeId": "2-1/../0-1", "labels": {} }] }))).await;
     let refused = hubspot(&server).streams().await.unwrap_err();
-    assert!(crate::error_chain(&refused).contains("two numbers with `-` between"), "{}", crate::error_chain(&refused));
+    assert!(
+        sluice_model::error_chain(&refused).contains("two numbers with `-` between"),
+        "{}",
+        sluice_model::error_chain(&refused)
+    );
 }
 
 #[tokio::test]
@@ -451,7 +455,7 @@ async fn an_account_elsewhere_is_told_with_its_place() {
         })
         .await;
         let refused = hubspot(&server).streams().await.unwrap_err();
-        let told = crate::error_chain(&refused);
+        let told = sluice_model::error_chain(&refused);
         assert!(told.contains("ask 'https://api-eu1.hubapi.com'") && !told.contains("secret"), "{told}");
     }
 }
@@ -651,7 +655,7 @@ async fn a_daily_limit_is_recognized_whatever_stands_beside_it() {
         let body = format!(r#"{{"status":"error","policyName":"DAILY",{members}}}"#);
         let server = Server::start(move |_| answer(429, body.clone())).await;
         let refused = hubspot(&server).streams().await.unwrap_err();
-        assert!(crate::error_chain(&refused).contains("the daily limit of requests is used up"), "{refused:?}");
+        assert!(sluice_model::error_chain(&refused).contains("the daily limit of requests is used up"), "{refused:?}");
         assert_eq!(server.seen().len(), 1, "{members}");
     }
 }

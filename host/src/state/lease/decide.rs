@@ -1,9 +1,9 @@
 //! What an observed lease means: pure decisions.
 
 use jiff::Timestamp;
+use sluice_model::run_id::RunId;
 
 use super::{CLOCK_TOLERANCE, LENGTH};
-use crate::run_id::RunId;
 
 /// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]

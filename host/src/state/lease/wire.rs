@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::Error};
+use sluice_model::printable::printable;
 
 use super::{Holder, LeaseEntry};
-use crate::printable::printable;
 
 /// The form that this version writes, and the only one it reads.
 const FORMAT: u32 = 1;

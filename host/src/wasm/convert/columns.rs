@@ -4,8 +4,7 @@ use std::ops::Deref;
 
 use arrow_array::{Array, cast::AsArray, types};
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, ToByteSlice, bit_util};
-
-use crate::schema::ColumnType;
+use sluice_model::schema::ColumnType;
 
 /// One buffer of a column: where possible the array's own memory.
 #[derive(Debug)]

@@ -6,13 +6,13 @@ use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use sluice_model::schema::{ColumnType, Field};
 
 use super::super::{
     contract,
     error::{Breach, ColumnRule},
     log::Words,
 };
-use crate::schema::{ColumnType, Field};
 
 /// What a group makes of a batch, after every rule of the contract was checked.
 #[derive(Debug)]

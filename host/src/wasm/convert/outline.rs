@@ -1,11 +1,12 @@
 //! The contract's outline as the program's.
 
-use crate::{
+use sluice_model::{
     outline::{Outline, OutlineError, Output},
     printable::printable,
     schema::{Attributes, ColumnType, Field, Mark, Marks, Schema},
-    wasm::contract,
 };
+
+use crate::wasm::contract;
 
 /// Columns that an outline may have, several times what the largest HubSpot account has properties.
 const MOST_COLUMNS: usize = 16_384;

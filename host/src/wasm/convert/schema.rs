@@ -1,9 +1,8 @@
 //! Schemas as the contract's records.
 
-use crate::{
-    schema::{Attributes, Field, Mark, Schema},
-    wasm::contract::{self, FieldParam},
-};
+use sluice_model::schema::{Attributes, Field, Mark, Schema};
+
+use crate::wasm::contract::{self, FieldParam};
 
 /// The lists of a schema's parts, which the contract's borrowing records point into.
 #[derive(Debug)]

@@ -7,14 +7,12 @@ use arrow_array::{
     make_array,
 };
 use proptest::{collection::vec, option, prelude::*};
+use sluice_model::schema::{ColumnType, Field};
 
 use super::*;
-use crate::{
-    schema::{ColumnType, Field},
-    wasm::{
-        Breach, ColumnRule, Words,
-        contract::{self, ColumnResult, Outcome},
-    },
+use crate::wasm::{
+    Breach, ColumnRule, Words,
+    contract::{self, ColumnResult, Outcome},
 };
 
 fn said(text: &str) -> Words {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
+use sluice_model::schema::unparsed_name;
 
 use super::*;
-use crate::schema::unparsed_name;
 
 /// Key columns, a text, and a number with the column of what is none.
 fn decoder() -> RecordDecoder {
