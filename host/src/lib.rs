@@ -23,11 +23,9 @@ pub mod sink;
 pub mod source;
 pub mod state;
 pub mod table;
-pub mod transform;
 
 pub mod bucket;
 pub mod http;
-pub mod wasm;
 
 pub mod environment;
 pub mod standard;

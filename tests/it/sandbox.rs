@@ -10,11 +10,11 @@ mod words;
 use std::sync::{Arc, OnceLock};
 
 use sluice_model::schema::{ColumnType, Field, Schema, attribute};
+use sluice_sandbox::{Call, Engine, Instance, Limits, LogSink, Plugin, PluginError, PluginErrorKind};
 
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use sluice::wasm::{Call, Engine, Instance, Limits, LogSink, Plugin, PluginError, PluginErrorKind};
 
 use crate::guests;
 

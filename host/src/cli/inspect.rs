@@ -8,12 +8,10 @@ use sluice_model::{
     printable::printable,
     problem::{Problem, Problems},
 };
+use sluice_sandbox::{Engine, Limits, Plugin};
 
 use super::{Usage, output::Output};
-use crate::{
-    standard,
-    wasm::{Engine, Limits, Plugin},
-};
+use crate::standard;
 
 /// Characters of a text, or of a line of the schema, that are shown.
 const LONGEST_LINE: usize = 2_000;

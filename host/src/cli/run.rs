@@ -198,7 +198,7 @@ pub(super) fn read_spec(file: &std::path::Path) -> anyhow::Result<Spec> {
 }
 
 /// Loads the plugins of a pipeline.
-pub(super) fn load(spec: &Spec, engine: &crate::wasm::Engine) -> Result<LoadedTransforms, pipeline::Error> {
+pub(super) fn load(spec: &Spec, engine: &sluice_sandbox::Engine) -> Result<LoadedTransforms, pipeline::Error> {
     LoadedTransforms::load(spec, engine).map_err(|problems| pipeline::refused(spec, problems))
 }
 

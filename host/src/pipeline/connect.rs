@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sluice_model::{problem::Problem, run_id::RunId, schema::Marks, secret::Secret};
+use sluice_sandbox::{Engine, EngineError};
 
 use super::{Error, plugins::LoadedTransforms};
 use crate::{
@@ -12,7 +13,6 @@ use crate::{
     sink::{Begun, ParquetSettings},
     source::hubspot::{self, HubSpot, Paths},
     spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
-    wasm::{Engine, EngineError},
 };
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.

@@ -1,6 +1,7 @@
 //! What can end a run, and who must act.
 
 use sluice_model::{problem::Problems, run_id::NoRandomness};
+use sluice_sandbox::{EngineError, TransformError};
 
 use crate::{
     bucket::BucketError,
@@ -9,8 +10,6 @@ use crate::{
     source::SourceError,
     state::lease::LeaseError,
     table::LogError,
-    transform::TransformError,
-    wasm::EngineError,
 };
 
 /// What ended a run, or kept it from beginning.

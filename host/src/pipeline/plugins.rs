@@ -7,14 +7,15 @@ use sluice_model::{
     schema::{Mark, Marks},
     secret::Secret,
 };
+use sluice_sandbox::{
+    Attachment, Digest, Engine, Instance, Instances, Limits, LoadError, LogLevel, LogSink, Plugin, PluginError,
+};
 use toml::Spanned;
 
 use crate::{
     environment,
     spec::{AttachmentSpec, LimitsSpec, Spec, TransformSpec},
     standard,
-    transform::Instances,
-    wasm::{Attachment, Digest, Engine, Instance, Limits, LoadError, LogLevel, LogSink, Plugin, PluginError},
 };
 
 /// The mark of everything that is computed with a secret.

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow_array::RecordBatch;
+use sluice_sandbox::{Transform, TransformError};
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinHandle},
@@ -19,7 +20,6 @@ use crate::{
     source::{Read, ReadRequest, SourceError},
     spec::{OnReject, Spec},
     table::DataFile,
-    transform::{self, Transform, TransformError},
 };
 
 /// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
@@ -163,7 +163,7 @@ impl<'r> Stage<'r> {
 pub(super) struct PreparedStep {
     transform: usize,
     withhold: bool,
-    step: transform::Step,
+    step: sluice_sandbox::Step,
 }
 
 impl PreparedStep {
@@ -174,7 +174,7 @@ impl PreparedStep {
         Self {
             transform: step.transform,
             withhold: stream.reads_marked(index),
-            step: transform::Step {
+            step: sluice_sandbox::Step {
                 name: plugins.get(step.transform).name.clone(),
                 input: stream.input_of(index),
                 outline: step.outline.clone(),

@@ -1,6 +1,6 @@
 //! Answers that break a rule of the contract.
 
-use sluice::wasm::{Limits, PluginErrorKind};
+use sluice_sandbox::{Limits, PluginErrorKind};
 
 use super::{ROWS, columns, failure, open, run, schema, settings, told};
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sluice::wasm::{Call, Limits, LogCounts, LogSink, PluginErrorKind};
+use sluice_sandbox::{Call, Limits, LogCounts, LogSink, PluginErrorKind};
 
 use super::{columns, failure, open, plugin, run, schema, settings, told};
 

@@ -1,6 +1,6 @@
 //! Files that are no plugins, or not the one that was meant.
 
-use sluice::wasm::{CONTRACT_VERSION, Digest, Engine, LARGEST_FILE, Limits, LoadError, LogSink, Plugin, PluginKind};
+use sluice_sandbox::{CONTRACT_VERSION, Digest, Engine, LARGEST_FILE, Limits, LoadError, LogSink, Plugin, PluginKind};
 use wit_component::ComponentEncoder;
 
 use super::{ROWS, columns, engine, guests, plugin, schema, settings};

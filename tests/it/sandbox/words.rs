@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use sluice::wasm::{Attachment, FailureCode, Instance, Limits, LogLevel, LogSink, PluginError, PluginErrorKind, Words};
+use sluice_sandbox::{
+    Attachment, FailureCode, Instance, Limits, LogLevel, LogSink, PluginError, PluginErrorKind, Words,
+};
 
 use super::{ROWS, columns, plugin, schema, settings, told};
 

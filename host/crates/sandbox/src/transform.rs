@@ -17,7 +17,7 @@ use sluice_model::{
     schema::{Schema, arrow_schema},
 };
 
-use crate::wasm::{Instance, PluginError};
+use crate::{Instance, PluginError};
 
 /// Makes fresh instances of a transform's plugin, opened with its settings.
 pub trait Instances: Send {
@@ -215,7 +215,7 @@ fn call_group(
     instance: &mut Instance,
     call: &GroupCall,
     batch: &RecordBatch,
-) -> Result<crate::wasm::GroupOutcome, PluginError> {
+) -> Result<crate::GroupOutcome, PluginError> {
     let columns: Vec<ArrayRef> = call.reads.iter().map(|&position| Arc::clone(batch.column(position))).collect();
     instance.apply(call.group, batch.num_rows(), &columns)
 }

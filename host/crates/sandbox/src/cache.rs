@@ -265,7 +265,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
-    use crate::wasm::CONTRACT_VERSION;
+    use crate::CONTRACT_VERSION;
 
     fn engine() -> wasmtime::Engine {
         wasmtime::Engine::default()

@@ -10,7 +10,7 @@ use proptest::{collection::vec, option, prelude::*};
 use sluice_model::schema::{ColumnType, Field};
 
 use super::*;
-use crate::wasm::{
+use crate::{
     Breach, ColumnRule, Words,
     contract::{self, ColumnResult, Outcome},
 };

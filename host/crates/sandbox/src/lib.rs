@@ -48,6 +48,7 @@ mod limits;
 mod log;
 mod plugin;
 mod state;
+mod transform;
 
 pub use self::{
     cache::CacheError,
@@ -61,4 +62,5 @@ pub use self::{
     limits::Limits,
     log::{LogCounts, LogLevel, LogSink, Words},
     plugin::{LARGEST_FILE, LoadError, Plugin},
+    transform::{Instances, Step, Transform, TransformError, Transformed},
 };

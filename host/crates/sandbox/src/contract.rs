@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../guest-sdk/wit",
+        path: "wit",
         world: "plugin",
         ownership: Borrowing { duplicate_if_necessary: true },
     });
@@ -23,7 +23,7 @@ pub(super) use bindings::{
 };
 
 /// The contract itself.
-pub(super) const WIT: &str = include_str!("../../../guest-sdk/wit/sluice.wit");
+pub(super) const WIT: &str = include_str!("../wit/sluice.wit");
 /// The package that holds the contract.
 pub(super) const PACKAGE: &str = "sluice:transform";
 /// What a plugin exports.

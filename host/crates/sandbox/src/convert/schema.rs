@@ -2,7 +2,7 @@
 
 use sluice_model::schema::{Attributes, Field, Mark, Schema};
 
-use crate::wasm::contract::{self, FieldParam};
+use crate::contract::{self, FieldParam};
 
 /// The lists of a schema's parts, which the contract's borrowing records point into.
 #[derive(Debug)]

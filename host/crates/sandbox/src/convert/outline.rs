@@ -6,7 +6,7 @@ use sluice_model::{
     schema::{Attributes, ColumnType, Field, Mark, Marks, Schema},
 };
 
-use crate::wasm::contract;
+use crate::contract;
 
 /// Columns that an outline may have, several times what the largest HubSpot account has properties.
 const MOST_COLUMNS: usize = 16_384;
