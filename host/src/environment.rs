@@ -6,8 +6,7 @@ use std::{
 };
 
 use sluice_model::secret::{Flaw, Secret};
-
-use crate::spec::SecretRef;
+use sluice_plan::spec::SecretRef;
 
 /// The folder for compiled plugins, if `[run] cache_dir` does not say.
 pub const CACHE_DIR: &str = "SLUICE_CACHE_DIR";

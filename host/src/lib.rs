@@ -16,9 +16,6 @@
 pub mod cli;
 pub mod pipeline;
 
-pub mod plan;
-pub mod spec;
-
 pub mod sink;
 pub mod source;
 pub mod state;

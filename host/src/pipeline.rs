@@ -41,9 +41,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::state::lease::{Holder, Lease};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use sluice_model::{clock::Clock, run_id::RunId};
+use sluice_plan::{Plan, spec::Spec};
 
 use self::reading::Reading;
 pub use self::{
@@ -64,11 +66,8 @@ pub use self::{
 pub use crate::state::lease::LeaseError;
 use crate::{
     bucket::Bucket,
-    plan::Plan,
     sink::Begun,
     source::Source,
-    spec::Spec,
-    state::lease::{Holder, Lease},
     table::{
         Author, Change, Commit, CommitLog, DataFile, Table,
         sweep::{self, Swept},

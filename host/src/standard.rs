@@ -17,6 +17,9 @@ pub const STANDARD_PLUGINS: [StandardPlugin; 2] = [
     StandardPlugin { name: "remap-ids", bytes: include_bytes!(concat!(env!("OUT_DIR"), "/remap-ids.wasm")) },
 ];
 
+/// Their names.
+pub const NAMES: [&str; STANDARD_PLUGINS.len()] = [STANDARD_PLUGINS[0].name, STANDARD_PLUGINS[1].name];
+
 /// The plugin of that name.
 pub fn find(name: &str) -> Option<StandardPlugin> {
     STANDARD_PLUGINS.into_iter().find(|plugin| plugin.name == name)

@@ -8,7 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sluice::spec::Spec;
+use sluice::standard;
+use sluice_plan::spec::Spec;
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
@@ -31,7 +32,7 @@ fn every_mistake_is_told_with_its_place() {
     let mut wrong = Vec::new();
     for file in files {
         let name = PathBuf::from(file.file_name().unwrap());
-        let told = match Spec::read(&name, &fs::read_to_string(&file).unwrap()) {
+        let told = match Spec::read(&name, &fs::read_to_string(&file).unwrap(), &standard::NAMES) {
             Ok(_) => panic!("{}: nothing was found wrong", file.display()),
             Err(problems) => format!("{problems}\n"),
         };
@@ -52,7 +53,7 @@ fn the_files_people_copy_are_read() {
     assert!(!files.is_empty());
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        if let Err(problems) = Spec::read(&file, &text) {
+        if let Err(problems) = Spec::read(&file, &text, &standard::NAMES) {
             panic!("{problems}");
         }
         assert!(text.starts_with("#:schema ./schema.json\n"), "{}: names no schema", file.display());
@@ -62,7 +63,7 @@ fn the_files_people_copy_are_read() {
 #[test]
 fn the_json_schema_is_that_of_the_types() {
     let file = project("pipelines/schema.json");
-    let generated = serde_json::to_string_pretty(&sluice::spec::json_schema()).unwrap() + "\n";
+    let generated = serde_json::to_string_pretty(&sluice_plan::spec::json_schema()).unwrap() + "\n";
     if std::env::var_os("SLUICE_BLESS").is_some() {
         fs::write(&file, &generated).unwrap();
     }

@@ -8,6 +8,7 @@ use sluice_model::{
     printable::printable,
     schema::{Field, Mark},
 };
+use sluice_plan::{Plan, Step, StreamPlan};
 
 use super::{
     PlanFormat, Usage,
@@ -17,7 +18,6 @@ use super::{
 };
 use crate::{
     pipeline::{self, LeftOut, LoadedTransforms, Planned},
-    plan::{Plan, Step, StreamPlan},
     source::{Source, Unreadable, recorded::RecordedSource},
 };
 

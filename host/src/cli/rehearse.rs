@@ -12,6 +12,7 @@ use sluice_model::{
     schema::{Attributes, Mark, Schema},
     stream::{StreamInfo, StreamKind},
 };
+use sluice_plan::spec::Spec;
 
 use super::{
     Usage,
@@ -23,7 +24,6 @@ use super::{
 use crate::{
     pipeline::{self, Rehearsed},
     source::recorded::{RecordedSource, RecordedStream},
-    spec::Spec,
     standard,
 };
 
@@ -171,7 +171,7 @@ fn spec(arguments: &Arguments, schema: &Schema) -> anyhow::Result<Spec> {
         let accepts: Vec<toml::Value> = accepts.into_iter().map(Into::into).collect();
         sink.insert("accepts".to_owned(), accepts.into());
     }
-    Ok(Spec::read(settings_file, &toml::to_string(&pipeline)?)?)
+    Ok(Spec::read(settings_file, &toml::to_string(&pipeline)?, &standard::NAMES)?)
 }
 
 fn table(rehearsed: &Rehearsed) -> String {

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use sluice_plan::spec::{Span, Spec};
 
 use super::{
     Usage, output,
@@ -21,7 +22,7 @@ use crate::{
     bucket::Bucket,
     pipeline::{self, LeaseError, LoadedTransforms, Progress, Run, Shutdown, Wait},
     source::Source,
-    spec::{Span, Spec},
+    standard,
 };
 
 /// What can be typed behind `sluice run`.
@@ -194,7 +195,7 @@ pub(super) async fn run_once(
 pub(super) fn read_spec(file: &std::path::Path) -> anyhow::Result<Spec> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Usage(format!("the pipeline file `{}` cannot be read: {error}", file.display())))?;
-    Ok(Spec::read(file, &text)?)
+    Ok(Spec::read(file, &text, &standard::NAMES)?)
 }
 
 /// Loads the plugins of a pipeline.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sluice_model::{printable::printable, schema::Mark};
+use sluice_plan::spec::Url;
 
 use super::{
     TablesFormat, Usage,
@@ -13,7 +14,6 @@ use super::{
 use crate::{
     bucket::{Bucket, Credentials, S3Settings, Settings},
     pipeline,
-    spec::Url,
     table::{Commit, CommitLog, Table},
 };
 

@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sluice_model::schema::{Mark, attribute};
+use sluice_plan::{
+    Origin, Plan, Step, StreamPlan,
+    spec::{Glob, Sensitive, Spec, TransformSpec},
+    transforms,
+};
 use toml::Spanned;
 
 use super::plugins::{LoadedTransform, LoadedTransforms};
-use crate::{
-    plan::{Origin, Plan, Step, StreamPlan, transforms},
-    spec::{Glob, Sensitive, Spec, TransformSpec},
-};
 
 /// The record of one table.
 pub(super) fn of(plan: &Plan, stream: &StreamPlan, plugins: &LoadedTransforms, spec: &Spec) -> Value {

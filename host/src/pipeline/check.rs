@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use sluice_model::run_id::RunId;
+use sluice_plan::{Plan, spec::Spec};
 
 use super::{Error, LoadedTransforms, Planned, bucket_settings, engine, open_source, plan, refused, trial};
-use crate::{bucket::Bucket, plan::Plan, source::Source, spec::Spec};
+use crate::{bucket::Bucket, source::Source};
 
 const PLAN: &str = "plan and guard";
 

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use sluice_model::{problem::Problem, run_id::RunId, schema::Marks, secret::Secret};
+use sluice_plan::{
+    Plan,
+    spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
+};
 use sluice_sandbox::{Engine, EngineError};
 
 use super::{Error, plugins::LoadedTransforms};
 use crate::{
     bucket, environment,
     http::{PATIENCE, RetryPolicy},
-    plan::Plan,
     sink::{Begun, ParquetSettings},
     source::hubspot::{self, HubSpot, Paths},
-    spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
 };
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.

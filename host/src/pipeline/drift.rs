@@ -2,8 +2,9 @@
 //! the pipeline file or a plugin. Nothing is refused for it; whoever reads the table should know.
 
 use sluice_model::schema::{ColumnType, Field};
+use sluice_plan::StreamPlan;
 
-use crate::{plan::StreamPlan, table::Commit};
+use crate::table::Commit;
 
 /// A column that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]

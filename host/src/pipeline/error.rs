@@ -1,5 +1,6 @@
 //! What can end a run, and who must act.
 
+use crate::state::lease::LeaseError;
 use sluice_model::{problem::Problems, run_id::NoRandomness};
 use sluice_sandbox::{EngineError, TransformError};
 
@@ -8,7 +9,6 @@ use crate::{
     http::{Failure, SetupError, StopReason},
     sink::SinkError,
     source::SourceError,
-    state::lease::LeaseError,
     table::LogError,
 };
 

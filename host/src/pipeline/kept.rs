@@ -17,17 +17,14 @@ use sluice_model::{
     schema::{Field, Mark, Marks, attribute},
     stream::{StreamInfo, StreamKind},
 };
+use sluice_plan::{Plan, StreamPlan, rules, select, spec::Spec};
 
 use super::{
     audit::{self, Origins},
     planning::Planned,
     stage::Written,
 };
-use crate::{
-    plan::{Plan, StreamPlan, rules, select},
-    spec::Spec,
-    table::{Commit, Table},
-};
+use crate::table::{Commit, Table};
 
 /// The tables that a run does not write.
 #[derive(Debug, Clone, Default)]

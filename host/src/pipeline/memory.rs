@@ -11,13 +11,10 @@
 use std::sync::Arc;
 
 use sluice_model::problem::Problem;
+use sluice_plan::{Plan, Step, StreamPlan, spec::Spec};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::plugins::LoadedTransforms;
-use crate::{
-    plan::{Plan, Step, StreamPlan},
-    spec::Spec,
-};
 
 /// The budget unless the pipeline file says otherwise: eight streams with two instances each, at an instance's default limit.
 const PLUGIN_MEMORY_MIB: u64 = 4096;

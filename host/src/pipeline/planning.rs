@@ -6,6 +6,12 @@ use sluice_model::{
     problem::{Problem, Problems, nearest},
     stream::StreamInfo,
 };
+use sluice_plan::{
+    Plan, StreamDraft, select,
+    spec::{OnMissingScope, Spec},
+    transforms,
+    words::Unsaid,
+};
 
 use super::{
     Error,
@@ -13,11 +19,7 @@ use super::{
     memory,
     plugins::LoadedTransforms,
 };
-use crate::{
-    plan::{Plan, StreamDraft, select, transforms, words::Unsaid},
-    source::{Source, SourceError, Unreadable},
-    spec::{OnMissingScope, Spec},
-};
+use crate::source::{Source, SourceError, Unreadable};
 
 /// A plan, and what was found on the way to it.
 #[derive(Debug)]

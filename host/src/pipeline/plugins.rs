@@ -7,16 +7,13 @@ use sluice_model::{
     schema::{Mark, Marks},
     secret::Secret,
 };
+use sluice_plan::spec::{AttachmentSpec, LimitsSpec, Spec, TransformSpec};
 use sluice_sandbox::{
     Attachment, Digest, Engine, Instance, Instances, Limits, LoadError, LogLevel, LogSink, Plugin, PluginError,
 };
 use toml::Spanned;
 
-use crate::{
-    environment,
-    spec::{AttachmentSpec, LimitsSpec, Spec, TransformSpec},
-    standard,
-};
+use crate::{environment, standard};
 
 /// The mark of everything that is computed with a secret.
 const SECRET: &str = "secret";

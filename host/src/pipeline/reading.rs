@@ -8,6 +8,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use jiff::Timestamp;
 use sluice_model::run_id::RunId;
+use sluice_plan::{StreamPlan, spec::Spec};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
 use super::{
@@ -17,10 +18,8 @@ use super::{
 };
 use crate::{
     bucket::Bucket,
-    plan::StreamPlan,
     sink::{Begun, ParquetSettings},
     source::Source,
-    spec::Spec,
     table::{Commit, Table},
 };
 

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use sluice_model::schema::{Field, attribute};
-
-use crate::plan::StreamPlan;
+use sluice_plan::StreamPlan;
 
 /// A stream or a column that has another name than one would think.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use sluice_model::schema::Field;
+use sluice_plan::StreamPlan;
 
 use super::{
     LeftOut, Planned, Run,
@@ -12,7 +13,6 @@ use super::{
     stage::Written,
 };
 use crate::{
-    plan::StreamPlan,
     source::{Read, Unreadable, Usage},
     table::Commit,
 };

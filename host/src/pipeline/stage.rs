@@ -7,6 +7,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow_array::RecordBatch;
+use sluice_plan::{
+    StreamPlan,
+    spec::{OnReject, Spec},
+    transforms,
+};
 use sluice_sandbox::{Transform, TransformError};
 use tokio::{
     sync::mpsc,
@@ -15,10 +20,8 @@ use tokio::{
 
 use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, reading::Reading, remove, unique::UniqueKeys};
 use crate::{
-    plan::{StreamPlan, transforms},
     sink::ParquetWriter,
     source::{Read, ReadRequest, SourceError},
-    spec::{OnReject, Spec},
     table::DataFile,
 };
 

@@ -4,16 +4,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use sluice_plan::StreamPlan;
 
 use super::{
     Error, LeftOut, Planned, Run, concurrently,
     planning::{may_be_left_out, not_readable, nothing_readable},
     refused,
 };
-use crate::{
-    plan::StreamPlan,
-    source::{ReadRequest, RowsSeen, Source, SourceError},
-};
+use crate::source::{ReadRequest, RowsSeen, Source, SourceError};
 
 /// Streams that are tried at once.
 const AT_ONCE: usize = 8;

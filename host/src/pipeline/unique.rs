@@ -19,8 +19,7 @@ use arrow_array::{
     types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType},
 };
 use arrow_schema::{DataType, TimeUnit};
-
-use crate::plan::StreamPlan;
+use sluice_plan::StreamPlan;
 
 /// The keys of one table so far.
 pub(super) struct UniqueKeys {

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
+use sluice::state::lease::{Holder, Lease, LeaseError};
 use sluice_model::{clock::Clock, run_id::RunId, secret::Secret};
 
 use bytes::Bytes;
 use sluice::{
     bucket::{Bucket, BucketError, Credentials, PART_SIZE, Put, Role, S3Settings, Settings},
-    state::lease::{Holder, Lease, LeaseError},
     table::{Author, Change, CommitLog, LogError},
 };
 use sluice_simulator::aws::{self, Action, Fault, FaultAction, Permissions, Service};

@@ -20,7 +20,7 @@ fn spec(lines: &str) -> Spec {
     } else {
         text + "\n[sink]\ntype = \"parquet\"\nurl = \"file:///tmp/tables\"\n"
     };
-    Spec::read(Path::new("test.toml"), &text).unwrap_or_else(|problems| panic!("{problems}"))
+    Spec::read(Path::new("test.toml"), &text, &["redact"]).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn transform(name: &str, lines: &str) -> String {

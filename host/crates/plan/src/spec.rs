@@ -23,7 +23,6 @@ pub use self::{
     },
     values::{ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url},
 };
-use crate::standard::STANDARD_PLUGINS;
 
 /// A pipeline file that has been read: its content, and what is needed to point back into it.
 #[derive(Debug, Clone)]
@@ -38,13 +37,14 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Reads the text of a pipeline file. `file` is its path as the user named it.
-    pub fn read(file: &Path, text: &str) -> Result<Self, Problems> {
+    /// Reads the text of a pipeline file. `file` is its path as the user named it; `standard`, the names of the plugins that
+    /// this program carries.
+    pub fn read(file: &Path, text: &str, standard: &[&str]) -> Result<Self, Problems> {
         let name = file.display().to_string();
         let (pipeline, mut problems) = recover::deserialize(text);
         if let Some(pipeline) = &pipeline {
             check_marks(pipeline, text, &mut problems);
-            check_transforms(pipeline, text, &mut problems);
+            check_transforms(pipeline, text, standard, &mut problems);
             check_sink(pipeline, text, &mut problems);
         }
         if let Some(problems) = Problems::of(&name, problems) {
@@ -79,7 +79,7 @@ fn check_marks(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>)
 }
 
 /// Each transform names its plugin one way, and has a name of its own.
-fn check_transforms(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) {
+fn check_transforms(pipeline: &PipelineFile, text: &str, standard: &[&str], problems: &mut Vec<Problem>) {
     let mut names: Vec<&str> = Vec::new();
     for transform in &pipeline.transform {
         let spec = transform.get_ref();
@@ -104,7 +104,7 @@ fn check_transforms(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Prob
                     .at(Some(Place::of(text, plugin.span().start)))
                     .hint("keep one of `plugin` and `path`"),
             ),
-            (Some(plugin), None) => check_standard_plugin(plugin, spec, text, problems),
+            (Some(plugin), None) => check_standard_plugin(plugin, spec, text, standard, problems),
             (None, Some(_)) => {}
         }
         if spec.streams.is_empty() {
@@ -177,13 +177,18 @@ fn check_clears(spec: &TransformSpec, text: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-fn check_standard_plugin(plugin: &Spanned<String>, spec: &TransformSpec, text: &str, problems: &mut Vec<Problem>) {
+fn check_standard_plugin(
+    plugin: &Spanned<String>,
+    spec: &TransformSpec,
+    text: &str,
+    standard: &[&str],
+    problems: &mut Vec<Problem>,
+) {
     let name = plugin.get_ref().as_str();
-    let known = STANDARD_PLUGINS.map(|plugin| plugin.name);
-    if !known.contains(&name) {
-        let hint = match nearest(name, known) {
+    if !standard.contains(&name) {
+        let hint = match nearest(name, standard.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the standard plugins are `{}`; for your own, use `path`", known.join("`, `")),
+            None => format!("the standard plugins are `{}`; for your own, use `path`", standard.join("`, `")),
         };
         problems.push(
             Problem::new(format!("there is no standard plugin `{name}`"))

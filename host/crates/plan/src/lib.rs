@@ -20,6 +20,7 @@ pub mod lineage;
 mod program;
 pub mod rules;
 pub mod select;
+pub mod spec;
 #[cfg(test)]
 mod tests;
 pub mod words;
