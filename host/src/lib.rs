@@ -17,12 +17,10 @@ pub mod cli;
 pub mod pipeline;
 
 pub mod sink;
-pub mod source;
 pub mod state;
 pub mod table;
 
 pub mod bucket;
-pub mod http;
 
 pub mod environment;
 pub mod standard;

@@ -44,6 +44,7 @@ use std::{
 use crate::state::lease::{Holder, Lease};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use sluice_hubspot::source::Source;
 use sluice_model::{clock::Clock, run_id::RunId};
 use sluice_plan::{Plan, spec::Spec};
 
@@ -67,7 +68,6 @@ pub use crate::state::lease::LeaseError;
 use crate::{
     bucket::Bucket,
     sink::Begun,
-    source::Source,
     table::{
         Author, Change, Commit, CommitLog, DataFile, Table,
         sweep::{self, Swept},

@@ -3,12 +3,10 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use serde_json::{Value, json};
+use sluice_hubspot::source::Source;
 
 use super::{PlanFormat, output::Output, plan::read_schema, run::read_spec};
-use crate::{
-    pipeline::{self, Check, Outcome},
-    source::Source,
-};
+use crate::pipeline::{self, Check, Outcome};
 
 pub(super) async fn check(
     file: &Path,

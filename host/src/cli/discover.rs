@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use sluice_hubspot::source::{
+    SourceError, Unreadable,
+    recorded::{NoSchema, RecordedSource, RecordedStream},
+};
 use sluice_model::schema::{Field, Mark, Schema, attribute};
 
 use super::{
@@ -9,13 +13,7 @@ use super::{
     output::{Grid, Output, thousands},
     run::read_spec,
 };
-use crate::{
-    pipeline::{self, Discovered},
-    source::{
-        SourceError, Unreadable,
-        recorded::{NoSchema, RecordedSource, RecordedStream},
-    },
-};
+use crate::pipeline::{self, Discovered};
 
 pub(super) async fn discover(file: &Path, format: PlanFormat, output: &mut Output) -> anyhow::Result<()> {
     let spec = read_spec(file)?;

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
+use sluice_hubspot::source::{Source, Unreadable, recorded::RecordedSource};
 use sluice_model::{
     outline::Output as OutlineOutput,
     printable::printable,
@@ -16,10 +17,7 @@ use super::{
     report::{renamed_json, some},
     run::{load, read_spec},
 };
-use crate::{
-    pipeline::{self, LeftOut, LoadedTransforms, Planned},
-    source::{Source, Unreadable, recorded::RecordedSource},
-};
+use crate::pipeline::{self, LeftOut, LoadedTransforms, Planned};
 
 /// `schema`: a file that describes the source; the source itself is asked nothing then.
 pub(super) async fn plan(

@@ -7,6 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Map, Value, json};
+use sluice_hubspot::source::{Source, Usage};
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
@@ -14,10 +15,7 @@ use tokio::{
 };
 
 use super::output::{Output, thousands};
-use crate::{
-    pipeline::{Progress, StreamProgress, StreamState},
-    source::{Source, Usage},
-};
+use crate::pipeline::{Progress, StreamProgress, StreamState};
 
 /// How often the display is brought up to date: often enough to look alive, seldom enough to cost nothing.
 const REFRESH: Duration = Duration::from_millis(200);
@@ -272,8 +270,9 @@ fn span(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sluice_hubspot::source::recorded::RecordedSource;
+
     use super::*;
-    use crate::source::recorded::RecordedSource;
 
     const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use sluice_hubspot::source::recorded::{RecordedSource, RecordedStream};
 use sluice_model::{
     printable::printable,
     schema::{Attributes, Mark, Schema},
@@ -23,7 +24,6 @@ use super::{
 };
 use crate::{
     pipeline::{self, Rehearsed},
-    source::recorded::{RecordedSource, RecordedStream},
     standard,
 };
 

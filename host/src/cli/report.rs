@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use sluice_hubspot::source::Unreadable;
 use sluice_model::{printable::printable, schema::ColumnType};
 
 use super::{
@@ -10,10 +11,7 @@ use super::{
     output::{Grid, bytes, thousands},
     plan::left_out,
 };
-use crate::{
-    pipeline::{Drift, Kept, KeptTable, Others, Renamed, Report, StreamReport, TransformReport},
-    source::Unreadable,
-};
+use crate::pipeline::{Drift, Kept, KeptTable, Others, Renamed, Report, StreamReport, TransformReport};
 
 /// The form of the JSON. Raised when a name changes its meaning or goes.
 const FORMAT: u32 = 1;

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use sluice_hubspot::source::Source;
 use sluice_plan::spec::{Span, Spec};
 
 use super::{
@@ -21,7 +22,6 @@ use super::{
 use crate::{
     bucket::Bucket,
     pipeline::{self, LeaseError, LoadedTransforms, Progress, Run, Shutdown, Wait},
-    source::Source,
     standard,
 };
 

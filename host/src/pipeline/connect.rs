@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use sluice_hubspot::{
+    http::{PATIENCE, RetryPolicy},
+    source::hubspot::{self, HubSpot, Paths},
+};
 use sluice_model::{problem::Problem, run_id::RunId, schema::Marks, secret::Secret};
 use sluice_plan::{
     Plan,
@@ -12,9 +16,7 @@ use sluice_sandbox::{Engine, EngineError};
 use super::{Error, plugins::LoadedTransforms};
 use crate::{
     bucket, environment,
-    http::{PATIENCE, RetryPolicy},
     sink::{Begun, ParquetSettings},
-    source::hubspot::{self, HubSpot, Paths},
 };
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.

@@ -2,10 +2,10 @@
 //!
 //! A plan begins with it. So does `sluice discover`, which shows all an account offers, whatever a pipeline file takes in.
 
+use sluice_hubspot::source::{Source, SourceError};
 use sluice_model::{schema::Schema, stream::StreamInfo};
 
 use super::{Error, concurrently};
-use crate::source::{Source, SourceError};
 
 /// Streams whose schemas are asked for at once. Each takes a few requests, and the limit of the account holds for these too.
 const SCHEMAS_AT_ONCE: usize = 8;

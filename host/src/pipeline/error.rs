@@ -1,16 +1,14 @@
 //! What can end a run, and who must act.
 
 use crate::state::lease::LeaseError;
+use sluice_hubspot::{
+    http::{Failure, SetupError, StopReason},
+    source::SourceError,
+};
 use sluice_model::{problem::Problems, run_id::NoRandomness};
 use sluice_sandbox::{EngineError, TransformError};
 
-use crate::{
-    bucket::BucketError,
-    http::{Failure, SetupError, StopReason},
-    sink::SinkError,
-    source::SourceError,
-    table::LogError,
-};
+use crate::{bucket::BucketError, sink::SinkError, table::LogError};
 
 /// What ended a run, or kept it from beginning.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +124,7 @@ impl Error {
 }
 
 /// What mends a refusal of the source.
-fn source_hint(error: &crate::http::HttpError) -> Option<String> {
+fn source_hint(error: &sluice_hubspot::http::HttpError) -> Option<String> {
     if let Failure::Stopped { reason: StopReason::DailyLimit, back_at, .. } = error.failure() {
         let when = if back_at.is_none() { "it starts anew at midnight, in the time zone of the account; " } else { "" };
         return Some(format!("{when}run again then, or raise the limit in HubSpot; nothing has been committed"));

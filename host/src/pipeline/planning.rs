@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sluice_hubspot::source::{Source, SourceError, Unreadable};
 use sluice_model::{
     problem::{Problem, Problems, nearest},
     stream::StreamInfo,
@@ -19,7 +20,6 @@ use super::{
     memory,
     plugins::LoadedTransforms,
 };
-use crate::source::{Source, SourceError, Unreadable};
 
 /// A plan, and what was found on the way to it.
 #[derive(Debug)]

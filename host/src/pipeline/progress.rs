@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU8, AtomicU64, Ordering},
 };
 
-use crate::source::RowsSeen;
+use sluice_hubspot::source::RowsSeen;
 
 /// The progress of all streams; of none, before the plan is made.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use jiff::Timestamp;
+use sluice_hubspot::source::Source;
 use sluice_model::run_id::RunId;
 use sluice_plan::{StreamPlan, spec::Spec};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
@@ -19,7 +20,6 @@ use super::{
 use crate::{
     bucket::Bucket,
     sink::{Begun, ParquetSettings},
-    source::Source,
     table::{Commit, Table},
 };
 
@@ -159,10 +159,10 @@ mod tests {
         time::Duration,
     };
 
+    use sluice_hubspot::http::{Budget, BudgetRules, Rate};
     use tokio::time::{Instant, sleep};
 
     use super::*;
-    use crate::http::{Budget, BudgetRules, Rate};
 
     #[test]
     fn the_largest_begin_first_and_those_of_unknown_size_before_them() {

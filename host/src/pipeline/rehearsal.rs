@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
+use sluice_hubspot::source::SourceError;
 use sluice_plan::{StreamPlan, spec::Spec};
 
 use super::{Error, LoadedTransforms, Planned, stage::PreparedStep};
-use crate::source::SourceError;
 
 /// What became of the rows.
 #[derive(Debug, PartialEq)]

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use sluice_hubspot::source::{Read, Unreadable, Usage};
 use sluice_model::schema::Field;
 use sluice_plan::StreamPlan;
 
@@ -12,10 +13,7 @@ use super::{
     renamed::{self, Renamed},
     stage::Written,
 };
-use crate::{
-    source::{Read, Unreadable, Usage},
-    table::Commit,
-};
+use crate::table::Commit;
 use jiff::Timestamp;
 
 /// What a run has done.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use sluice_hubspot::source::{ReadRequest, RowsSeen, Source, SourceError};
 use sluice_plan::StreamPlan;
 
 use super::{
@@ -11,7 +12,6 @@ use super::{
     planning::{may_be_left_out, not_readable, nothing_readable},
     refused,
 };
-use crate::source::{ReadRequest, RowsSeen, Source, SourceError};
 
 /// Streams that are tried at once.
 const AT_ONCE: usize = 8;
