@@ -16,11 +16,5 @@
 pub mod cli;
 pub mod pipeline;
 
-pub mod sink;
-pub mod state;
-pub mod table;
-
-pub mod bucket;
-
 pub mod environment;
 pub mod standard;

@@ -41,10 +41,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::state::lease::{Holder, Lease};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use sluice_hubspot::source::Source;
+use sluice_lake::state::lease::{Holder, Lease};
+use sluice_lake::{
+    bucket::Bucket,
+    sink::Begun,
+    table::{
+        Author, Change, Commit, CommitLog, DataFile, Table,
+        sweep::{self, Swept},
+    },
+};
 use sluice_model::{clock::Clock, run_id::RunId};
 use sluice_plan::{Plan, spec::Spec};
 
@@ -64,15 +72,7 @@ pub use self::{
     report::{Report, StreamReport, TransformReport},
     shutdown::Shutdown,
 };
-pub use crate::state::lease::LeaseError;
-use crate::{
-    bucket::Bucket,
-    sink::Begun,
-    table::{
-        Author, Change, Commit, CommitLog, DataFile, Table,
-        sweep::{self, Swept},
-    },
-};
+pub use sluice_lake::state::lease::LeaseError;
 
 /// What a run works with.
 pub struct Run<'r> {

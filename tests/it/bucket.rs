@@ -4,8 +4,9 @@ mod s3;
 
 use std::{path::Path, sync::Arc};
 
+use sluice_lake::bucket::{Bucket, PART_SIZE, Put, Settings};
+
 use bytes::Bytes;
-use sluice::bucket::{Bucket, PART_SIZE, Put, Settings};
 use tokio::sync::Barrier;
 
 /// Everything that the rest of the program relies on. The bucket must be empty; it is not afterwards.
@@ -41,7 +42,7 @@ async fn lists_are_in_order_and_of_one_folder(bucket: &Bucket) {
     for key in ["lists/b/2", "lists/a", "lists/b/10", "lists/b/1", "lists-too/x", "lists/c/d/e"] {
         bucket.put(key, Bytes::from(key)).await.unwrap();
     }
-    let keys = |found: Vec<sluice::bucket::Entry>| found.into_iter().map(|entry| entry.key).collect::<Vec<_>>();
+    let keys = |found: Vec<sluice_lake::bucket::Entry>| found.into_iter().map(|entry| entry.key).collect::<Vec<_>>();
     let all = bucket.list("lists").await.unwrap();
     assert!(all.iter().all(|entry| entry.bytes == entry.key.len() as u64), "{all:?}");
     assert_eq!(keys(all), ["lists/a", "lists/b/1", "lists/b/10", "lists/b/2", "lists/c/d/e"]);

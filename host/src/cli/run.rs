@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use sluice_hubspot::source::Source;
+use sluice_lake::bucket::Bucket;
 use sluice_plan::spec::{Span, Spec};
 
 use super::{
@@ -20,7 +21,6 @@ use super::{
     report,
 };
 use crate::{
-    bucket::Bucket,
     pipeline::{self, LeaseError, LoadedTransforms, Progress, Run, Shutdown, Wait},
     standard,
 };

@@ -3,6 +3,10 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use sluice_lake::{
+    bucket::{Bucket, Credentials, S3Settings, Settings},
+    table::{Commit, CommitLog, Table},
+};
 use sluice_model::{printable::printable, schema::Mark};
 use sluice_plan::spec::Url;
 
@@ -11,11 +15,7 @@ use super::{
     output::{Grid, Output, bytes, thousands},
     run::read_spec,
 };
-use crate::{
-    bucket::{Bucket, Credentials, S3Settings, Settings},
-    pipeline,
-    table::{Commit, CommitLog, Table},
-};
+use crate::pipeline;
 
 /// Characters of a pipeline's name that are shown.
 const LONGEST_NAME: usize = 64;

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use sluice_hubspot::source::Source;
+use sluice_lake::bucket::Bucket;
 use sluice_model::run_id::RunId;
 use sluice_plan::{Plan, spec::Spec};
 
 use super::{Error, LoadedTransforms, Planned, bucket_settings, engine, open_source, plan, refused, trial};
-use crate::bucket::Bucket;
 
 const PLAN: &str = "plan and guard";
 

@@ -6,6 +6,10 @@ use sluice_hubspot::{
     http::{PATIENCE, RetryPolicy},
     source::hubspot::{self, HubSpot, Paths},
 };
+use sluice_lake::{
+    bucket,
+    sink::{Begun, ParquetSettings},
+};
 use sluice_model::{problem::Problem, run_id::RunId, schema::Marks, secret::Secret};
 use sluice_plan::{
     Plan,
@@ -14,10 +18,7 @@ use sluice_plan::{
 use sluice_sandbox::{Engine, EngineError};
 
 use super::{Error, plugins::LoadedTransforms};
-use crate::{
-    bucket, environment,
-    sink::{Begun, ParquetSettings},
-};
+use crate::environment;
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.
 const SESSION: std::time::Duration = std::time::Duration::from_hours(1);

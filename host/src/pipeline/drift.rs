@@ -1,10 +1,9 @@
 //! How a table differs from what it was: columns that came, went, or changed their type, since somebody changed the account,
 //! the pipeline file or a plugin. Nothing is refused for it; whoever reads the table should know.
 
+use sluice_lake::table::Commit;
 use sluice_model::schema::{ColumnType, Field};
 use sluice_plan::StreamPlan;
-
-use crate::table::Commit;
 
 /// A column that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]

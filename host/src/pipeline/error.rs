@@ -1,14 +1,13 @@
 //! What can end a run, and who must act.
 
-use crate::state::lease::LeaseError;
 use sluice_hubspot::{
     http::{Failure, SetupError, StopReason},
     source::SourceError,
 };
+use sluice_lake::state::lease::LeaseError;
+use sluice_lake::{bucket::BucketError, sink::SinkError, table::LogError};
 use sluice_model::{problem::Problems, run_id::NoRandomness};
 use sluice_sandbox::{EngineError, TransformError};
-
-use crate::{bucket::BucketError, sink::SinkError, table::LogError};
 
 /// What ended a run, or kept it from beginning.
 #[derive(Debug, thiserror::Error)]

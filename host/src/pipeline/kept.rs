@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 
+use sluice_lake::table::{Commit, Table};
 use sluice_model::{
     problem::Problem,
     schema::{Field, Mark, Marks, attribute},
@@ -24,7 +25,6 @@ use super::{
     planning::Planned,
     stage::Written,
 };
-use crate::table::{Commit, Table};
 
 /// The tables that a run does not write.
 #[derive(Debug, Clone, Default)]

@@ -8,6 +8,11 @@ use std::{cmp::Reverse, sync::Arc};
 
 use jiff::Timestamp;
 use sluice_hubspot::source::Source;
+use sluice_lake::{
+    bucket::Bucket,
+    sink::{Begun, ParquetSettings},
+    table::{Commit, Table},
+};
 use sluice_model::run_id::RunId;
 use sluice_plan::{StreamPlan, spec::Spec};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
@@ -16,11 +21,6 @@ use super::{
     Error, LoadedTransforms, Planned, Progress, Run, Shutdown, connect,
     memory::PluginMemory,
     stage::{Stage, Written},
-};
-use crate::{
-    bucket::Bucket,
-    sink::{Begun, ParquetSettings},
-    table::{Commit, Table},
 };
 
 /// Streams that are read at once unless the pipeline file says otherwise: enough that pages of a third of a second keep the

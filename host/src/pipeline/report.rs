@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use sluice_hubspot::source::{Read, Unreadable, Usage};
+use sluice_lake::table::Commit;
 use sluice_model::schema::Field;
 use sluice_plan::StreamPlan;
 
@@ -13,7 +14,6 @@ use super::{
     renamed::{self, Renamed},
     stage::Written,
 };
-use crate::table::Commit;
 use jiff::Timestamp;
 
 /// What a run has done.

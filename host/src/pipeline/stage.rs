@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use arrow_array::RecordBatch;
 use sluice_hubspot::source::{Read, ReadRequest, SourceError};
+use sluice_lake::{sink::ParquetWriter, table::DataFile};
 use sluice_plan::{
     StreamPlan,
     spec::{OnReject, Spec},
@@ -20,7 +21,6 @@ use tokio::{
 };
 
 use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, reading::Reading, remove, unique::UniqueKeys};
-use crate::{sink::ParquetWriter, table::DataFile};
 
 /// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
 const BATCHES_AHEAD: usize = 2;

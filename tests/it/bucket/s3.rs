@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use sluice::state::lease::{Holder, Lease, LeaseError};
-use sluice_model::{clock::Clock, run_id::RunId, secret::Secret};
-
-use bytes::Bytes;
-use sluice::{
+use sluice_lake::state::lease::{Holder, Lease, LeaseError};
+use sluice_lake::{
     bucket::{Bucket, BucketError, Credentials, PART_SIZE, Put, Role, S3Settings, Settings},
     table::{Author, Change, CommitLog, LogError},
 };
+use sluice_model::{clock::Clock, run_id::RunId, secret::Secret};
+
+use bytes::Bytes;
 use sluice_simulator::aws::{self, Action, Fault, FaultAction, Permissions, Service};
 use tempfile::TempDir;
 use tokio::sync::Barrier;
