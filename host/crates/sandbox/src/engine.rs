@@ -8,20 +8,16 @@
 //! advisories of 2026 were. *Nothing left behind*: each instance gets memory of its own, since pools of reused memory have
 //! leaked data between instances twice.
 
-use std::{path::Path, sync::Arc, thread, time::Duration};
+use std::{path::Path, sync::Arc, thread};
 
 use wasmtime::{Config, OptLevel, Strategy, component::Linker};
 
 use super::{
     cache::{Cache, CacheError},
-    contract::LOG_INTERFACE,
-    log,
+    limits::TICK,
+    linker::linker,
     state::State,
 };
-
-/// How often the clock moves by which calls are stopped. Fine enough to stop a call soon after its time, coarse enough that
-/// an idle program does not notice.
-pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// How much native stack a guest may use, in bytes: wasmtime's own default, a quarter of what tokio and the standard library
 /// give a thread, so that the host's own frames always fit beside it.
@@ -71,11 +67,7 @@ impl Engine {
         let unsupported = |error: wasmtime::Error| EngineError::Unsupported(error.to_string());
         let inner = wasmtime::Engine::new(&config()).map_err(unsupported)?;
         start_clock(&inner).map_err(|error| EngineError::Unsupported(error.to_string()))?;
-        let mut linker = Linker::new(&inner);
-        linker
-            .instance(LOG_INTERFACE)
-            .and_then(|mut interface| interface.func_wrap("log", log::write))
-            .map_err(unsupported)?;
+        let linker = linker(&inner).map_err(unsupported)?;
         let cache = cache.map(|folder| Cache::open(folder, &inner)).transpose()?;
         Ok(Self { inner, linker: Arc::new(linker), cache: cache.map(Arc::new) })
     }
@@ -144,7 +136,7 @@ mod tests {
         drop(engine.clone());
         assert!(weak.upgrade().is_some());
         drop(engine);
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + std::time::Duration::from_secs(10);
         // The clock holds the engine for as long as a tick takes to count.
         while weak.upgrade().is_some() {
             assert!(Instant::now() < deadline, "something still holds the engine");

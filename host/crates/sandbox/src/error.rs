@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{digest::Digest, log::Words};
+use super::{digest::Digest, words::Words};
 
 /// A plugin failed, or broke the contract.
 ///

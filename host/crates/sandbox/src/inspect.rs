@@ -14,7 +14,7 @@ use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use super::{
     contract::{self, ContractVersion},
     encode::encode,
-    plugin::LoadError,
+    load_error::LoadError,
 };
 
 /// Characters of an import's name that are shown.

@@ -82,6 +82,27 @@ impl fmt::Debug for Instance {
     }
 }
 
+impl Plugin {
+    /// What the plugin says of itself, from a fresh instance: texts by name, as they come. Whoever shows them makes them
+    /// printable first.
+    pub fn describe(&self, limits: &Limits) -> Result<BTreeMap<String, String>, PluginError> {
+        Instance::new(self, limits, LogSink::withheld())?.describe()
+    }
+
+    /// A fresh instance, opened with settings (a JSON object) and attachments.
+    pub fn instantiate(
+        &self,
+        limits: &Limits,
+        settings: &str,
+        attachments: &[Attachment],
+        log: LogSink,
+    ) -> Result<Instance, PluginError> {
+        let mut instance = Instance::new(self, limits, log)?;
+        instance.open(settings, attachments)?;
+        Ok(instance)
+    }
+}
+
 impl Instance {
     pub(super) fn new(plugin: &Plugin, limits: &Limits, log: LogSink) -> Result<Self, PluginError> {
         let pre = plugin.exports();

@@ -45,10 +45,13 @@ mod error;
 mod inspect;
 mod instance;
 mod limits;
+mod linker;
+mod load_error;
 mod log;
 mod plugin;
 mod state;
 mod transform;
+mod words;
 
 pub use self::{
     cache::CacheError,
@@ -60,7 +63,9 @@ pub use self::{
     inspect::PluginKind,
     instance::{Attachment, Instance, MOST_ROWS},
     limits::Limits,
-    log::{LogCounts, LogLevel, LogSink, Words},
-    plugin::{LARGEST_FILE, LoadError, Plugin},
+    load_error::{LARGEST_FILE, LoadError},
+    log::{LogCounts, LogLevel, LogSink},
+    plugin::Plugin,
     transform::{Instances, Step, Transform, TransformError, Transformed},
+    words::Words,
 };

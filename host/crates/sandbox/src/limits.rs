@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use super::engine::TICK;
+/// How often the clock moves by which calls are stopped. Fine enough to stop a call soon after its time, coarse enough that
+/// an idle program does not notice.
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// What one instance of a plugin may use up. All of it is the caller's to set.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,18 +1,11 @@
-//! The plugin's words: log lines, and the messages of failures and rejections.
+//! The log of an instance: where its lines go, how many, and whether any of its [`Words`] may go anywhere at all.
 //!
-//! Words are the one thing that leaves the sandbox and is no column, so they are where values could leave unseen. A plugin
-//! that reads any marked column has all of them withheld: what remains is that something was said, and how often.
-//! Whether to withhold is for the caller to know; it is set when an instance is made and never changes.
+//! Whether to withhold is for the caller to know; it is set when an instance is made and never changes. What is withheld is
+//! counted.
 
 use std::{fmt, sync::Arc};
 
-use sluice_model::printable::printable;
-use wasmtime::{StoreContextMut, component::WasmStr};
-
-use super::state::State;
-
-/// Characters of a log line or message that are passed on. A screen line or ten; no place for a table.
-const LONGEST_WORDS: usize = 1_000;
+use super::words::{self, Words};
 
 type WriteLine = dyn Fn(LogLevel, &str) + Send + Sync;
 
@@ -66,24 +59,6 @@ pub struct LogCounts {
     pub withheld: u64,
 }
 
-/// A message of a plugin, as far as it may be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Words {
-    /// Printable, and cut.
-    Said(String),
-    /// Withheld: the plugin reads a marked column or attachment.
-    Withheld,
-}
-
-impl fmt::Display for Words {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Said(text) => formatter.write_str(text),
-            Self::Withheld => formatter.write_str("(withheld: the plugin reads marked data)"),
-        }
-    }
-}
-
 /// The log of one instance.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -108,11 +83,11 @@ impl Log {
 
     /// What may be shown of a text of the plugin.
     pub(super) fn words(&self, text: &str) -> Words {
-        if self.sink.withhold { Words::Withheld } else { Words::Said(printable(text, LONGEST_WORDS)) }
+        Words::of(text, self.sink.withhold)
     }
 
     /// Counts a line; whether it is to be read.
-    fn admit(&mut self) -> bool {
+    pub(super) fn admit(&mut self) -> bool {
         if self.sink.withhold {
             self.counts.withheld += 1;
             return false;
@@ -126,25 +101,11 @@ impl Log {
         }
         admitted
     }
-}
 
-/// The contract's `log` function. A line that is not passed on is not even read from the guest's memory, so a flood costs
-/// the guest's own budget and nothing else.
-pub(super) fn write(
-    mut store: StoreContextMut<'_, State>,
-    (level, message): (WasmStr, WasmStr),
-) -> wasmtime::Result<()> {
-    if !store.data_mut().log.admit() {
-        return Ok(());
+    /// Passes a line on that was admitted.
+    pub(super) fn pass(&self, level: LogLevel, message: &str) {
+        (self.sink.write)(level, &words::line(message));
     }
-    let level = match &*level.to_str(&store)? {
-        "debug" => LogLevel::Debug,
-        "warn" => LogLevel::Warn,
-        _ => LogLevel::Info,
-    };
-    let line = printable(&message.to_str(&store)?, LONGEST_WORDS);
-    (store.data().log.sink.write)(level, &line);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use sluice_model::{
     schema::{Schema, arrow_schema},
 };
 
-use crate::{Instance, PluginError};
+use super::{convert::GroupOutcome, error::PluginError, instance::Instance};
 
 /// Makes fresh instances of a transform's plugin, opened with its settings.
 pub trait Instances: Send {
@@ -211,11 +211,7 @@ impl Transform {
     }
 }
 
-fn call_group(
-    instance: &mut Instance,
-    call: &GroupCall,
-    batch: &RecordBatch,
-) -> Result<crate::GroupOutcome, PluginError> {
+fn call_group(instance: &mut Instance, call: &GroupCall, batch: &RecordBatch) -> Result<GroupOutcome, PluginError> {
     let columns: Vec<ArrayRef> = call.reads.iter().map(|&position| Arc::clone(batch.column(position))).collect();
     instance.apply(call.group, batch.num_rows(), &columns)
 }

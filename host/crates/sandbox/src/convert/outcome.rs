@@ -11,7 +11,7 @@ use sluice_model::schema::{ColumnType, Field};
 use super::super::{
     contract,
     error::{Breach, ColumnRule},
-    log::Words,
+    words::Words,
 };
 
 /// What a group makes of a batch, after every rule of the contract was checked.

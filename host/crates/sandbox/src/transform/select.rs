@@ -7,7 +7,7 @@ use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
 
-use crate::Rejection;
+use super::super::convert::Rejection;
 
 /// The rows of a batch that pass, as the selecting group has it.
 pub(super) struct Selection {
