@@ -26,6 +26,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use sluice_model::problem::Problems;
+use sluice_sandbox::TransformError;
 
 use self::output::Output;
 use crate::pipeline;
@@ -199,7 +200,7 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => runtime()?.block_on(simulate::simulate(&arguments, output)),
         Command::Plugin(PluginCommand::New { name }) => new::new(&name, output),
-        Command::Plugin(PluginCommand::Run(arguments)) => runtime()?.block_on(rehearse::run(&arguments, output)),
+        Command::Plugin(PluginCommand::Run(arguments)) => rehearse::run(&arguments, output),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),
     }?;
     Ok(ExitCode::SUCCESS)
@@ -213,6 +214,9 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 fn judge(error: &anyhow::Error) -> (Option<String>, u8) {
     if let Some(error) = error.downcast_ref::<pipeline::Error>() {
         return (error.hint(), error.exit_code());
+    }
+    if let Some(error) = error.downcast_ref::<TransformError>() {
+        return (error.hint().map(str::to_owned), 1);
     }
     if error.is::<Problems>() || error.is::<Usage>() {
         return (None, USAGE);

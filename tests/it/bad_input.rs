@@ -327,11 +327,15 @@ fn plugins_that_misbehave() {
 #[test]
 fn plugins_that_do_not_fit_into_the_memory_of_the_run() {
     let workspace = Workspace::new();
-    let transform = "[[transform]]\nname = \"scrub\"\nplugin = \"redact\"\nlimits = { memory = \"1GiB\" }\n\
-                     settings.rules = [{ columns = [\"property_email\"], action = { mask = { keep_last = 1 } } }]\n";
-    let source = workspace.source("streams = [\"contacts\"]");
-    workspace.pipeline(&[&source, transform, &workspace.file_sink(), "[run]\nplugin_memory = \"512MiB\"\n"]);
-    assert_told!("plugin_memory", workspace.refusal(&["plan", "pipeline.toml"]));
+    workspace.write("evil.wasm", evil());
+    let settings = "{ behave = \"grow\", in = \"apply\", column = \"2\" }";
+    let transform = format!(
+        "[[transform]]\nname = \"step\"\npath = \"evil.wasm\"\nsettings = {settings}\nlimits = {{ memory = \"1GiB\" }}\n"
+    );
+    let source = workspace.source("streams = [\"owners\"]");
+    workspace.pipeline(&[&source, &transform, &workspace.file_sink(), "[run]\nplugin_memory = \"64MiB\"\n"]);
+    assert_told!("plugin_memory", workspace.refusal(&["run", "pipeline.toml", "--quiet"]));
+    assert_no_tables(&workspace);
 }
 
 #[test]

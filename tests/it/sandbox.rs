@@ -10,7 +10,7 @@ mod words;
 use std::sync::{Arc, OnceLock};
 
 use sluice_model::schema::{ColumnType, Field, Schema, attribute};
-use sluice_sandbox::{Call, Engine, Instance, Limits, LogSink, Plugin, PluginError, PluginErrorKind};
+use sluice_sandbox::{Call, Engine, Instance, Limits, Plugin, PluginError, PluginErrorKind, Setup};
 
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
@@ -26,6 +26,10 @@ fn engine() -> &'static Engine {
 fn plugin() -> &'static Plugin {
     static PLUGIN: OnceLock<Plugin> = OnceLock::new();
     PLUGIN.get_or_init(|| Plugin::load(engine(), "evil", guests::evil(), None).unwrap())
+}
+
+fn setup() -> Setup {
+    Setup::new(plugin().clone())
 }
 
 /// One column of each type; the first is never absent.
@@ -66,7 +70,7 @@ fn settings(behave: &str, call: Option<&str>, column: usize) -> String {
 }
 
 fn open(limits: &Limits, settings: &str) -> Result<Instance, PluginError> {
-    plugin().instantiate(limits, settings, &[], LogSink::new(|_, _| {}, false))
+    setup().with_limits(limits.clone()).with_settings(settings).instance(false)
 }
 
 /// Everything that is done with an instance, with one batch.

@@ -5,8 +5,8 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use serde_json::{Value, json};
 use sluice_hubspot::source::Source;
 
-use super::{PlanFormat, output::Output, plan::read_schema, run::read_spec};
-use crate::pipeline::{self, Check, Outcome};
+use super::{PlanFormat, output::Output, plan::read_schema};
+use crate::pipeline::{self, Check, Outcome, Pipeline};
 
 pub(super) async fn check(
     file: &Path,
@@ -14,9 +14,9 @@ pub(super) async fn check(
     schema: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let spec = Arc::new(read_spec(file)?);
-    let described = schema.map(read_schema).transpose()?.map(|source| Box::new(source) as Box<dyn Source>);
-    let checks = pipeline::check(&spec, described).await;
+    let pipeline = Pipeline::read(file)?;
+    let described = schema.map(read_schema).transpose()?.map(|source| Arc::new(source) as Arc<dyn Source>);
+    let checks = pipeline::check(&pipeline, described).await;
     match format {
         PlanFormat::Table => output.data(&text(&checks))?,
         PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&checks))? + "\n"))?,

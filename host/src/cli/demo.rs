@@ -7,7 +7,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use anyhow::Context;
@@ -17,11 +16,10 @@ use sluice_simulator::{aws, data, hubspot};
 use super::{
     output::{self, LogForm, Output},
     progress::Tell,
-    report,
-    run::{self, load, read_spec},
+    report, run,
     simulate::{AWS_PORT, HUBSPOT_PORT},
 };
-use crate::pipeline::{self, Shutdown};
+use crate::pipeline::{self, Patience, Pipeline, Shutdown};
 
 /// The pipeline, as people copy it.
 const PIPELINE: &str = include_str!("../../../pipelines/demo.toml");
@@ -72,8 +70,8 @@ pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::
     output.say(&indented(&refusal(&file).await?));
     output.say("\nNow the pipeline as it is:\n");
     let tell = if watched { Tell::Moving } else { Tell::Lines(run::PROGRESS_EVERY, output.clone()) };
-    let asked = run::Asked { file: &file, only: &[], wait: std::time::Duration::ZERO };
-    let report = run::run_once(asked, Some(tell), &shutdown, output).await?;
+    let wanted = run::Wanted { file: &file, only: &[], wait: std::time::Duration::ZERO };
+    let report = run::run_once(wanted, Some(tell), &shutdown, output).await?;
     output.say(&report::text(&report));
     output.say(&how_to_look(&folder, &file));
     hubspot.shutdown().await;
@@ -106,9 +104,9 @@ fn prepare(folder: &Path, hubspot: &str, aws: &str, account: &aws::Options) -> a
 async fn refusal(file: &Path) -> anyhow::Result<String> {
     let careless = file.with_file_name("careless.toml");
     fs::write(&careless, fs::read_to_string(file)?.replace(CLEARS, ""))?;
-    let spec = Arc::new(read_spec(&careless)?);
-    let plugins = load(&spec, &pipeline::engine(&spec)?)?;
-    match pipeline::plan(&spec, &pipeline::open_source(&spec)?, &plugins).await {
+    let pipeline = Pipeline::read(&careless)?;
+    let source = pipeline.source(Patience::OfALook)?;
+    match pipeline::plan(&pipeline, &*source, &pipeline.plugins()?).await {
         Ok(_) => anyhow::bail!("the guard let a marked column pass"),
         Err(pipeline::Error::Refused(problems)) => Ok(problems.to_string()),
         Err(error) => Err(error.into()),

@@ -6,19 +6,21 @@ use sluice_hubspot::source::{
     SourceError, Unreadable,
     recorded::{NoSchema, RecordedSource, RecordedStream},
 };
-use sluice_model::schema::{Field, Mark, Schema, attribute};
+use sluice_model::{
+    error_chain,
+    printable::printable,
+    schema::{Field, Mark, Schema, attribute},
+};
 
 use super::{
     PlanFormat,
     output::{Grid, Output, thousands},
-    run::read_spec,
 };
-use crate::pipeline::{self, Discovered};
+use crate::pipeline::{self, Discovered, Patience, Pipeline};
 
 pub(super) async fn discover(file: &Path, format: PlanFormat, output: &mut Output) -> anyhow::Result<()> {
-    let spec = read_spec(file)?;
-    let source = pipeline::open_source(&spec)?;
-    let found = pipeline::everything(&source).await?;
+    let source = Pipeline::read(file)?.source(Patience::OfALook)?;
+    let found = pipeline::everything(&*source).await?;
     let recorded = RecordedSource::of(found.into_iter().map(record).collect());
     match format {
         PlanFormat::Table => output.data(&text(&recorded)),
@@ -30,7 +32,7 @@ fn record((discovered, records): (Discovered, Option<u64>)) -> RecordedStream {
     let Discovered { stream, schema } = discovered;
     let schema = schema.map_err(|error| match error {
         SourceError::NotReadable { why, reason, hint, .. } => NoSchema { why, reason, hint },
-        other => NoSchema { why: Unreadable::Forbidden, reason: sluice_model::error_chain(&other), hint: None },
+        other => NoSchema { why: Unreadable::Forbidden, reason: error_chain(&other), hint: None },
     });
     RecordedStream { stream, records, schema }
 }
@@ -77,10 +79,7 @@ fn columns(schema: &Schema) -> String {
             field.name.clone(),
             field.column_type.name().to_owned(),
             field.marks.iter().map(Mark::as_str).collect::<Vec<_>>().join(", "),
-            sluice_model::printable::printable(
-                field.attributes.get(attribute::LABEL).map_or("", String::as_str),
-                LONGEST_LABEL,
-            ),
+            printable(field.attributes.get(attribute::LABEL).map_or("", String::as_str), LONGEST_LABEL),
         ]);
     }
     grid.render(2)

@@ -17,21 +17,12 @@ use crate::standard;
 const LONGEST_LINE: usize = 2_000;
 
 pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
-    let (name, bytes) = if let Some(standard) = standard::find(file) {
-        (standard.name.to_owned(), standard.bytes.to_vec())
-    } else {
-        let bytes = std::fs::read(file).map_err(|error| {
-            let standard = standard::STANDARD_PLUGINS.map(|plugin| plugin.name).join("`, `");
-            Usage(format!("`{file}` cannot be read ({error}), and is no standard plugin (`{standard}`)"))
-        })?;
-        let name = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
-        (name.unwrap_or_else(|| file.to_owned()), bytes)
-    };
+    let (name, bytes) = read_plugin(file)?;
     let engine = Engine::new(None)?;
-    let plugin =
-        Plugin::load(&engine, &name, &bytes, None).map_err(|error| refused(file, error_chain(&error), error.hint()))?;
+    let plugin = Plugin::load(&engine, &name, &bytes, None)
+        .map_err(|error| refused_plugin(file, error_chain(&error), error.hint()))?;
     let description =
-        plugin.describe(&Limits::default()).map_err(|error| refused(file, error_chain(&error), error.hint()))?;
+        plugin.describe(&Limits::default()).map_err(|error| refused_plugin(file, error_chain(&error), error.hint()))?;
     let imports = plugin.imports();
     let mut text = format!("plugin    {}\n", printable(&name, LONGEST_LINE));
     for key in ["name", "version", "description", "licence"] {
@@ -55,8 +46,21 @@ pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
     output.data(&text)
 }
 
+/// The name and the bytes of a plugin: a standard one, or a file.
+pub(super) fn read_plugin(file: &str) -> Result<(String, Vec<u8>), Usage> {
+    if let Some(standard) = standard::find(file) {
+        return Ok((standard.name.to_owned(), standard.bytes.to_vec()));
+    }
+    let bytes = std::fs::read(file).map_err(|error| {
+        let standard = standard::NAMES.join("`, `");
+        Usage(format!("`{file}` cannot be read ({error}), and is no standard plugin (`{standard}`)"))
+    })?;
+    let name = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok((name.unwrap_or_else(|| file.to_owned()), bytes))
+}
+
 /// What is wrong with a file, told as of one that a pipeline names.
-fn refused(file: &str, message: String, hint: Option<&str>) -> Problems {
+pub(super) fn refused_plugin(file: &str, message: String, hint: Option<&str>) -> Problems {
     let problem = Problem { hint: hint.map(str::to_owned), ..Problem::new(message) };
     Problems { file: file.to_owned(), list: vec![problem] }
 }

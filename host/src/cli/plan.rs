@@ -3,21 +3,20 @@
 use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
-use sluice_hubspot::source::{Source, Unreadable, recorded::RecordedSource};
+use sluice_hubspot::source::recorded::RecordedSource;
 use sluice_model::{
-    outline::Output as OutlineOutput,
+    error_chain,
     printable::printable,
     schema::{Field, Mark},
 };
-use sluice_plan::{Plan, Step, StreamPlan};
+use sluice_plan::{Step, StreamPlan};
 
 use super::{
     PlanFormat, Usage,
     output::{Grid, Output},
-    report::{renamed_json, some},
-    run::{load, read_spec},
+    report::{left_out, renamed_json, some},
 };
-use crate::pipeline::{self, LeftOut, LoadedTransforms, Planned};
+use crate::pipeline::{self, LeftOut, Patience, Pipeline, Planned};
 
 /// `schema`: a file that describes the source; the source itself is asked nothing then.
 pub(super) async fn plan(
@@ -26,17 +25,16 @@ pub(super) async fn plan(
     schema: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let spec = Arc::new(read_spec(file)?);
-    let engine = pipeline::engine(&spec)?;
-    let plugins = load(&spec, &engine)?;
-    let source: Box<dyn Source> = match schema {
-        Some(schema) => Box::new(read_schema(schema)?),
-        None => Box::new(pipeline::open_source(&spec)?),
+    let pipeline = Pipeline::read(file)?;
+    let plugins = pipeline.plugins()?;
+    let source = match schema {
+        Some(schema) => Arc::new(read_schema(schema)?),
+        None => pipeline.source(Patience::OfALook)?,
     };
-    let planned = pipeline::plan(&spec, source.as_ref(), &plugins).await?;
+    let planned = pipeline::plan(&pipeline, &*source, &plugins).await?;
     match format {
-        PlanFormat::Table => output.data(&text(&planned, &plugins)),
-        PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&planned, &plugins))? + "\n")),
+        PlanFormat::Table => output.data(&text(&planned)),
+        PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&planned))? + "\n")),
     }
 }
 
@@ -44,24 +42,22 @@ pub(super) async fn plan(
 pub(super) fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
     let wrong = |why: String| Usage(format!("the schema file `{}`: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
-    RecordedSource::read(&text).map_err(|error| wrong(sluice_model::error_chain(&error)))
+    RecordedSource::read(&text).map_err(|error| wrong(error_chain(&error)))
 }
 
-fn text(planned: &Planned, plugins: &LoadedTransforms) -> String {
+fn text(planned: &Planned) -> String {
     let plan = &planned.plan;
     let mut text = format!("pipeline `{}`: {} streams\n", plan.pipeline, plan.streams.len());
-    for transform in plugins.iter() {
+    for transform in &plan.transforms {
         text.push_str(&format!(
             "  transform `{}`: plugin `{}`, {}\n",
-            transform.name,
-            transform.plugin.name(),
-            transform.plugin.digest()
+            transform.name, transform.plugin, transform.digest
         ));
     }
     let accepted = marks(plan.accepts.iter());
     text.push_str(&format!("  marks the sink accepts: {}\n", if accepted.is_empty() { "none" } else { &accepted }));
     for stream in &plan.streams {
-        text.push_str(&stream_text(plan, stream));
+        text.push_str(&stream_text(stream));
     }
     for LeftOut { stream, reason, .. } in &planned.unreadable {
         text.push_str(&format!("\nnot read: `{}` ({reason})\n", stream.name));
@@ -69,7 +65,7 @@ fn text(planned: &Planned, plugins: &LoadedTransforms) -> String {
     text
 }
 
-fn stream_text(plan: &Plan, stream: &StreamPlan) -> String {
+fn stream_text(stream: &StreamPlan) -> String {
     let mut text = format!("\n{} → {}\n", stream.stream.name, stream.table);
     text.push_str(&format!("  requested: {} columns\n", stream.requested().count()));
     for renamed in pipeline::renamed(stream) {
@@ -82,12 +78,12 @@ fn stream_text(plan: &Plan, stream: &StreamPlan) -> String {
         ));
     }
     for (index, step) in stream.steps.iter().enumerate() {
-        text.push_str(&format!("  {}\n", plan.transforms[step.transform]));
+        text.push_str(&format!("  {}\n", step.transform.name));
         let lines = [
             ("sees", list(stream.seen_in(index))),
             ("drops", list(stream.dropped_in(index))),
             ("computes", list(stream.computed_in(index))),
-            ("renames", renames(stream, index).join(", ")),
+            ("renames", renames(stream, index)),
             ("chooses rows by", list(stream.selects_by(index))),
             ("is trusted to clear", cleared(step)),
         ];
@@ -98,7 +94,7 @@ fn stream_text(plan: &Plan, stream: &StreamPlan) -> String {
             text.push_str("    keeps everything as it is\n");
         }
     }
-    let last = stream.stages.len() - 1;
+    let last = stream.last_stage();
     let mut grid = Grid::new(&["column", "type", "marks", "from"]);
     for (index, field) in stream.table_columns().enumerate() {
         let from: Vec<String> = stream.origins(last, index).into_iter().map(str::to_owned).collect();
@@ -110,20 +106,18 @@ fn stream_text(plan: &Plan, stream: &StreamPlan) -> String {
 
 /// What a step is trusted with.
 fn cleared(step: &Step) -> String {
-    let cleared = step.cleared.iter().map(|(column, mark)| format!("`{mark}` from `{column}`"));
+    let cleared = cleared_marks(step).map(|(column, mark)| format!("`{mark}` from `{column}`"));
     cleared.collect::<Vec<_>>().join(", ")
 }
 
-fn renames(stream: &StreamPlan, step: usize) -> Vec<String> {
-    let made = &stream.steps[step];
-    let input = stream.input_of(step);
-    let renamed = made.outline.outputs.iter().filter_map(|output| match output {
-        OutlineOutput::Keep { input: index, name } if input.fields[*index].name != *name => {
-            Some(format!("`{}` to `{name}`", input.fields[*index].name))
-        }
-        OutlineOutput::Keep { .. } | OutlineOutput::Compute { .. } => None,
-    });
-    renamed.collect()
+/// The columns that a step is trusted with, a mark at a time.
+fn cleared_marks(step: &Step) -> impl Iterator<Item = (&str, &Mark)> {
+    step.cleared.iter().flat_map(|(column, marks)| marks.iter().map(move |mark| (column.as_str(), mark)))
+}
+
+fn renames(stream: &StreamPlan, step: usize) -> String {
+    let renamed = stream.renamed_in(step).map(|(before, after)| format!("`{before}` to `{after}`"));
+    renamed.collect::<Vec<_>>().join(", ")
 }
 
 /// Names of columns, with their marks.
@@ -139,42 +133,38 @@ fn marks<'m>(marks: impl Iterator<Item = &'m Mark>) -> String {
     marks.map(Mark::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn json(planned: &Planned, plugins: &LoadedTransforms) -> Value {
+fn json(planned: &Planned) -> Value {
     let plan = &planned.plan;
-    let transforms: Vec<Value> = plugins
+    let transforms: Vec<Value> = plan
+        .transforms
         .iter()
-        .map(|it| json!({ "name": it.name, "plugin": it.plugin.name(), "digest": it.plugin.digest().to_string() }))
+        .map(|it| json!({ "name": it.name, "plugin": it.plugin, "digest": it.digest.to_string() }))
         .collect();
     let unreadable: Vec<Value> = planned.unreadable.iter().map(left_out).collect();
     json!({
         "pipeline": plan.pipeline,
         "accepts": names_of_marks(plan.accepts.iter()),
         "transforms": transforms,
-        "streams": plan.streams.iter().map(|stream| stream_json(plan, stream)).collect::<Vec<_>>(),
+        "streams": plan.streams.iter().map(stream_json).collect::<Vec<_>>(),
         "unreadable": unreadable,
         "renamed": plan.streams.iter().flat_map(pipeline::renamed).map(|renamed| renamed_json(&renamed)).collect::<Vec<_>>(),
     })
 }
 
-/// A stream that is left out, and why.
-pub(super) fn left_out(LeftOut { stream, why, reason }: &LeftOut) -> Value {
-    json!({ "stream": stream.name, "absent": *why == Unreadable::Absent, "reason": reason })
-}
-
-fn stream_json(plan: &Plan, stream: &StreamPlan) -> Value {
-    let last = stream.stages.len() - 1;
+fn stream_json(stream: &StreamPlan) -> Value {
+    let last = stream.last_stage();
     let steps: Vec<Value> = stream
         .steps
         .iter()
         .enumerate()
         .map(|(index, step)| {
             json!({
-                "transform": plan.transforms[step.transform],
+                "transform": step.transform.name,
                 "sees": names(stream.seen_in(index)),
                 "drops": names(stream.dropped_in(index)),
                 "computes": names(stream.computed_in(index)),
                 "chooses_rows_by": names(stream.selects_by(index)),
-                "clears": step.cleared.iter().map(|(column, mark)| json!({ "column": column, "mark": mark.as_str() })).collect::<Vec<_>>(),
+                "clears": cleared_marks(step).map(|(column, mark)| json!({ "column": column, "mark": mark.as_str() })).collect::<Vec<_>>(),
             })
         })
         .collect();

@@ -3,29 +3,26 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
+use arrow_array::RecordBatch;
 use clap::{Args, ValueEnum};
-use sluice_hubspot::source::recorded::{RecordedSource, RecordedStream};
+use sluice_hubspot::source::recorded::RecordedStream;
 use sluice_model::{
+    error_chain,
     printable::printable,
-    schema::{Attributes, Mark, Schema},
-    stream::{StreamInfo, StreamKind},
+    schema::{Attributes, Schema, attribute},
 };
-use sluice_plan::spec::Spec;
+use sluice_sandbox::{Attachment, LogLevel, LogSink, Plugin, Setup, Transformed};
 
 use super::{
     Usage,
+    inspect::{read_plugin, refused_plugin},
     output::{self, Grid, LogForm, Output, thousands},
     plan::read_schema,
     rows::{self, Rows},
-    run::load,
 };
-use crate::{
-    pipeline::{self, Rehearsed},
-    standard,
-};
+use crate::pipeline;
 
 /// Characters of a value in a table.
 const LONGEST_VALUE: usize = 60;
@@ -64,118 +61,92 @@ enum Format {
     Ndjson,
 }
 
-pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
     output::start_log(LogForm::Verbose);
     let input = arguments.input.display().to_string();
     let text = fs::read_to_string(&arguments.input)
         .map_err(|error| Usage(format!("the rows `{input}` cannot be read: {error}")))?;
     let rows = Rows::read(&input, &text)?;
-    let (stream, schema) = described(arguments, &rows)?;
+    let schema = described(arguments, &rows)?;
     let batch = rows.batch(&schema.fields)?;
-    let spec = Arc::new(spec(arguments, &schema)?);
-    let engine = pipeline::engine(&spec)?;
-    let plugins = load(&spec, &engine).map_err(without_places)?;
-    let source = RecordedSource::of(vec![RecordedStream { stream, records: None, schema: Ok(schema) }]);
-    let planned = pipeline::plan(&spec, &source, &plugins).await.map_err(without_places)?;
-    let Some(rehearsed) = pipeline::rehearse(&spec, &planned, &plugins, &batch)? else {
-        anyhow::bail!("the plan has no stream");
+    let setup = setup(arguments)?;
+    // What a plugin refuses is its settings, or a schema that does not fit them.
+    let file = arguments.settings.as_ref().map_or(arguments.file.clone(), |file| file.display().to_string());
+    let opened = || {
+        let transform = setup.transform(&schema);
+        transform.map_err(|error| refused_plugin(&file, error_chain(&error), error.hint()))
     };
+    let first = opened()?.apply(&batch)?;
+    let second = opened()?.apply(&batch)?;
+    let same_twice = first == second;
     output.data(&match arguments.format {
-        Format::Table => table(&rehearsed),
-        Format::Ndjson => ndjson(&rehearsed),
+        Format::Table => table(&first.batch),
+        Format::Ndjson => ndjson(&first.batch),
     })?;
-    output.say(&summary(&rehearsed, batch.num_rows()));
-    if !rehearsed.same_twice {
+    output.say(&summary(&first, same_twice, batch.num_rows()));
+    if !same_twice {
         anyhow::bail!("a second time, the plugin did something else with the same rows: a run could not be repeated");
     }
     Ok(())
 }
 
-/// A refusal without places: nobody has written the pipeline file that they point into.
-fn without_places(error: pipeline::Error) -> pipeline::Error {
-    match error {
-        pipeline::Error::Refused(mut problems) => {
-            problems.list.iter_mut().for_each(|problem| problem.place = None);
-            pipeline::Error::Refused(problems)
-        }
-        other => other,
-    }
-}
-
-/// The stream that the rows are of, and its schema.
-fn described(arguments: &Arguments, rows: &Rows<'_>) -> Result<(StreamInfo, Schema), Usage> {
+/// The schema of the rows, as a plugin is shown it.
+fn described(arguments: &Arguments, rows: &Rows<'_>) -> Result<Schema, Usage> {
     let name = &arguments.stream;
-    if let Some(file) = &arguments.schema {
-        let source = read_schema(file)?;
-        let found = source.into_streams().into_iter().find(|recorded| recorded.stream.names().any(|own| own == name));
-        return match found {
-            Some(RecordedStream { stream, schema: Ok(schema), .. }) => Ok((stream, schema)),
-            Some(_) => {
-                Err(Usage(format!("`{}` has no columns of stream `{name}`: it could not be read", file.display())))
-            }
-            None => Err(Usage(format!("`{}` describes no stream `{name}`", file.display()))),
-        };
-    }
-    let stream = StreamInfo {
-        name: name.clone(),
-        kind: StreamKind::Objects,
-        object_type_id: None,
-        fully_qualified_name: None,
-        shared_name: None,
+    let Some(file) = &arguments.schema else {
+        return Ok(Schema { name: name.clone(), fields: rows.fields()?, attributes: Attributes::new() });
     };
-    Ok((stream, Schema { name: name.clone(), fields: rows.fields()?, attributes: Attributes::new() }))
+    let source = read_schema(file)?;
+    let found = source.into_streams().into_iter().find(|recorded| recorded.stream.names().any(|own| own == name));
+    match found {
+        Some(RecordedStream { schema: Ok(mut schema), .. }) => {
+            schema.fields.retain(|field| !field.attributes.contains_key(attribute::UNPARSED_OF));
+            Ok(schema)
+        }
+        Some(_) => Err(Usage(format!("`{}` has no columns of stream `{name}`: it could not be read", file.display()))),
+        None => Err(Usage(format!("`{}` describes no stream `{name}`", file.display()))),
+    }
 }
 
-/// The pipeline file that has the plugin as its only step, and lets everything pass.
-fn spec(arguments: &Arguments, schema: &Schema) -> anyhow::Result<Spec> {
-    let (settings_file, settings) = match &arguments.settings {
-        None => (Path::new("settings"), toml::Table::new()),
-        Some(file) => {
-            let text = fs::read_to_string(file)
-                .map_err(|error| Usage(format!("the settings `{}` cannot be read: {error}", file.display())))?;
-            let settings = text
-                .parse()
-                .map_err(|error: toml::de::Error| Usage(format!("the settings `{}`: {error}", file.display())))?;
-            (file.as_path(), settings)
-        }
-    };
-    let absolute = |file: &str| -> Result<String, Usage> {
-        let path = fs::canonicalize(file).map_err(|error| Usage(format!("`{file}` cannot be read: {error}")))?;
-        Ok(path.display().to_string())
-    };
-    let mut transform =
-        toml::Table::from_iter([("name".to_owned(), "plugin".into()), ("settings".to_owned(), settings.into())]);
-    if standard::find(&arguments.file).is_some() {
-        transform.insert("plugin".to_owned(), arguments.file.clone().into());
-    } else {
-        transform.insert("path".to_owned(), absolute(&arguments.file)?.into());
-    }
+/// The plugin, with its settings and attachments.
+fn setup(arguments: &Arguments) -> anyhow::Result<Setup> {
+    let (name, bytes) = read_plugin(&arguments.file)?;
+    let engine = pipeline::engine(None, true)?;
+    let plugin = Plugin::load(&engine, &name, &bytes, None)
+        .map_err(|error| refused_plugin(&arguments.file, error_chain(&error), error.hint()))?;
     let mut attachments = Vec::new();
     for attachment in &arguments.attachments {
         let Some((name, file)) = attachment.split_once('=') else {
             return Err(Usage(format!("`--attachment {attachment}`: write NAME=FILE")).into());
         };
-        let entries = [("name".to_owned(), name.into()), ("file".to_owned(), absolute(file)?.into())];
-        attachments.push(toml::Value::Table(toml::Table::from_iter(entries)));
+        let bytes = fs::read(file).map_err(|error| Usage(format!("`{file}` cannot be read: {error}")))?;
+        attachments.push(Attachment { name: name.to_owned(), bytes });
     }
-    transform.insert("attachments".to_owned(), attachments.into());
-    let marks = schema.fields.iter().flat_map(|field| field.marks.iter().map(Mark::as_str));
-    let accepts: std::collections::BTreeSet<&str> = marks.collect();
-    let mut pipeline = toml::toml! {
-        pipeline = "rehearsal"
-        source = { type = "hubspot", token = { env = "NONE" }, sensitive = "include" }
-        sink = { type = "parquet", url = "file:///" }
-    };
-    pipeline.insert("transform".to_owned(), vec![toml::Value::Table(transform)].into());
-    if let Some(sink) = pipeline.get_mut("sink").and_then(toml::Value::as_table_mut) {
-        let accepts: Vec<toml::Value> = accepts.into_iter().map(Into::into).collect();
-        sink.insert("accepts".to_owned(), accepts.into());
-    }
-    Ok(Spec::read(settings_file, &toml::to_string(&pipeline)?, &standard::NAMES)?)
+    let log = LogSink::new(
+        |level, message| match level {
+            LogLevel::Warn => tracing::warn!("{message}"),
+            LogLevel::Info => tracing::info!("{message}"),
+            LogLevel::Debug => tracing::debug!("{message}"),
+        },
+        false,
+    );
+    let setup = Setup::new(plugin).named("plugin").with_attachments(attachments).with_log(log);
+    Ok(match &arguments.settings {
+        None => setup,
+        Some(file) => setup.with_settings(&settings(file)?),
+    })
 }
 
-fn table(rehearsed: &Rehearsed) -> String {
-    let batch = &rehearsed.rows;
+/// Settings as they stand in a pipeline file, as the plugin gets them.
+fn settings(file: &Path) -> anyhow::Result<String> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Usage(format!("the settings `{}` cannot be read: {error}", file.display())))?;
+    let settings: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| Usage(format!("the settings `{}`: {error}", file.display())))?;
+    Ok(serde_json::to_string(&settings)?)
+}
+
+fn table(batch: &RecordBatch) -> String {
     let schema = batch.schema();
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut grid = Grid::new(&names);
@@ -190,8 +161,7 @@ fn table(rehearsed: &Rehearsed) -> String {
     grid.render(0)
 }
 
-fn ndjson(rehearsed: &Rehearsed) -> String {
-    let batch = &rehearsed.rows;
+fn ndjson(batch: &RecordBatch) -> String {
     let schema = batch.schema();
     let mut text = String::new();
     for row in 0..batch.num_rows() {
@@ -203,16 +173,16 @@ fn ndjson(rehearsed: &Rehearsed) -> String {
     text
 }
 
-fn summary(rehearsed: &Rehearsed, rows: usize) -> String {
+fn summary(transformed: &Transformed, same_twice: bool, rows: usize) -> String {
     let mut parts =
-        vec![format!("{} rows, {} passed", thousands(rows as u64), thousands(rehearsed.rows.num_rows() as u64))];
-    if rehearsed.dropped > 0 {
-        parts.push(format!("{} filtered out", thousands(rehearsed.dropped)));
+        vec![format!("{} rows, {} passed", thousands(rows as u64), thousands(transformed.batch.num_rows() as u64))];
+    if transformed.dropped > 0 {
+        parts.push(format!("{} filtered out", thousands(transformed.dropped)));
     }
-    for (code, rows) in &rehearsed.rejected {
+    for (code, rows) in &transformed.rejected {
         parts.push(format!("{} rejected as `{code}`", thousands(*rows)));
     }
-    if rehearsed.same_twice {
+    if same_twice {
         parts.push("the same twice".to_owned());
     }
     parts.join(", ")

@@ -9,9 +9,8 @@ use sluice_model::{printable::printable, schema::ColumnType};
 use super::{
     judge,
     output::{Grid, bytes, thousands},
-    plan::left_out,
 };
-use crate::pipeline::{Drift, Kept, KeptTable, Others, Renamed, Report, StreamReport, TransformReport};
+use crate::pipeline::{Drift, Kept, KeptTable, LeftOut, NotWritten, Renamed, Report, StreamReport, TransformReport};
 
 /// The form of the JSON. Raised when a name changes its meaning or goes.
 const FORMAT: u32 = 1;
@@ -80,7 +79,7 @@ pub(super) fn text(report: &Report) -> String {
             text.push_str(&format!("{told}: {}\n", some(&names)));
         }
     }
-    text.push_str(&others(&report.others));
+    text.push_str(&not_written(&report.not_written));
     let usage = &report.usage;
     text.push_str(&format!(
         "{} requests ({} retried, {} over the limit), waited {:.1} s for the limit and {:.1} s for retries\n",
@@ -95,18 +94,18 @@ pub(super) fn text(report: &Report) -> String {
         report.commit,
         report.bucket,
         thousands(report.rows_out()),
-        report.elapsed.as_secs_f64(),
-        report.run
+        report.run.elapsed.as_secs_f64(),
+        report.run.id
     ));
     text
 }
 
 /// The tables that the run did not write, and why.
-fn others(others: &Others) -> String {
+fn not_written(tables: &NotWritten) -> String {
     let mut text = String::new();
     let mut left_out = Vec::new();
     let mut of_pipelines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for KeptTable { table, run, why } in &others.kept {
+    for KeptTable { table, run, why } in &tables.kept {
         match why {
             Kept::NotAskedFor => left_out.push(table.clone()),
             Kept::OfPipeline(pipeline) => of_pipelines.entry(pipeline).or_default().push(table.clone()),
@@ -127,8 +126,8 @@ fn others(others: &Others) -> String {
     for (pipeline, tables) in of_pipelines {
         text.push_str(&format!("kept as they were, since they are pipeline `{pipeline}`'s: {}\n", some(&tables)));
     }
-    if !others.retired.is_empty() {
-        let names: Vec<String> = others.retired.iter().cloned().collect();
+    if !tables.retired.is_empty() {
+        let names: Vec<String> = tables.retired.iter().cloned().collect();
         text.push_str(&format!("retired, since the pipeline file does not speak of them any more: {}\n", some(&names)));
     }
     text
@@ -209,26 +208,30 @@ pub(super) fn some(names: &[String]) -> String {
 /// The report for programs.
 pub(super) fn json(report: &Report) -> Value {
     let streams: Vec<Value> = report.streams.iter().map(stream_json).collect();
-    let plugins: Vec<Value> =
-        report.plugins.iter().map(|(transform, digest)| json!({ "transform": transform, "digest": digest })).collect();
+    let plugins: Vec<Value> = report
+        .run
+        .plugins
+        .iter()
+        .map(|(transform, digest)| json!({ "transform": transform, "digest": digest }))
+        .collect();
     let unreadable: Vec<Value> = report.unreadable.iter().map(left_out).collect();
-    let kept: Vec<Value> = report.others.kept.iter().map(kept_json).collect();
+    let kept: Vec<Value> = report.not_written.kept.iter().map(kept_json).collect();
     json!({
         "format": FORMAT,
         "outcome": if report.is_partial() { "partial" } else { "complete" },
         "exit_code": exit_code(report),
-        "run": report.run,
-        "pipeline": report.pipeline,
+        "run": report.run.id,
+        "pipeline": report.run.pipeline,
         "bucket": report.bucket,
         "commit": report.commit,
-        "began": report.began.to_string(),
-        "elapsed_seconds": report.elapsed.as_secs_f64(),
+        "began": report.run.began.to_string(),
+        "elapsed_seconds": report.run.elapsed.as_secs_f64(),
         "rows_read": report.rows_in(),
         "rows_written": report.rows_out(),
         "streams": streams,
         "unreadable": unreadable,
         "kept": kept,
-        "retired": report.others.retired,
+        "retired": report.not_written.retired,
         "plugins": plugins,
         "api": {
             "requests": report.usage.requests,
@@ -289,6 +292,11 @@ fn stream_json(stream: &StreamReport) -> Value {
         "drift": stream.drift.iter().map(drift_json).collect::<Vec<_>>(),
         "transforms": transforms,
     })
+}
+
+/// A stream that is left out, and why.
+pub(super) fn left_out(LeftOut { stream, why, reason }: &LeftOut) -> Value {
+    json!({ "stream": stream.name, "absent": *why == Unreadable::Absent, "reason": reason })
 }
 
 /// What stands in the place of the report until there is one.

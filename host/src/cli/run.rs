@@ -10,9 +10,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use sluice_hubspot::source::Source;
-use sluice_lake::bucket::Bucket;
-use sluice_plan::spec::{Span, Spec};
+use sluice_plan::spec::Span;
 
 use super::{
     Usage, output,
@@ -20,10 +18,7 @@ use super::{
     progress::{Display, Tell},
     report,
 };
-use crate::{
-    pipeline::{self, LeaseError, LoadedTransforms, Progress, Run, Shutdown, Wait},
-    standard,
-};
+use crate::pipeline::{self, LeaseError, Patience, Pipeline, Progress, Run, Shutdown, Wait};
 
 /// What can be typed behind `sluice run`.
 #[derive(Debug, Args)]
@@ -94,8 +89,8 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
     }
     let shutdown = Shutdown::new();
     listen_for_signals(shutdown.clone(), output.clone())?;
-    let asked = Asked { file: &arguments.file, only: &arguments.only, wait: arguments.wait.unwrap_or_default() };
-    let outcome = run_once(asked, tell, &shutdown, output).await;
+    let wanted = Wanted { file: &arguments.file, only: &arguments.only, wait: arguments.wait.unwrap_or_default() };
+    let outcome = run_once(wanted, tell, &shutdown, output).await;
     if let Some(mut file) = report_file {
         let json = match &outcome {
             Ok(report) => report::json(report),
@@ -139,7 +134,7 @@ impl ReportFile {
 
 /// What a run is asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Wanted<'a> {
     /// The pipeline file.
     pub(super) file: &'a Path,
     /// The streams to read; empty for all.
@@ -150,20 +145,18 @@ pub(super) struct Asked<'a> {
 
 /// Runs a pipeline, and tells of it meanwhile.
 pub(super) async fn run_once(
-    asked: Asked<'_>,
+    wanted: Wanted<'_>,
     tell: Option<Tell>,
     shutdown: &Shutdown,
     output: &Output,
 ) -> anyhow::Result<pipeline::Report> {
-    let spec = Arc::new(read_spec(asked.file)?);
-    let engine = pipeline::engine(&spec)?;
-    let plugins = load(&spec, &engine)?;
-    let source: Arc<dyn Source> = Arc::new(pipeline::open_source_for_run(&spec)?);
-    let bucket_settings = pipeline::bucket_settings(&spec)?;
+    let pipeline = Pipeline::read(wanted.file)?;
+    let plugins = pipeline.plugins()?;
+    let source = pipeline.source(Patience::OfARun)?;
     let bucket = tokio::select! {
         biased;
         () = shutdown.stopping() => return Err(pipeline::Error::Interrupted.into()),
-        bucket = Bucket::open(&bucket_settings) => bucket.map_err(pipeline::Error::from)?,
+        bucket = pipeline.bucket() => bucket?,
     };
     let progress = Arc::new(if tell.is_some() { Progress::default() } else { Progress::unwatched() });
     let display = tell.map(|tell| Display::start(tell, &progress, &source));
@@ -175,12 +168,12 @@ pub(super) async fn run_once(
         }
     };
     let report = pipeline::run(Run {
-        spec: &spec,
+        pipeline: &pipeline,
         source: Arc::clone(&source),
         plugins: &plugins,
-        only: asked.only,
+        only: wanted.only,
         bucket: &bucket,
-        wait: Wait { span: asked.wait, tell: &tell },
+        wait: Wait { span: wanted.wait, tell: &tell },
         progress: &progress,
         shutdown,
     })
@@ -189,18 +182,6 @@ pub(super) async fn run_once(
         display.finish().await;
     }
     Ok(report?)
-}
-
-/// Reads and checks a pipeline file.
-pub(super) fn read_spec(file: &std::path::Path) -> anyhow::Result<Spec> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Usage(format!("the pipeline file `{}` cannot be read: {error}", file.display())))?;
-    Ok(Spec::read(file, &text, &standard::NAMES)?)
-}
-
-/// Loads the plugins of a pipeline.
-pub(super) fn load(spec: &Spec, engine: &sluice_sandbox::Engine) -> Result<LoadedTransforms, pipeline::Error> {
-    LoadedTransforms::load(spec, engine).map_err(|problems| pipeline::refused(spec, problems))
 }
 
 /// The first interrupt lets the run end cleanly; the second ends the process at once.

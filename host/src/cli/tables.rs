@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sluice_lake::{
     bucket::{Bucket, Credentials, S3Settings, Settings},
-    table::{Commit, CommitLog, Table},
+    table::{Commit, CommitLog, Table, audit_json},
 };
 use sluice_model::{printable::printable, schema::Mark};
 use sluice_plan::spec::Url;
@@ -13,9 +13,8 @@ use sluice_plan::spec::Url;
 use super::{
     TablesFormat, Usage,
     output::{Grid, Output, bytes, thousands},
-    run::read_spec,
 };
-use crate::pipeline;
+use crate::pipeline::{self, Pipeline};
 
 /// Characters of a pipeline's name that are shown.
 const LONGEST_NAME: usize = 64;
@@ -24,7 +23,7 @@ pub(super) async fn tables(place: &str, format: TablesFormat, output: &mut Outpu
     super::output::start_log(super::output::LogForm::Text);
     let settings = match place.split_once("://") {
         Some(_) => settings_of_url(place)?,
-        None => pipeline::bucket_settings(&read_spec(Path::new(place))?)?,
+        None => Pipeline::read(Path::new(place))?.bucket_settings()?,
     };
     let root = root(&settings);
     let bucket = Bucket::open_existing(&settings).await.map_err(pipeline::Error::from)?;
@@ -114,7 +113,7 @@ fn json(commit: &Commit, root: &str) -> Value {
                 "rows": table.rows(),
                 "columns": columns,
                 "files": files,
-                "audit": table.audit,
+                "audit": audit_json(&table.audit),
             })
         })
         .collect();

@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use sluice_hubspot::source::Source;
-use sluice_lake::bucket::Bucket;
-use sluice_model::run_id::RunId;
-use sluice_plan::{Plan, spec::Spec};
+use sluice_model::{error_chain, run_id::RunId};
+use sluice_plan::Plan;
 
-use super::{Error, LoadedTransforms, Planned, bucket_settings, engine, open_source, plan, refused, trial};
+use super::{Error, Patience, Pipeline, Planned, Plugins, plan, trial};
 
 const PLAN: &str = "plan and guard";
 
@@ -47,11 +46,9 @@ impl Check {
     fn new(what: impl Into<String>, outcome: Result<Vec<String>, Error>) -> Self {
         let outcome = match outcome {
             Ok(notes) => Outcome::Fine { notes },
-            Err(error) => Outcome::Failed {
-                error: sluice_model::error_chain(&error),
-                hint: error.hint(),
-                exit_code: error.exit_code(),
-            },
+            Err(error) => {
+                Outcome::Failed { error: error_chain(&error), hint: error.hint(), exit_code: error.exit_code() }
+            }
         };
         Self { what: what.into(), outcome }
     }
@@ -72,19 +69,19 @@ pub fn exit_code(checks: &[Check]) -> u8 {
 }
 
 /// Tries everything. `described`: a source that a file describes; then neither HubSpot nor the bucket is asked.
-pub async fn check(spec: &Arc<Spec>, described: Option<Box<dyn Source>>) -> Vec<Check> {
+pub async fn check(pipeline: &Pipeline, described: Option<Arc<dyn Source>>) -> Vec<Check> {
     let mut checks = Vec::new();
-    let plugins = load(spec);
+    let plugins = pipeline.plugins();
     let loaded = plugins.as_ref().ok().cloned();
     checks.push(Check::new("plugins", plugins.map(|plugins| digests(&plugins))));
     let offline = described.is_some();
     let source = match described {
         Some(source) => Some(source),
-        None => token(spec, &mut checks).await,
+        None => token(pipeline, &mut checks).await,
     };
     match (&source, &loaded) {
         (Some(source), Some(plugins)) => {
-            if let Some(plan) = planned(spec, source.as_ref(), plugins, &mut checks).await
+            if let Some(plan) = planned(pipeline, source.as_ref(), plugins, &mut checks).await
                 && !offline
             {
                 streams(source.as_ref(), &plan, &mut checks).await;
@@ -93,29 +90,25 @@ pub async fn check(spec: &Arc<Spec>, described: Option<Box<dyn Source>>) -> Vec<
         _ => checks.push(Check { what: PLAN.to_owned(), outcome: Outcome::NotTried }),
     }
     if !offline {
-        bucket(spec, &mut checks).await;
+        bucket(pipeline, &mut checks).await;
     }
     checks
 }
 
-fn load(spec: &Spec) -> Result<LoadedTransforms, Error> {
-    LoadedTransforms::load(spec, &engine(spec)?).map_err(|problems| refused(spec, problems))
-}
-
-fn digests(plugins: &LoadedTransforms) -> Vec<String> {
-    plugins.iter().map(|it| format!("`{}`: `{}`, {}", it.name, it.plugin.name(), it.plugin.digest())).collect()
+fn digests(plugins: &Plugins) -> Vec<String> {
+    plugins.transforms().iter().map(|it| format!("`{}`: `{}`, {}", it.name, it.plugin, it.digest)).collect()
 }
 
 /// Whether HubSpot takes the token at all.
-async fn token(spec: &Spec, checks: &mut Vec<Check>) -> Option<Box<dyn Source>> {
-    let opened = match open_source(spec) {
+async fn token(pipeline: &Pipeline, checks: &mut Vec<Check>) -> Option<Arc<dyn Source>> {
+    let opened = match pipeline.source(Patience::OfALook) {
         Ok(source) => source.streams().await.map(|streams| (source, streams.len())).map_err(Error::Source),
         Err(error) => Err(error),
     };
     match opened {
         Ok((source, streams)) => {
             checks.push(Check::new("token", Ok(vec![format!("the account has {streams} streams")])));
-            Some(Box::new(source))
+            Some(source)
         }
         Err(error) => {
             checks.push(Check::new("token", Err(error)));
@@ -125,13 +118,8 @@ async fn token(spec: &Spec, checks: &mut Vec<Check>) -> Option<Box<dyn Source>> 
 }
 
 /// Whether there is a plan, and the guard lets it pass.
-async fn planned(
-    spec: &Arc<Spec>,
-    source: &dyn Source,
-    plugins: &LoadedTransforms,
-    checks: &mut Vec<Check>,
-) -> Option<Plan> {
-    match plan(spec, source, plugins).await {
+async fn planned(pipeline: &Pipeline, source: &dyn Source, plugins: &Plugins, checks: &mut Vec<Check>) -> Option<Plan> {
+    match plan(pipeline, source, plugins).await {
         Ok(Planned { plan, unreadable }) => {
             let left_out = unreadable.iter().map(|it| format!("left out: `{}` ({})", it.stream.name, it.reason));
             checks.push(Check::new(PLAN, Ok(left_out.collect())));
@@ -153,11 +141,8 @@ async fn streams(source: &dyn Source, plan: &Plan, checks: &mut Vec<Check>) {
 }
 
 /// Whether the role can be assumed, and all be done in the bucket that a run does there.
-async fn bucket(spec: &Spec, checks: &mut Vec<Check>) {
-    let opened = match bucket_settings(spec) {
-        Ok(settings) => Bucket::open(&settings).await.map_err(Error::from),
-        Err(error) => Err(error),
-    };
+async fn bucket(pipeline: &Pipeline, checks: &mut Vec<Check>) {
+    let opened = pipeline.bucket().await;
     let name = RunId::new(jiff::Timestamp::now()).map_err(Error::RunId);
     match (opened, name) {
         (Ok(bucket), Ok(name)) => {
@@ -166,7 +151,7 @@ async fn bucket(spec: &Spec, checks: &mut Vec<Check>) {
                 let outcome = match probe.outcome {
                     Ok(()) => Outcome::Fine { notes: Vec::new() },
                     Err(error) => Outcome::Failed {
-                        error: sluice_model::error_chain(&error),
+                        error: error_chain(&error),
                         hint: error.hint(),
                         exit_code: if error.is_for_the_owner() { 2 } else { 1 },
                     },

@@ -5,7 +5,7 @@
 use sluice_hubspot::source::{Source, SourceError};
 use sluice_model::{schema::Schema, stream::StreamInfo};
 
-use super::{Error, concurrently};
+use super::{Error, at_once::concurrently};
 
 /// Streams whose schemas are asked for at once. Each takes a few requests, and the limit of the account holds for these too.
 const SCHEMAS_AT_ONCE: usize = 8;

@@ -12,6 +12,14 @@ use sluice_sandbox::{EngineError, TransformError};
 /// What ended a run, or kept it from beginning.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// There is no pipeline file.
+    #[error("the pipeline file `{file}` cannot be read: {reason}")]
+    PipelineFile {
+        /// The file.
+        file: String,
+        /// What the system says.
+        reason: std::io::Error,
+    },
     /// The pipeline file, what it refers to, or the guard. The owner of the pipeline must act.
     #[error("{0}")]
     Refused(Problems),
@@ -81,7 +89,8 @@ impl Error {
     /// alone would end the same way.
     fn is_for_the_owner(&self) -> bool {
         match self {
-            Self::Refused(_)
+            Self::PipelineFile { .. }
+            | Self::Refused(_)
             | Self::Engine(EngineError::Cache(_))
             | Self::Source(SourceError::NotReadable { .. } | SourceError::TokenRejected { .. }) => true,
             // The account is at home in another data centre.

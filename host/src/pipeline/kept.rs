@@ -14,21 +14,18 @@ use std::collections::BTreeSet;
 
 use sluice_lake::table::{Commit, Table};
 use sluice_model::{
+    audit::SourceColumn,
     problem::Problem,
     schema::{Field, Mark, Marks, attribute},
     stream::{StreamInfo, StreamKind},
 };
-use sluice_plan::{Plan, StreamPlan, rules, select, spec::Spec};
+use sluice_plan::{Plan, StreamPlan};
 
-use super::{
-    audit::{self, Origins},
-    planning::Planned,
-    stage::Written,
-};
+use super::{planning::Planned, stream::Written};
 
 /// The tables that a run does not write.
 #[derive(Debug, Clone, Default)]
-pub struct Others {
+pub struct NotWritten {
     /// Tables that stay as they were.
     pub kept: Vec<KeptTable>,
     /// Tables that the next commit does not list.
@@ -78,42 +75,36 @@ impl Kept {
 }
 
 /// Judges all tables of the newest commit that this run will not write. `wanted`: the streams of the plan that it reads.
-pub(super) fn judge(
-    spec: &Spec,
-    base: Option<&Commit>,
-    planned: &Planned,
-    wanted: &[usize],
-) -> Result<Others, Vec<Problem>> {
+pub(super) fn judge(base: Option<&Commit>, planned: &Planned, wanted: &[usize]) -> Result<NotWritten, Vec<Problem>> {
     let written: Vec<&StreamPlan> = wanted.iter().map(|&index| &planned.plan.streams[index]).collect();
-    let mut others = Others::default();
+    let mut not_written = NotWritten::default();
     let mut problems = Vec::new();
     for (name, table) in base.iter().flat_map(|base| &base.tables) {
         let successor = written.iter().find(|stream| stream.table.eq_ignore_ascii_case(name));
-        match (why_kept(spec, planned, &written, table), successor) {
+        match (why_kept(planned, &written, table), successor) {
             (Some(why), Some(successor)) => problems.push(taken(name, &why, successor)),
             (Some(why), None) => {
                 if !matches!(why, Kept::OfPipeline(_)) {
-                    problems.extend(not_acceptable(spec, planned, name, table, &why));
+                    problems.extend(not_acceptable(planned, name, table, &why));
                 }
-                others.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
+                not_written.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
             }
             (None, Some(successor)) if successor.table == *name => {}
             (None, _) => {
-                others.retired.insert(name.clone());
+                not_written.retired.insert(name.clone());
             }
         }
     }
-    if problems.is_empty() { Ok(others) } else { Err(problems) }
+    if problems.is_empty() { Ok(not_written) } else { Err(problems) }
 }
 
 /// Judges the tables whose streams have been read and lack parts that the tables have: those stay as they were. The indices
 /// of their streams in the plan.
 pub(super) fn that_lost_parts(
-    spec: &Spec,
     base: Option<&Commit>,
     planned: &Planned,
     written: &[Written],
-    others: &mut Others,
+    not_written: &mut NotWritten,
 ) -> Result<BTreeSet<usize>, Vec<Problem>> {
     let mut indices = BTreeSet::new();
     let mut problems = Vec::new();
@@ -124,8 +115,8 @@ pub(super) fn that_lost_parts(
             continue;
         }
         let why = Kept::LostParts { stream: stream.stream.name.clone(), parts };
-        problems.extend(not_acceptable(spec, planned, &stream.table, table, &why));
-        others.kept.push(KeptTable { table: stream.table.clone(), run: table.run.to_string(), why });
+        problems.extend(not_acceptable(planned, &stream.table, table, &why));
+        not_written.kept.push(KeptTable { table: stream.table.clone(), run: table.run.to_string(), why });
         indices.insert(index);
     }
     if problems.is_empty() { Ok(indices) } else { Err(problems) }
@@ -152,7 +143,7 @@ fn taken(name: &str, why: &Kept, successor: &StreamPlan) -> Problem {
         .hint(mend)
 }
 
-fn why_kept(spec: &Spec, planned: &Planned, written: &[&StreamPlan], table: &Table) -> Option<Kept> {
+fn why_kept(planned: &Planned, written: &[&StreamPlan], table: &Table) -> Option<Kept> {
     let names = || std::iter::once(table.stream.as_str()).chain(table.stream_ids.iter().map(String::as_str));
     let is_of = |stream: &StreamPlan| stream.stream.names().any(|name| names().any(|own| own == name));
     if table.pipeline != planned.plan.pipeline {
@@ -162,17 +153,17 @@ fn why_kept(spec: &Spec, planned: &Planned, written: &[&StreamPlan], table: &Tab
     } else if planned.plan.streams.iter().any(is_of) {
         Some(Kept::NotAskedFor)
     } else {
-        select::takes(spec, names()).then(|| Kept::NotReadable { stream: table.stream.clone() })
+        planned.plan.rules.takes(names()).then(|| Kept::NotReadable { stream: table.stream.clone() })
     }
 }
 
-fn not_acceptable(spec: &Spec, planned: &Planned, name: &str, table: &Table, why: &Kept) -> Option<Problem> {
+fn not_acceptable(planned: &Planned, name: &str, table: &Table, why: &Kept) -> Option<Problem> {
     let plan = &planned.plan;
     let refused: Vec<(&str, Marks)> = table
         .columns
         .iter()
         .map(|column| {
-            let marks = &column.marks | &marks_of_today(spec, plan, table, column);
+            let marks = &column.marks | &marks_of_today(plan, table, column);
             (column.name.as_str(), &marks - &plan.accepts)
         })
         .filter(|(_, marks)| !marks.is_empty())
@@ -198,9 +189,11 @@ fn not_acceptable(spec: &Spec, planned: &Planned, name: &str, table: &Table, why
 }
 
 /// The marks that the columns of the source which a stored column depends on have today, but those that were cleared from it
-/// when it was computed.
-fn marks_of_today(spec: &Spec, plan: &Plan, table: &Table, column: &Field) -> Marks {
-    let Origins { columns, cleared } = audit::origins(&table.audit, &column.name);
+/// when it was computed. A column that the audit record does not speak of is its own origin.
+fn marks_of_today(plan: &Plan, table: &Table, column: &Field) -> Marks {
+    let recorded = table.audit.column(&column.name);
+    let itself = [SourceColumn { name: column.name.clone(), property: None }];
+    let from = recorded.map_or(&itself[..], |recorded| &recorded.from);
     let mut ids = table.stream_ids.iter().cloned();
     let stream = StreamInfo {
         name: table.stream.clone(),
@@ -212,15 +205,17 @@ fn marks_of_today(spec: &Spec, plan: &Plan, table: &Table, column: &Field) -> Ma
     let is_of = |known: &&StreamPlan| known.stream.names().any(|name| stream.names().any(|own| own == name));
     let today = plan.streams.iter().find(is_of);
     let mut marks = Marks::new();
-    for (name, property) in columns {
-        let in_source = today.into_iter().flat_map(StreamPlan::in_source).filter(|field| field.name == name);
+    for SourceColumn { name, property } in from {
+        let in_source = today.into_iter().flat_map(StreamPlan::in_source).filter(|field| field.name == *name);
         marks.extend(in_source.flat_map(|field| field.marks.clone()));
         let mut origin = Field::new(name, column.column_type);
-        origin.attributes.extend(property.map(|property| (attribute::PROPERTY.to_owned(), property)));
+        origin.attributes.extend(property.iter().map(|property| (attribute::PROPERTY.to_owned(), property.clone())));
         let mut origin = [origin];
-        rules::add_marks(spec, &stream, &mut origin);
+        plan.rules.add_marks(&stream, &mut origin);
         marks.extend(origin.into_iter().flat_map(|origin| origin.marks));
     }
-    marks.retain(|mark| !cleared.contains(mark.as_str()));
-    marks
+    match recorded {
+        Some(recorded) => &marks - &recorded.cleared,
+        None => marks,
+    }
 }

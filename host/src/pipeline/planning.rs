@@ -1,24 +1,17 @@
 //! From a pipeline file and a live source to a plan.
 
-use std::sync::Arc;
-
 use sluice_hubspot::source::{Source, SourceError, Unreadable};
 use sluice_model::{
+    error_chain,
     problem::{Problem, Problems, nearest},
     stream::StreamInfo,
 };
-use sluice_plan::{
-    Plan, StreamDraft, select,
-    spec::{OnMissingScope, Spec},
-    transforms,
-    words::Unsaid,
-};
+use sluice_plan::{Plan, Planner, Rules, StreamDraft, Unsaid, spec::OnMissingScope};
 
 use super::{
-    Error,
+    Error, Pipeline,
     discovery::{self, Discovered},
-    memory,
-    plugins::LoadedTransforms,
+    plugins::Plugins,
 };
 
 /// A plan, and what was found on the way to it.
@@ -43,7 +36,7 @@ pub struct LeftOut {
 
 impl Planned {
     /// The streams of the plan that are to be read: those of these names, or all, if none is named.
-    pub(super) fn wanted(&self, spec: &Spec, only: &[String]) -> Result<Vec<usize>, Error> {
+    pub(super) fn wanted(&self, only: &[String]) -> Result<Vec<usize>, Error> {
         let streams = &self.plan.streams;
         for name in only {
             let mut known = streams.iter().flat_map(|stream| stream.stream.names());
@@ -53,7 +46,7 @@ impl Planned {
                 let hint = near.map_or("name a stream that `sluice plan` shows".to_owned(), |near| {
                     format!("did you mean `{near}`?")
                 });
-                return Err(refused(spec, vec![problem.hint(hint)]));
+                return Err(refused(&self.plan.file, vec![problem.hint(hint)]));
             }
         }
         let named = |index: &usize| streams[*index].stream.names().any(|name| only.iter().any(|only| only == name));
@@ -69,12 +62,13 @@ impl Planned {
 }
 
 /// Discovers what the source offers, asks the plugins for their outlines, and resolves it all.
-pub async fn plan(spec: &Arc<Spec>, source: &dyn Source, plugins: &LoadedTransforms) -> Result<Planned, Error> {
-    let (drafts, unreadable, problems) = begin(spec, source).await?;
-    let (spec, plugins) = (Arc::clone(spec), plugins.clone());
+pub async fn plan(pipeline: &Pipeline, source: &dyn Source, plugins: &Plugins) -> Result<Planned, Error> {
+    let planner = pipeline.planner(plugins);
+    let (drafts, unreadable, problems) = begin(&planner, source).await?;
+    let plugins = plugins.clone();
     let not_read: Vec<StreamInfo> = unreadable.iter().map(|it| it.stream.clone()).collect();
     // Outlines are made by plugins: work for a thread that may be busy.
-    let resolved = tokio::task::spawn_blocking(move || resolve(&spec, drafts, &not_read, &plugins, problems)).await;
+    let resolved = tokio::task::spawn_blocking(move || resolve(planner, drafts, &not_read, &plugins, problems)).await;
     match resolved {
         Ok(plan) => Ok(Planned { plan: plan?, unreadable }),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
@@ -84,19 +78,19 @@ pub async fn plan(spec: &Arc<Spec>, source: &dyn Source, plugins: &LoadedTransfo
 type Begun = (Vec<StreamDraft>, Vec<LeftOut>, Vec<Problem>);
 
 /// Chooses the streams, fetches their schemas, and begins with each that can be read.
-async fn begin(spec: &Arc<Spec>, source: &dyn Source) -> Result<Begun, Error> {
+async fn begin(planner: &Planner, source: &dyn Source) -> Result<Begun, Error> {
     let offered = source.streams().await?;
-    let (selected, mut problems) = select::streams(spec, &offered);
+    let (selected, mut problems) = planner.rules().select(&offered);
     if !problems.is_empty() {
-        return Err(refused(spec, problems));
+        return Err(refused(planner.file(), problems));
     }
     let found = discovery::schemas(source, selected).await?;
     let mut drafts = Vec::new();
     let mut unreadable = Vec::new();
     for Discovered { stream, schema } in found {
         match schema {
-            Ok(schema) => drafts.push(StreamDraft::begin(spec, stream, schema)),
-            Err(SourceError::NotReadable { why, reason, .. }) if may_be_left_out(spec, &stream, why) => {
+            Ok(schema) => drafts.push(planner.begin(stream, schema)),
+            Err(SourceError::NotReadable { why, reason, .. }) if may_be_left_out(planner.rules(), &stream, why) => {
                 unreadable.push(LeftOut { stream, why, reason });
             }
             Err(error) => problems.push(not_readable(&error)),
@@ -110,9 +104,9 @@ async fn begin(spec: &Arc<Spec>, source: &dyn Source) -> Result<Begun, Error> {
 
 /// Whether a run may go on without a stream that cannot be read: one that the account does not have, if only a glob takes it
 /// in; one that the token may not see, as the file says.
-pub(super) fn may_be_left_out(spec: &Spec, stream: &StreamInfo, why: Unreadable) -> bool {
-    let named = select::is_named(spec, stream);
-    match (why, spec.pipeline.source.on_missing_scope) {
+pub(super) fn may_be_left_out(rules: &Rules, stream: &StreamInfo, why: Unreadable) -> bool {
+    let named = rules.names(stream);
+    match (why, rules.on_missing_scope) {
         (Unreadable::Absent, _) | (Unreadable::Forbidden, None) => !named,
         (Unreadable::Forbidden, Some(OnMissingScope::Skip)) => true,
         (Unreadable::Forbidden, Some(OnMissingScope::Fail)) => false,
@@ -141,46 +135,43 @@ pub(super) fn not_readable(error: &SourceError) -> Problem {
 }
 
 fn resolve(
-    spec: &Spec,
+    planner: Planner,
     mut drafts: Vec<StreamDraft>,
     unreadable: &[StreamInfo],
-    plugins: &LoadedTransforms,
+    plugins: &Plugins,
     mut problems: Vec<Problem>,
 ) -> Result<Plan, Error> {
+    let file = planner.file().to_owned();
     for draft in &mut drafts {
-        for (index, transform) in transforms(spec).enumerate().filter(|(_, transform)| !transform.streams.is_empty()) {
-            if !draft.takes(transform) {
+        for transform in planner.transforms() {
+            if !transform.takes(draft.stream()) {
                 continue;
             }
-            let loaded = plugins.get(index);
-            let log = loaded.log(!loaded.attachment_marks.is_empty());
-            let outline = loaded.instance(log).and_then(|mut instance| instance.outline_of(&draft.visible()));
-            let refused = match outline {
-                Ok(outline) => draft
-                    .apply(index, transform, outline, loaded.attachment_marks.clone())
-                    .map_err(|unsaid| (unsaid.to_string(), Some(Unsaid::HINT))),
-                Err(error) => Err((sluice_model::error_chain(&error), error.hint())),
+            let withhold = !transform.attachment_marks().is_empty();
+            let refused = match plugins.of(transform).outline_of(&draft.visible(), withhold) {
+                Ok(outline) => {
+                    draft.apply(transform, outline).map_err(|unsaid| (unsaid.to_string(), Some(Unsaid::HINT)))
+                }
+                Err(error) => Err((error_chain(&error), error.hint())),
             };
             if let Err((what, hint)) = refused {
                 let stream = &draft.stream().name;
-                let problem = Problem::new(format!("transform `{}`, stream `{stream}`: {what}", loaded.name))
-                    .at(spec.place(&transform.name));
+                let problem = Problem::new(format!("transform `{}`, stream `{stream}`: {what}", transform.name))
+                    .at(transform.place);
                 problems.push(hint.into_iter().fold(problem, Problem::hint));
                 break;
             }
         }
     }
     if !problems.is_empty() {
-        return Err(refused(spec, problems));
+        return Err(refused(&file, problems));
     }
-    let plan = Plan::resolve(spec, drafts, unreadable).map_err(|problems| refused(spec, problems))?;
-    let problems = memory::judge(spec, &plan, plugins);
-    if problems.is_empty() { Ok(plan) } else { Err(refused(spec, problems)) }
+    planner.resolve(drafts, unreadable).map_err(|problems| refused(&file, problems))
 }
 
-/// An error that holds these problems.
-pub fn refused(spec: &Spec, problems: Vec<Problem>) -> Error {
-    match Problems::of(&spec.file, problems) {
+/// An error that holds these problems of a pipeline file.
+pub(super) fn refused(file: &str, problems: Vec<Problem>) -> Error {
+    match Problems::of(file, problems) {
         Some(problems) => Error::Refused(problems),
         None => unreachable!("a refusal has a reason"),
     }

@@ -2,35 +2,30 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
 use sluice_hubspot::source::{Read, Unreadable, Usage};
 use sluice_lake::table::Commit;
 use sluice_model::schema::Field;
 use sluice_plan::StreamPlan;
 
 use super::{
-    LeftOut, Planned, Run,
+    LeftOut,
+    context::Context,
     drift::{self, Drift},
-    kept::Others,
+    kept::NotWritten,
     renamed::{self, Renamed},
-    stage::Written,
+    stream::Written,
 };
-use jiff::Timestamp;
 
 /// What a run has done.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The run.
-    pub run: String,
-    /// Its pipeline.
-    pub pipeline: String,
+    /// Which run it was.
+    pub run: Ran,
     /// Where the tables are.
     pub bucket: String,
     /// The number of its commit.
     pub commit: u64,
-    /// When it began.
-    pub began: Timestamp,
-    /// How long it took.
-    pub elapsed: Duration,
     /// What reading cost.
     pub usage: Usage,
     /// The streams, in the order of the plan.
@@ -38,9 +33,22 @@ pub struct Report {
     /// Streams that could not be read, and were left out.
     pub unreadable: Vec<LeftOut>,
     /// The tables of the bucket that the run did not write.
-    pub others: Others,
-    /// The plugin of each transform, with its digest.
+    pub not_written: NotWritten,
+}
+
+/// A run, and with what and how long it ran.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// Its id.
+    pub id: String,
+    /// Its pipeline.
+    pub pipeline: String,
+    /// The transforms, each with the digest of its plugin.
     pub plugins: Vec<(String, String)>,
+    /// When it began.
+    pub began: Timestamp,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 /// What became of one stream.
@@ -98,7 +106,7 @@ impl Report {
     /// Whether not all is as it should be: a table of this pipeline grows old because its stream cannot be read, or a column
     /// ends in the middle.
     pub fn is_partial(&self) -> bool {
-        self.others.kept.iter().any(|table| table.why.is_old())
+        self.not_written.kept.iter().any(|table| table.why.is_old())
             || self.streams.iter().any(|stream| !stream.cut.is_empty())
     }
 
@@ -117,13 +125,13 @@ pub(super) struct Done {
     /// What became of the streams, in the order of the plan.
     pub(super) written: Vec<Written>,
     /// The tables that it did not write.
-    pub(super) others: Others,
+    pub(super) not_written: NotWritten,
 }
 
-pub(super) fn of(run: &Run<'_>, planned: &Planned, done: Done, began: Timestamp, elapsed: Duration) -> Report {
-    let Done { base, commit, written, others } = done;
-    let plan = &planned.plan;
-    let is_kept = |stream: &StreamPlan| others.kept.iter().any(|kept| kept.table == stream.table);
+pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
+    let Done { base, commit, written, not_written } = done;
+    let plan = &context.planned.plan;
+    let is_kept = |stream: &StreamPlan| not_written.kept.iter().any(|kept| kept.table == stream.table);
     let read = plan.streams.iter().zip(written).filter(|(stream, _)| !is_kept(stream));
     let streams: Vec<StreamReport> = read
         .map(|(stream, written)| StreamReport {
@@ -154,17 +162,19 @@ pub(super) fn of(run: &Run<'_>, planned: &Planned, done: Done, began: Timestamp,
         })
         .collect();
     Report {
-        run: commit.author.run.to_string(),
-        pipeline: plan.pipeline.clone(),
-        bucket: run.bucket.describe().to_owned(),
+        run: Ran {
+            id: commit.author.run.to_string(),
+            pipeline: plan.pipeline.clone(),
+            plugins: plan.transforms.iter().map(|it| (it.name.clone(), it.digest.to_string())).collect(),
+            began: context.began,
+            elapsed,
+        },
+        bucket: context.files.bucket.describe().to_owned(),
         commit: commit.number,
-        began,
-        elapsed,
-        usage: run.source.usage(),
+        usage: context.source.usage(),
         streams,
-        unreadable: planned.unreadable.clone(),
-        others,
-        plugins: run.plugins.iter().map(|it| (it.name.clone(), it.plugin.digest().to_string())).collect(),
+        unreadable: context.planned.unreadable.clone(),
+        not_written,
     }
 }
 

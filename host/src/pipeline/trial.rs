@@ -8,7 +8,8 @@ use sluice_hubspot::source::{ReadRequest, RowsSeen, Source, SourceError};
 use sluice_plan::StreamPlan;
 
 use super::{
-    Error, LeftOut, Planned, Run, concurrently,
+    Error, LeftOut, Planned, Run,
+    at_once::concurrently,
     planning::{may_be_left_out, not_readable, nothing_readable},
     refused,
 };
@@ -47,7 +48,7 @@ pub(super) async fn without_unreadable(
         match outcome {
             Ok(()) => {}
             Err(SourceError::NotReadable { why, reason, .. })
-                if run.only.is_empty() && may_be_left_out(run.spec, stream, why) =>
+                if run.only.is_empty() && may_be_left_out(&planned.plan.rules, stream, why) =>
             {
                 left_out.insert(index, LeftOut { stream: stream.clone(), why, reason });
             }
@@ -58,10 +59,10 @@ pub(super) async fn without_unreadable(
     if problems.is_empty() && !wanted.is_empty() && left_out.len() == wanted.len() {
         planned.unreadable.extend(left_out.into_values());
         problems.push(nothing_readable(&planned.unreadable));
-        return Err(refused(run.spec, problems));
+        return Err(refused(&planned.plan.file, problems));
     }
     if !problems.is_empty() {
-        return Err(refused(run.spec, problems));
+        return Err(refused(&planned.plan.file, problems));
     }
     let kept: Vec<usize> = (0..planned.plan.streams.len()).filter(|index| !left_out.contains_key(index)).collect();
     let wanted = kept.iter().enumerate().filter(|(_, before)| wanted.contains(before)).map(|(now, _)| now).collect();

@@ -10,7 +10,7 @@ use std::{
 
 use sluice_sandbox::{Call, Limits, LogCounts, LogSink, PluginErrorKind};
 
-use super::{columns, failure, open, plugin, run, schema, settings, told};
+use super::{columns, failure, open, run, schema, settings, setup, told};
 
 const CALLS: [(&str, Call); 3] = [("open", Call::Open), ("outline", Call::OutlineOf), ("apply", Call::Apply)];
 
@@ -127,7 +127,8 @@ fn a_flood_of_log_lines_is_cut_and_counted_for_each_call() {
         false,
     );
     let limits = Limits { log_lines: 7, ..Limits::default() };
-    let mut instance = plugin().instantiate(&limits, &settings("flood", None, 1), &[], sink).unwrap();
+    let mut instance =
+        setup().with_limits(limits).with_settings(&settings("flood", None, 1)).with_log(sink).instance(false).unwrap();
     instance.outline_of(&schema()).unwrap();
     assert_eq!(instance.log_counts(), LogCounts { passed: 14, dropped: 2 * (10_000 - 7), withheld: 0 });
     assert_eq!(heard.load(Ordering::Relaxed), 14);

@@ -1,6 +1,6 @@
 //! Files that are no plugins, or not the one that was meant.
 
-use sluice_sandbox::{CONTRACT_VERSION, Digest, Engine, LARGEST_FILE, Limits, LoadError, LogSink, Plugin, PluginKind};
+use sluice_sandbox::{CONTRACT_VERSION, Digest, Engine, LARGEST_FILE, Limits, LoadError, Plugin, PluginKind, Setup};
 use wit_component::ComponentEncoder;
 
 use super::{ROWS, columns, engine, guests, plugin, schema, settings};
@@ -27,7 +27,7 @@ fn a_core_module_and_the_component_made_of_it_are_both_plugins() {
         assert!(plugin.imports().contains(&"sluice:transform/log@0.1.0".to_owned()), "{:?}", plugin.imports());
         let described = plugin.describe(&Limits::default()).unwrap();
         assert_eq!((&*described["name"], &*described["licence"]), ("evil", "Apache-2.0"));
-        let mut instance = plugin.instantiate(&Limits::default(), "{}", &[], LogSink::withheld()).unwrap();
+        let mut instance = Setup::new(plugin).instance(true).unwrap();
         instance.outline_of(&schema()).unwrap();
         instance.apply(0, ROWS, &columns()[1..=1]).unwrap();
     }
@@ -95,8 +95,7 @@ fn a_version_of_the_same_track_runs() {
     for bytes in [guests::evil(), &component] {
         let plugin = load(&guests::with_contract_version(bytes, "0.1.7")).unwrap();
         assert_eq!(plugin.contract().to_string(), "0.1.7");
-        let mut instance =
-            plugin.instantiate(&Limits::default(), &settings("say", None, 1), &[], LogSink::withheld()).unwrap();
+        let mut instance = Setup::new(plugin).with_settings(&settings("say", None, 1)).instance(true).unwrap();
         instance.outline_of(&schema()).unwrap();
         instance.apply(0, ROWS, &columns()[1..=1]).unwrap();
         assert!(instance.log_counts().withheld > 0, "its log is linked too");
@@ -155,8 +154,7 @@ fn a_cached_plugin_is_the_same_plugin() {
         let cached = Plugin::load(&engine, "evil", guests::evil(), None).unwrap();
         assert_eq!((cached.kind(), cached.contract()), (plugin().kind(), plugin().contract()));
         assert_eq!(cached.imports(), plugin().imports());
-        let mut instance =
-            cached.instantiate(&Limits::default(), &settings("select", None, 1), &[], LogSink::withheld()).unwrap();
+        let mut instance = Setup::new(cached).with_settings(&settings("select", None, 1)).instance(true).unwrap();
         instance.outline_of(&schema()).unwrap();
         assert_eq!(instance.apply(0, ROWS, &columns()[1..=1]).unwrap().rejections.len(), 2);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -2,11 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use sluice_sandbox::{
-    Attachment, FailureCode, Instance, Limits, LogLevel, LogSink, PluginError, PluginErrorKind, Words,
-};
+use sluice_sandbox::{Attachment, FailureCode, Instance, LogLevel, LogSink, PluginError, PluginErrorKind, Words};
 
-use super::{ROWS, columns, plugin, schema, settings, told};
+use super::{ROWS, columns, schema, settings, setup, told};
 
 type Lines = Arc<Mutex<Vec<(LogLevel, String)>>>;
 
@@ -14,7 +12,7 @@ fn open(behave: &str, call: &str, withhold: bool) -> (Result<Instance, PluginErr
     let lines = Lines::default();
     let written = Arc::clone(&lines);
     let sink = LogSink::new(move |level, line| written.lock().unwrap().push((level, line.to_owned())), withhold);
-    (plugin().instantiate(&Limits::default(), &settings(behave, Some(call), 1), &[], sink), lines)
+    (setup().with_settings(&settings(behave, Some(call), 1)).with_log(sink).instance(false), lines)
 }
 
 #[test]
@@ -45,7 +43,7 @@ fn settings_that_a_plugin_refuses_are_told_in_its_own_words() {
 fn a_failure_code_is_one_of_three_whatever_the_plugin_says() {
     let secret = Attachment { name: "key".to_owned(), bytes: b"hunter2".to_vec() };
     assert!(!format!("{secret:?}").contains("hunter2") && !format!("{secret:?}").contains("104"));
-    let error = plugin().instantiate(&Limits::default(), "{}", &[secret], LogSink::withheld()).unwrap_err();
+    let error = setup().with_attachments(vec![secret]).instance(true).unwrap_err();
     let expected = PluginErrorKind::Failed { code: FailureCode::Internal, message: Words::Withheld };
     assert_eq!(error.kind, expected);
     assert!(!format!("{error:?} {error}").contains("hunter2"));

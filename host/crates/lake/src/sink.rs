@@ -11,7 +11,7 @@
 
 mod begun;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -24,7 +24,7 @@ use parquet::{
 };
 use sluice_model::{
     run_id::RunId,
-    schema::{Field, attribute},
+    schema::{Field, arrow_schema},
 };
 use tokio::runtime::Handle;
 
@@ -50,10 +50,6 @@ pub struct ParquetSettings {
     pub row_group_rows: usize,
     /// The size at which a file is closed and the next begun, in bytes.
     pub file_bytes: u64,
-    /// What every file's metadata says: run, pipeline, plugins.
-    pub metadata: Vec<(String, String)>,
-    /// Where each file is noted before it is begun.
-    pub begun: Begun,
 }
 
 impl ParquetSettings {
@@ -64,6 +60,21 @@ impl ParquetSettings {
     /// The size of files unless the pipeline file says otherwise: large enough that engines do not drown in files, small
     /// enough that several are read at once.
     pub const DEFAULT_FILE_BYTES: u64 = 256 * 1024 * 1024;
+}
+
+/// The files of one run: where they go, and what is true of all of them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RunFiles {
+    /// Where they go.
+    pub bucket: Bucket,
+    /// Whose they are.
+    pub run: RunId,
+    /// How they are written.
+    pub settings: ParquetSettings,
+    /// What the metadata of each says: run, pipeline, plugins.
+    pub metadata: Vec<(String, String)>,
+    /// Where each is noted before it is begun.
+    pub begun: Begun,
 }
 
 /// Why a table could not be written.
@@ -94,11 +105,8 @@ pub struct ParquetWriter {
     table: String,
     schema: SchemaRef,
     properties: WriterProperties,
-    file_bytes: u64,
-    bucket: Bucket,
-    run: RunId,
+    files: RunFiles,
     runtime: Handle,
-    begun: Begun,
     current: Option<OpenFile>,
     finished: Vec<DataFile>,
 }
@@ -117,22 +125,17 @@ impl std::fmt::Debug for ParquetWriter {
 }
 
 impl ParquetWriter {
-    /// A writer for a table of these columns. Nothing is written until the first batch.
-    pub fn new(
-        table: &str,
-        fields: &[Field],
-        settings: &ParquetSettings,
-        bucket: Bucket,
-        run: RunId,
-        runtime: Handle,
-    ) -> Result<Self, SinkError> {
+    /// A writer for a table of these columns. Nothing is written until the first batch. Uploads run on the runtime that this
+    /// is called on.
+    pub fn new(table: &str, fields: &[Field], files: RunFiles) -> Result<Self, SinkError> {
+        let RunFiles { settings, metadata, .. } = &files;
         let compression = match settings.zstd_level {
             Some(level) => Compression::ZSTD(
                 ZstdLevel::try_new(level).map_err(|cause| SinkError::Encode { table: table.to_owned(), cause })?,
             ),
             None => Compression::UNCOMPRESSED,
         };
-        let metadata = settings.metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+        let metadata = metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
         let properties = WriterProperties::builder()
             .set_compression(compression)
             .set_max_row_group_row_count(Some(settings.row_group_rows))
@@ -142,32 +145,30 @@ impl ParquetWriter {
             .build();
         Ok(Self {
             table: table.to_owned(),
-            schema: described_schema(fields),
+            schema: arrow_schema(fields),
             properties,
-            file_bytes: settings.file_bytes,
-            bucket,
-            run,
-            runtime,
-            begun: settings.begun.clone(),
+            files,
+            runtime: Handle::current(),
             current: None,
             finished: Vec::new(),
         })
     }
 
-    /// Appends the rows of a batch. Blocks while the upload is behind.
+    /// Appends the rows of a batch, which has the columns of the table. Blocks while the upload is behind.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
         let table = self.table.clone();
         let encode = |cause| SinkError::Encode { table: table.clone(), cause };
-        let described = RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec())
-            .map_err(|error| encode(error.into()))?;
+        if *batch.schema_ref() != self.schema {
+            return Err(encode(ParquetError::General("a batch has other columns than its table".to_owned())));
+        }
         let file = self.open()?;
-        file.writer.write(&described).map_err(encode)?;
+        file.writer.write(batch).map_err(encode)?;
         file.rows += batch.num_rows() as u64;
         let size = file.writer.bytes_written() + file.writer.in_progress_size();
         if file.writer.inner().len() >= HAND_OVER_BYTES {
             self.hand_over()?;
         }
-        if size as u64 >= self.file_bytes {
+        if size as u64 >= self.files.settings.file_bytes {
             self.close()?;
         }
         Ok(())
@@ -194,9 +195,9 @@ impl ParquetWriter {
     fn open(&mut self) -> Result<&mut OpenFile, SinkError> {
         if self.current.is_none() {
             let part = self.finished.len() as u32;
-            let key = DataKey { table: self.table.clone(), run: self.run.clone(), part }.format();
-            self.begun.note(&key);
-            let upload = self.bucket.upload(&key).map_err(|cause| self.refused(cause))?;
+            let key = DataKey { table: self.table.clone(), run: self.files.run.clone(), part }.format();
+            self.files.begun.note(&key);
+            let upload = self.files.bucket.upload(&key).map_err(|cause| self.refused(cause))?;
             let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&self.schema), Some(self.properties.clone()))
                 .map_err(|cause| SinkError::Encode { table: self.table.clone(), cause })?;
             self.current = Some(OpenFile { key, writer, upload, rows: 0 });
@@ -247,30 +248,4 @@ fn abort(runtime: &Handle, upload: Upload) {
     if let Err(error) = runtime.block_on(upload.abort()) {
         tracing::warn!(key, error = sluice_model::error_chain(&error), "an unfinished upload was not taken back");
     }
-}
-
-/// The schema of a table's files: its columns, with what HubSpot knows of them as metadata.
-fn described_schema(fields: &[Field]) -> SchemaRef {
-    const SHOWN: [&str; 5] = [
-        attribute::LABEL,
-        attribute::PROPERTY,
-        attribute::HUBSPOT_TYPE,
-        attribute::HUBSPOT_FIELD_TYPE,
-        attribute::REFERENCES,
-    ];
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|field| {
-            let mut metadata: HashMap<String, String> = SHOWN
-                .into_iter()
-                .filter_map(|name| field.attributes.get(name).map(|value| (name.to_owned(), value.clone())))
-                .collect();
-            if !field.marks.is_empty() {
-                let marks: Vec<&str> = field.marks.iter().map(sluice_model::schema::Mark::as_str).collect();
-                metadata.insert("marks".to_owned(), marks.join(","));
-            }
-            arrow_schema::Field::new(&field.name, field.column_type.arrow(), field.nullable).with_metadata(metadata)
-        })
-        .collect();
-    Arc::new(arrow_schema::Schema::new(fields))
 }

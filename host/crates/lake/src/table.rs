@@ -16,10 +16,11 @@
 //! - `commit`: what a commit says, and how the next follows from the last (pure);
 //! - `log`: the entries in a bucket: the newest, and the race for the next;
 //! - `sweep`: removing what runs that crashed have left;
-//! - `key`: the names of data files; `wire`: the entries as stored.
+//! - `key`: the names of data files; `wire`: the entries as stored; `audit`: the audit records in them.
 //!
 //! Nothing here encodes Parquet (`sink` does) or knows of plugins beyond their names and digests.
 
+mod audit;
 mod commit;
 pub mod key;
 mod log;
@@ -27,6 +28,7 @@ pub mod sweep;
 mod wire;
 
 pub use self::{
+    audit::audit_json,
     commit::{Author, Change, Commit, DataFile, Table, next},
     log::{CommitLog, LogError},
 };

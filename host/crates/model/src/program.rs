@@ -3,11 +3,20 @@
 //! A plan makes programs, and the sandbox carries them out. Only what is needed is done: a group whose columns nobody needs
 //! is not called, a column nobody needs is not carried.
 
-use crate::schema::Field;
+use std::collections::BTreeMap;
+
+use crate::{
+    outline::{Outline, Output},
+    schema::{Field, Marks, Schema},
+};
 
 /// What is done with a batch in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
+    /// The schema that the plugin is shown.
+    pub input: Schema,
+    /// The outline that it must give of that schema, each time it is asked.
+    pub outline: Outline,
     /// The calls, in order. Those of one instance are made by the same one.
     pub calls: Vec<GroupCall>,
     /// How many instances of the plugin there are.
@@ -16,6 +25,10 @@ pub struct Program {
     pub outputs: Vec<ProgramOutput>,
     /// The fields of those columns.
     pub fields: Vec<Field>,
+    /// The codes under which rejected rows are counted, in the order of the outline's.
+    pub rejection_codes: Vec<String>,
+    /// Whether a rejected row is an error.
+    pub fail_on_reject: bool,
 }
 
 /// One call of a group.
@@ -43,4 +56,80 @@ pub enum ProgramOutput {
         /// Position among the columns that the group computes.
         position: usize,
     },
+}
+
+/// Hands out instances: groups that read other marks never share one, since an instance remembers.
+#[derive(Debug, Default)]
+pub struct InstancesByMarks {
+    count: usize,
+    shared: BTreeMap<Marks, usize>,
+}
+
+impl InstancesByMarks {
+    /// An instance that serves no other group.
+    pub fn apart(&mut self) -> usize {
+        self.count += 1;
+        self.count - 1
+    }
+
+    /// The instance of all groups that read these marks.
+    pub fn shared(&mut self, marks: Marks) -> usize {
+        if let Some(&instance) = self.shared.get(&marks) {
+            return instance;
+        }
+        let instance = self.apart();
+        self.shared.insert(marks, instance);
+        instance
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+}
+
+impl Program {
+    /// Everything that an outline says of data of this schema: every group is called, every column carried. Computed columns
+    /// get the marks of all that their group reads.
+    pub fn of_all(input: Schema, outline: Outline) -> Self {
+        let mut instances = InstancesByMarks::default();
+        let marks: Vec<Marks> = outline
+            .groups
+            .iter()
+            .map(|reads| reads.iter().flat_map(|&read| input.fields[read].marks.iter().cloned()).collect())
+            .collect();
+        let calls = outline.groups.iter().enumerate().map(|(group, reads)| GroupCall {
+            group,
+            instance: instances.shared(marks[group].clone()),
+            reads: reads.clone(),
+            selects: outline.selects == Some(group),
+        });
+        let calls = calls.collect();
+        let mut computed = vec![0; outline.groups.len()];
+        let (outputs, fields) = outline
+            .outputs
+            .iter()
+            .map(|output| match output {
+                Output::Keep { input: kept, name } => {
+                    (ProgramOutput::Kept(*kept), Field { name: name.clone(), ..input.fields[*kept].clone() })
+                }
+                Output::Compute { group, field } => {
+                    let position = computed[*group];
+                    computed[*group] += 1;
+                    let marks = &field.marks | &marks[*group];
+                    (ProgramOutput::Computed { call: *group, position }, Field { marks, ..field.clone() })
+                }
+            })
+            .unzip();
+        Self {
+            calls,
+            instances: instances.count(),
+            outputs,
+            fields,
+            rejection_codes: outline.rejection_codes.clone(),
+            fail_on_reject: false,
+            input,
+            outline,
+        }
+    }
 }

@@ -2,12 +2,12 @@
 //!
 //! Plain data that the whole program shares: the source makes schemas, plugins see them, the plan resolves them column by
 //! column, the sink writes them.
-//! The contract has its own wire form of all this (`wasm::convert`), and so has the pipeline file (`spec`).
+//! The contract has its own wire form of all this (in `sluice-sandbox`), and so has the pipeline file (in `sluice-plan`).
 
 pub mod stored;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, HashMap},
     fmt,
     str::FromStr,
     sync::Arc,
@@ -15,8 +15,7 @@ use std::{
 
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 
-/// What is known of a field or a schema beyond its type, by the names of `guest-sdk/wit/ATTRIBUTES.md`.
-pub type Attributes = BTreeMap<String, String>;
+pub use crate::attributes::Attributes;
 
 /// The sensitivity markings of a column. Empty: nothing is known to be sensitive about it.
 pub type Marks = BTreeSet<Mark>;
@@ -115,13 +114,26 @@ pub fn unparsed_name(property_column: &str) -> String {
     format!("property_unparsed_{}", property_column.strip_prefix("property_").unwrap_or(property_column))
 }
 
-/// The Arrow schema of a batch with these columns.
+/// The Arrow schema of a batch with these columns, and of a file that holds such batches: what HubSpot knows of a column is
+/// its metadata. It is made once for a stream, so that no batch has to be wrapped anew on its way to the file.
 pub fn arrow_schema(fields: &[Field]) -> SchemaRef {
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|field| arrow_schema::Field::new(&field.name, field.column_type.arrow(), field.nullable))
-        .collect();
-    Arc::new(arrow_schema::Schema::new(fields))
+    const SHOWN: [&str; 5] = [
+        attribute::LABEL,
+        attribute::PROPERTY,
+        attribute::HUBSPOT_TYPE,
+        attribute::HUBSPOT_FIELD_TYPE,
+        attribute::REFERENCES,
+    ];
+    let described = |field: &Field| {
+        let shown = SHOWN.into_iter().filter_map(|name| Some((name.to_owned(), field.attributes.get(name)?.clone())));
+        let mut metadata: HashMap<String, String> = shown.collect();
+        if !field.marks.is_empty() {
+            let marks: Vec<&str> = field.marks.iter().map(Mark::as_str).collect();
+            metadata.insert("marks".to_owned(), marks.join(","));
+        }
+        arrow_schema::Field::new(&field.name, field.column_type.arrow(), field.nullable).with_metadata(metadata)
+    };
+    Arc::new(arrow_schema::Schema::new(fields.iter().map(described).collect::<Vec<_>>()))
 }
 
 /// The types a column can have. Each is one format string of the contract, one Arrow type and one Parquet type.
@@ -189,7 +201,7 @@ impl ColumnType {
 
 /// A sensitivity marking: `sensitive`, `phi`, `secret`, … One to 64 of `[a-z0-9_]`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mark(String);
+pub struct Mark(Arc<str>);
 
 impl Mark {
     /// HubSpot's lower level of sensitive data.
@@ -216,7 +228,7 @@ impl FromStr for Mark {
     fn from_str(text: &str) -> Result<Self, NotAMark> {
         let fits = (1..=Self::LONGEST).contains(&text.len());
         let legal = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-        if fits && legal { Ok(Self(text.to_owned())) } else { Err(NotAMark(text.to_owned())) }
+        if fits && legal { Ok(Self(text.into())) } else { Err(NotAMark(text.to_owned())) }
     }
 }
 

@@ -10,36 +10,37 @@
 
 use sluice_model::{
     outline::Output,
-    problem::Problem,
+    problem::{Place, Problem},
     schema::{Mark, Marks, attribute},
     stream::StreamInfo,
 };
 
-use super::{Origin, Plan, Stage, Step, StreamPlan, rules, transform_place, transforms};
-use crate::spec::{ClearedColumn, MarkName, Spec, TransformSpec};
+use super::{
+    Origin, Plan, Stage, Step, StreamPlan,
+    transform::{Clears, Transform},
+};
 
 /// Reports everything that must not pass.
-pub(super) fn judge(spec: &Spec, plan: &Plan, unreadable: &[StreamInfo]) -> Vec<Problem> {
+pub(super) fn judge(plan: &Plan, unreadable: &[StreamInfo]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for stream in &plan.streams {
-        problems.extend(marked_columns(spec, plan, stream));
-        problems.extend(rows_chosen_by_marks(spec, plan, stream));
+        problems.extend(marked_columns(plan, stream));
+        problems.extend(rows_chosen_by_marks(stream));
     }
-    for (index, transform) in transforms(spec).enumerate() {
+    for transform in &plan.transforms {
+        let mut unknown = unreadable.iter().filter(|stream| transform.takes(stream));
         // Of a stream that cannot be read now nobody knows what a line clears.
-        let known = |column: &ClearedColumn| {
-            !unreadable.iter().any(|stream| rules::takes(transform, stream) && rules::is_of(column, stream))
-        };
-        problems.extend(idle_clears(spec, plan, index, transform, known));
-        if !unreadable.iter().any(|stream| rules::takes(transform, stream)) {
-            problems.extend(idle_clears_rows(spec, plan, index, transform));
+        let known = |clears: &&Clears| !unknown.clone().any(|stream| clears.is_of(stream));
+        problems.extend(transform.clears.iter().filter(known).filter_map(|clears| idle_clear(plan, transform, clears)));
+        if unknown.next().is_none() {
+            problems.extend(idle_clears_rows(plan, transform));
         }
     }
     problems
 }
 
-fn marked_columns(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
-    let last = stream.stages.len() - 1;
+fn marked_columns(plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
+    let last = stream.last_stage();
     let stage = &stream.stages[last];
     let mut problems = Vec::new();
     for (index, column) in stage.columns.iter().enumerate() {
@@ -47,13 +48,13 @@ fn marked_columns(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem>
             if goes_with_its_property(stage, index, mark) {
                 continue;
             }
-            let path = stream.path_of_mark(last, index, mark, &plan.transforms);
+            let path = stream.path_of_mark(last, index, mark);
             let name = &column.field.name;
             let computed_in = computing_step(stream, last, index);
             let hint = if let Some((step, name)) = computed_in {
                 format!(
                     "if `{}` may be trusted to remove what is sensitive, add to it: clears = {{ {mark} = [\"{}.{name}\"] }}",
-                    plan.transforms[step.transform], stream.stream.name
+                    step.transform.name, stream.stream.name
                 )
             } else {
                 let source = stream.origins(last, index).into_iter().collect::<Vec<_>>().join("\", \"");
@@ -66,7 +67,7 @@ fn marked_columns(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem>
                     "column `{name}` of table `{}` would carry the mark `{mark}` into the bucket",
                     stream.table
                 ))
-                .at(computed_in.and_then(|(step, _)| transform_place(spec, step.transform)))
+                .at(computed_in.and_then(|(step, _)| step.transform.place))
                 .detail(format!("path: {} → `{}.{name}`", path.join(" → "), stream.table))
                 .hint(hint),
             );
@@ -91,28 +92,25 @@ fn computing_step(stream: &StreamPlan, stage: usize, column: usize) -> Option<(&
     }
 }
 
-fn rows_chosen_by_marks(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
+fn rows_chosen_by_marks(stream: &StreamPlan) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, step) in stream.steps.iter().enumerate() {
-        let cleared: Marks = transforms(spec)
-            .nth(step.transform)
-            .map(|transform| transform.clears_rows.iter().map(|mark| mark.get_ref().0.clone()).collect())
-            .unwrap_or_default();
+        let transform = &step.transform;
+        let cleared: Marks = transform.clears_rows.iter().map(|(mark, _)| mark.clone()).collect();
         for mark in stream.selection_marks(index).difference(&cleared) {
             let by = stream.selects_by(index).filter(|field| field.marks.contains(mark));
             let names: Vec<&str> = by.map(|field| field.name.as_str()).collect();
             let by_what =
                 if names.is_empty() { "an attachment".to_owned() } else { format!("`{}`", names.join("`, `")) };
-            let transform = &plan.transforms[step.transform];
             problems.push(
                 Problem::new(format!(
-                    "transform `{transform}` would choose rows of stream `{}` by {by_what}, marked `{mark}`",
-                    stream.stream.name
+                    "transform `{}` would choose rows of stream `{}` by {by_what}, marked `{mark}`",
+                    transform.name, stream.stream.name
                 ))
-                .at(transform_place(spec, step.transform))
+                .at(transform.place)
                 .hint(format!(
-                    "which rows pass tells something of the values; if it may, add to `{transform}`: streams = [\"{}\"], clears_rows = [\"{mark}\"]",
-                    stream.stream.name
+                    "which rows pass tells something of the values; if it may, add to `{}`: streams = [\"{}\"], clears_rows = [\"{mark}\"]",
+                    transform.name, stream.stream.name
                 )),
             );
         }
@@ -120,73 +118,57 @@ fn rows_chosen_by_marks(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Pr
     problems
 }
 
-/// Names in `clears` from which no mark is cleared: a reviewer would believe that one is.
-fn idle_clears<'s>(
-    spec: &'s Spec,
-    plan: &Plan,
-    index: usize,
-    transform: &'s TransformSpec,
-    known: impl Fn(&ClearedColumn) -> bool,
-) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (mark, columns) in &transform.clears {
-        for column in columns.iter().filter(|column| known(column.get_ref())) {
-            let named = column.get_ref();
-            let steps: Vec<&Step> = steps_of(plan, index)
-                .filter(|(stream, _)| rules::is_of(named, &stream.stream))
-                .map(|(_, step)| step)
-                .collect();
-            if !steps.iter().any(|step| step.cleared.contains(&(named.column.clone(), mark.0.clone()))) {
-                problems.push(idle_clear(&plan.transforms[index], &steps, named, &mark.0).at(spec.place(column)));
-            }
-        }
-    }
-    problems
+/// The steps of a transform, each with its stream and index.
+fn steps_of<'p>(plan: &'p Plan, transform: &'p Transform) -> impl Iterator<Item = (&'p StreamPlan, usize, &'p Step)> {
+    let of_stream =
+        |stream: &'p StreamPlan| stream.steps.iter().enumerate().map(move |(index, step)| (stream, index, step));
+    plan.streams.iter().flat_map(of_stream).filter(move |(_, _, step)| step.transform.name == transform.name)
 }
 
-fn steps_of(plan: &Plan, transform: usize) -> impl Iterator<Item = (&StreamPlan, &Step)> {
-    let steps = plan.streams.iter().flat_map(|stream| stream.steps.iter().map(move |step| (stream, step)));
-    steps.filter(move |(_, step)| step.transform == transform)
-}
-
-fn idle_clear(transform: &str, steps: &[&Step], named: &ClearedColumn, mark: &Mark) -> Problem {
+/// A name in `clears` from which no mark is cleared: a reviewer would believe that one is.
+fn idle_clear(plan: &Plan, transform: &Transform, clears: &Clears) -> Option<Problem> {
+    let Clears { column: named, mark, place } = clears;
     let column = &named.column;
-    if steps.is_empty() {
-        return Problem::new(format!("`clears` names `{named}`, and transform `{transform}` is for no such stream"))
-            .hint("mend the stream's name, or remove the line");
+    let steps: Vec<&Step> = steps_of(plan, transform)
+        .filter(|(stream, _, _)| clears.is_of(&stream.stream))
+        .map(|(_, _, step)| step)
+        .collect();
+    if steps.iter().any(|step| step.cleared.get(column).is_some_and(|marks| marks.contains(mark))) {
+        return None;
     }
-    match steps.iter().flat_map(|step| &step.outline.outputs).find(|output| output.name() == column) {
-        None => Problem::new(format!("`clears` names `{named}`, which transform `{transform}` does not compute"))
-            .hint("name a column that it computes, or remove the line"),
-        Some(Output::Keep { .. }) => Problem::new(format!(
-            "`clears` names `{named}`, which transform `{transform}` keeps as it is"
-        ))
-        .hint(format!(
-            "a kept column keeps its marks: let the plugin compute `{column}`, or accept `{mark}` in the sink"
-        )),
-        Some(Output::Compute { .. }) => Problem::new(format!(
-            "`clears` names `{named}`, which does not depend on anything marked `{mark}` in transform `{transform}`"
-        ))
-        .hint("remove the line: it would allow what nobody has looked at"),
-    }
+    let transform = &transform.name;
+    let problem = if steps.is_empty() {
+        Problem::new(format!("`clears` names `{named}`, and transform `{transform}` is for no such stream"))
+            .hint("mend the stream's name, or remove the line")
+    } else {
+        match steps.iter().flat_map(|step| &step.outline.outputs).find(|output| output.name() == column) {
+            None => Problem::new(format!("`clears` names `{named}`, which transform `{transform}` does not compute"))
+                .hint("name a column that it computes, or remove the line"),
+            Some(Output::Keep { .. }) => Problem::new(format!(
+                "`clears` names `{named}`, which transform `{transform}` keeps as it is"
+            ))
+            .hint(format!(
+                "a kept column keeps its marks: let the plugin compute `{column}`, or accept `{mark}` in the sink"
+            )),
+            Some(Output::Compute { .. }) => Problem::new(format!(
+                "`clears` names `{named}`, which does not depend on anything marked `{mark}` in transform `{transform}`"
+            ))
+            .hint("remove the line: it would allow what nobody has looked at"),
+        }
+    };
+    Some(problem.at(*place))
 }
 
 /// Names in `clears_rows` of marks by which no rows are chosen.
-fn idle_clears_rows(spec: &Spec, plan: &Plan, index: usize, transform: &TransformSpec) -> Vec<Problem> {
-    let mut marks = Marks::new();
-    for stream in &plan.streams {
-        for step in (0..stream.steps.len()).filter(|&step| stream.steps[step].transform == index) {
-            marks.extend(stream.selection_marks(step));
-        }
-    }
-    let idle = transform.clears_rows.iter().filter(|mark| !marks.contains(&mark.get_ref().0));
-    let problem = |mark: &toml::Spanned<MarkName>| {
+fn idle_clears_rows(plan: &Plan, transform: &Transform) -> Vec<Problem> {
+    let marks: Marks = steps_of(plan, transform).flat_map(|(stream, index, _)| stream.selection_marks(index)).collect();
+    let idle = transform.clears_rows.iter().filter(|(mark, _)| !marks.contains(mark));
+    let problem = |(mark, place): &(Mark, Option<Place>)| {
         Problem::new(format!(
-            "`clears_rows` names `{}`, and transform `{}` chooses no rows by anything so marked",
-            mark.get_ref().0,
-            plan.transforms[index]
+            "`clears_rows` names `{mark}`, and transform `{}` chooses no rows by anything so marked",
+            transform.name
         ))
-        .at(spec.place(mark))
+        .at(*place)
         .hint("remove it: it would allow what nobody has looked at")
     };
     idle.map(problem).collect()

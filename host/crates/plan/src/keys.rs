@@ -9,25 +9,25 @@ use sluice_model::{
     schema::{Field, attribute},
 };
 
-use super::{Origin, Plan, Stage, StreamPlan, transform_place};
-use crate::spec::Spec;
+use super::{Origin, Plan, Stage, Step, StreamPlan};
 
 /// Reports every key column that does not survive as it must.
-pub(super) fn check(spec: &Spec, plan: &Plan) -> Vec<Problem> {
-    plan.streams.iter().flat_map(|stream| check_stream(spec, plan, stream)).collect()
+pub(super) fn check(plan: &Plan) -> Vec<Problem> {
+    plan.streams.iter().flat_map(check_stream).collect()
 }
 
-fn check_stream(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
+fn check_stream(stream: &StreamPlan) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, step) in stream.steps.iter().enumerate() {
         let (before, after) = (&stream.stages[index], &stream.stages[index + 1]);
-        let transform = &plan.transforms[step.transform];
-        let place = transform_place(spec, step.transform);
+        let (transform, place) = (&step.transform.name, step.transform.place);
         for (position, key) in before.columns.iter().enumerate().filter(|(_, column)| column.field.is_key()) {
-            let carried = after
-                .columns
-                .iter()
-                .any(|column| column.field.is_key() && column.origin.depends_on().contains(&position));
+            let mut keys = after.columns.iter().filter(|column| column.field.is_key());
+            let carried = keys.any(|column| match column.origin {
+                Origin::Source => false,
+                Origin::Kept { from } => from == position,
+                Origin::Computed { group } => step.reads[group].contains(&position),
+            });
             if !carried {
                 problems.push(
                     Problem::new(format!(
@@ -41,7 +41,7 @@ fn check_stream(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
         }
         for column in after.columns.iter().filter(|column| column.field.is_key()) {
             problems.extend(
-                computed_from_others(before, &column.origin)
+                computed_from_others(before, step, column.origin)
                     .map(|other| {
                         Problem::new(format!(
                             "transform `{transform}` computes the key column `{}` of stream `{}` from {other}",
@@ -54,13 +54,14 @@ fn check_stream(spec: &Spec, plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
             );
         }
     }
-    problems.extend(raw_id_beside_key(spec, stream));
+    problems.extend(raw_id_beside_key(stream));
     problems
 }
 
 /// What a key is computed from that is no key column.
-fn computed_from_others(before: &Stage, origin: &Origin) -> Option<String> {
-    let Origin::Computed { reads, .. } = origin else { return None };
+fn computed_from_others(before: &Stage, step: &Step, origin: Origin) -> Option<String> {
+    let Origin::Computed { group } = origin else { return None };
+    let reads = &step.reads[group];
     if reads.is_empty() {
         return Some("no column at all".to_owned());
     }
@@ -69,7 +70,7 @@ fn computed_from_others(before: &Stage, origin: &Origin) -> Option<String> {
 }
 
 /// Raw ids beside a key that is not raw any more.
-fn raw_id_beside_key(spec: &Spec, stream: &StreamPlan) -> Option<Problem> {
+fn raw_id_beside_key(stream: &StreamPlan) -> Option<Problem> {
     let last = stream.stages.len() - 1;
     let columns = &stream.stages[last].columns;
     let (_, key) = columns.iter().enumerate().find(|(index, column)| {
@@ -94,7 +95,7 @@ fn raw_id_beside_key(spec: &Spec, stream: &StreamPlan) -> Option<Problem> {
             "table `{}` would hold raw ids in `{}` beside the computed key `{}`",
             stream.table, column.field.name, key.field.name
         ))
-        .at(step.and_then(|step| transform_place(spec, step.transform)))
+        .at(step.and_then(|step| step.transform.place))
         .hint(how),
     )
 }
@@ -108,11 +109,7 @@ fn holds_ids_of(stream: &StreamPlan, source: &Field) -> bool {
 
 /// Whether a key column goes back to the record's id, rather than to the id of its type.
 fn key_of_record(stream: &StreamPlan, stage: usize, column: usize) -> bool {
-    let here = &stream.stages[stage].columns[column];
-    if stage == 0 {
-        return !here.field.attributes.contains_key(attribute::OBJECT_TYPE);
-    }
-    here.origin.depends_on().iter().any(|&from| key_of_record(stream, stage - 1, from))
+    stream.sources(stage, column).any(|source| !source.attributes.contains_key(attribute::OBJECT_TYPE))
 }
 
 impl StreamPlan {

@@ -5,69 +5,64 @@ use sluice_model::{
     stream::StreamInfo,
 };
 
-use super::rules::names_stream;
-use crate::spec::Spec;
+use super::rules::{Placed, Rules, any_names_stream, names_stream};
 
-/// Whether the file names a stream outright, and not only by a glob.
-pub fn is_named(spec: &Spec, stream: &StreamInfo) -> bool {
-    let mut globs = spec.pipeline.source.streams.iter().map(toml::Spanned::get_ref);
-    globs.any(|glob| glob.is_plain() && names_stream(glob, stream))
-}
+impl Rules {
+    /// Whether the file names a stream outright, and not only by a glob.
+    pub fn names(&self, stream: &StreamInfo) -> bool {
+        self.streams.iter().any(|placed| placed.glob.is_plain() && names_stream(&placed.glob, stream))
+    }
 
-/// Whether the file speaks of a stream of these names, be it offered or not.
-pub fn takes<'n>(spec: &Spec, names: impl Iterator<Item = &'n str> + Clone) -> bool {
-    let taken = |name| spec.pipeline.source.streams.iter().any(|glob| glob.get_ref().matches(name));
-    names.clone().any(taken) && !excludes(spec, names)
-}
+    /// Whether the file speaks of a stream of these names, be it offered or not.
+    pub fn takes<'n>(&self, mut names: impl Iterator<Item = &'n str> + Clone) -> bool {
+        let taken = |name| self.streams.iter().any(|placed| placed.glob.matches(name));
+        names.clone().any(taken) && !names.any(|name| self.exclude.iter().any(|placed| placed.glob.matches(name)))
+    }
 
-fn excludes<'n>(spec: &Spec, mut names: impl Iterator<Item = &'n str>) -> bool {
-    names.any(|name| spec.pipeline.source.exclude.iter().any(|glob| glob.get_ref().matches(name)))
-}
-
-/// Chooses the streams; reports globs that match none.
-pub fn streams(spec: &Spec, offered: &[StreamInfo]) -> (Vec<StreamInfo>, Vec<Problem>) {
-    let source = &spec.pipeline.source;
-    let mut problems = Vec::new();
-    for glob in source.streams.iter().chain(&source.exclude) {
-        if !offered.iter().any(|stream| names_stream(glob.get_ref(), stream)) {
-            let typed = glob.get_ref().as_str();
-            let sharing: Vec<&str> = offered
-                .iter()
-                .filter(|stream| stream.shared_name.as_deref() == Some(typed))
-                .map(|stream| stream.name.as_str())
-                .collect();
-            if !sharing.is_empty() {
+    /// Chooses the streams; reports globs that match none.
+    pub fn select(&self, offered: &[StreamInfo]) -> (Vec<StreamInfo>, Vec<Problem>) {
+        let all = self.streams.iter().chain(&self.exclude);
+        let mut problems: Vec<Problem> = all.filter_map(|placed| names_none(placed, offered)).collect();
+        for (index, placed) in self.streams.iter().enumerate() {
+            let typed = placed.glob.as_str();
+            if self.streams.iter().take(index).any(|other| other.glob.as_str() == typed) {
                 problems.push(
-                    Problem::new(format!("{} object types of the account are called `{typed}`", sharing.len()))
-                        .at(spec.place(glob))
-                        .hint(format!("name the one that is meant: `{}`", sharing.join("` or `"))),
+                    Problem::new(format!("stream `{typed}` is listed twice"))
+                        .at(placed.place)
+                        .hint("remove one of the two"),
                 );
-                continue;
             }
-            let hint = match nearest(typed, offered.iter().flat_map(StreamInfo::names)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`sluice plan` with `streams = [\"*\"]` lists what the account offers".to_owned(),
-            };
-            problems.push(
-                Problem::new(format!("no stream of the source is called `{typed}`")).at(spec.place(glob)).hint(hint),
-            );
         }
+        let selected = offered
+            .iter()
+            .filter(|stream| !any_names_stream(&self.exclude, stream) && any_names_stream(&self.streams, stream))
+            .cloned()
+            .collect();
+        (selected, problems)
     }
-    for (index, glob) in source.streams.iter().enumerate() {
-        let earlier = source.streams.iter().take(index);
-        if earlier.into_iter().any(|other| other.get_ref().as_str() == glob.get_ref().as_str()) {
-            problems.push(
-                Problem::new(format!("stream `{}` is listed twice", glob.get_ref().as_str()))
-                    .at(spec.place(glob))
-                    .hint("remove one of the two"),
-            );
-        }
+}
+
+/// A glob that matches none of the offered streams.
+fn names_none(placed: &Placed, offered: &[StreamInfo]) -> Option<Problem> {
+    if offered.iter().any(|stream| names_stream(&placed.glob, stream)) {
+        return None;
     }
-    let selected = offered
+    let typed = placed.glob.as_str();
+    let sharing: Vec<&str> = offered
         .iter()
-        .filter(|stream| !excludes(spec, stream.names()))
-        .filter(|stream| source.streams.iter().any(|glob| names_stream(glob.get_ref(), stream)))
-        .cloned()
+        .filter(|stream| stream.shared_name.as_deref() == Some(typed))
+        .map(|stream| stream.name.as_str())
         .collect();
-    (selected, problems)
+    if !sharing.is_empty() {
+        return Some(
+            Problem::new(format!("{} object types of the account are called `{typed}`", sharing.len()))
+                .at(placed.place)
+                .hint(format!("name the one that is meant: `{}`", sharing.join("` or `"))),
+        );
+    }
+    let hint = match nearest(typed, offered.iter().flat_map(StreamInfo::names)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`sluice plan` with `streams = [\"*\"]` lists what the account offers".to_owned(),
+    };
+    Some(Problem::new(format!("no stream of the source is called `{typed}`")).at(placed.place).hint(hint))
 }

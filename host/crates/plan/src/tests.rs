@@ -1,16 +1,18 @@
 //! What the planner makes of a pipeline file, schemas and outlines, and what the guard says of it.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use sluice_model::{
+    digest::Digest,
     outline::{Outline, Output},
     problem::Problem,
     schema::{Attributes, ColumnType, Field, Marks, Schema, attribute, unparsed_name},
     stream::{StreamInfo, StreamKind},
 };
+use toml::Spanned;
 
-use super::{Plan, StreamDraft, select, transforms};
-use crate::spec::Spec;
+use super::{Attached, LoadedPlugin, Plan, Planner, Rules, StreamDraft, Transform};
+use crate::spec::{Spec, TransformSpec};
 
 /// A pipeline file with these lines between its head and its sink.
 fn spec(lines: &str) -> Spec {
@@ -91,22 +93,41 @@ fn outline(schema: &Schema, groups: Vec<Vec<usize>>, outputs: Vec<Output>) -> Ou
     outline
 }
 
+/// The file's transforms, each with a plugin that has one attachment with these marks.
+fn with_attachments(spec: &Spec, marks: &Marks) -> Planner {
+    let loaded = |transform: &Spanned<TransformSpec>| {
+        let attachment = Attached { name: "attachment".to_owned(), marks: marks.clone(), digest: None };
+        let plugin = LoadedPlugin {
+            name: "redact".to_owned(),
+            digest: Digest::of(b"redact"),
+            settings: "{}".to_owned(),
+            attachments: vec![attachment],
+        };
+        Arc::new(Transform::new(spec, transform.get_ref(), plugin))
+    };
+    Planner::new(spec, spec.pipeline.transform.iter().map(loaded).collect())
+}
+
+fn planner(spec: &Spec) -> Planner {
+    with_attachments(spec, &Marks::new())
+}
+
 fn draft(spec: &Spec) -> StreamDraft {
-    StreamDraft::begin(spec, stream("contacts", "0-1"), contacts())
+    planner(spec).begin(stream("contacts", "0-1"), contacts())
 }
 
 /// Applies the transforms of the file, each with the outline that its plugin makes of what it is shown.
 fn with(spec: &Spec, outlines: &[&dyn Fn(&Schema) -> Outline]) -> StreamDraft {
     let mut draft = draft(spec);
-    for (index, (transform, plugin)) in transforms(spec).zip(outlines).enumerate() {
+    for (transform, plugin) in planner(spec).transforms().iter().zip(outlines) {
         let outline = plugin(&draft.visible());
-        draft.apply(index, transform, outline, Marks::new()).unwrap();
+        draft.apply(transform, outline).unwrap();
     }
     draft
 }
 
 fn resolve(spec: &Spec, outlines: &[&dyn Fn(&Schema) -> Outline]) -> Result<Plan, Vec<Problem>> {
-    Plan::resolve(spec, vec![with(spec, outlines)], &[])
+    planner(spec).resolve(vec![with(spec, outlines)], &[])
 }
 
 fn messages(outcome: Result<Plan, Vec<Problem>>) -> Vec<String> {
@@ -236,13 +257,13 @@ fn what_is_cleared_is_cleared_of_one_stream_alone() {
         transform("hide", "clears = { phi = [\"0-1.token\"] }")
     ));
     let deals = Schema { name: "deals".to_owned(), ..contacts() };
-    let mut drafts = vec![draft(&spec), StreamDraft::begin(&spec, stream("deals", "0-3"), deals)];
+    let mut drafts = vec![draft(&spec), planner(&spec).begin(stream("deals", "0-3"), deals)];
     for draft in &mut drafts {
         let outline = token(&draft.visible());
-        draft.apply(0, transforms(&spec).next().unwrap(), outline, Marks::new()).unwrap();
+        draft.apply(&planner(&spec).transforms()[0], outline).unwrap();
     }
     assert_eq!(
-        messages(Plan::resolve(&spec, drafts, &[])),
+        messages(planner(&spec).resolve(drafts, &[])),
         ["column `token` of table `objects_deals` would carry the mark `phi` into the bucket"]
     );
 }
@@ -311,9 +332,9 @@ fn marks_of_attachments_count_like_those_of_columns() {
         vec![reads(&input, &["property_email"])],
         vec![keep(&input, "objectId"), compute(0, text("token"))],
     );
-    let transform = transforms(&spec).next().unwrap();
-    draft.apply(0, transform, hashed, Marks::from(["secret".parse().unwrap()])).unwrap();
-    let refused = messages(Plan::resolve(&spec, vec![draft], &[]));
+    let secret = with_attachments(&spec, &Marks::from(["secret".parse().unwrap()]));
+    draft.apply(&secret.transforms()[0], hashed).unwrap();
+    let refused = messages(planner(&spec).resolve(vec![draft], &[]));
     assert_eq!(refused, ["column `token` of table `objects_contacts` would carry the mark `secret` into the bucket"]);
 }
 
@@ -388,9 +409,9 @@ fn a_property_whose_name_had_to_be_folded_is_ruled_by_either_name() {
         let spec = spec(&format!("[[mark]]\ncolumns = [\"{glob}\"]\nmarks = [\"phi\"]"));
         let mut schema = contacts();
         schema.fields.push(text("property_first_name_8c013975").with(attribute::PROPERTY, "First-Name"));
-        let draft = StreamDraft::begin(&spec, stream("contacts", "0-1"), schema);
+        let draft = planner(&spec).begin(stream("contacts", "0-1"), schema);
         assert_eq!(
-            messages(Plan::resolve(&spec, vec![draft], &[])),
+            messages(planner(&spec).resolve(vec![draft], &[])),
             [
                 "column `property_first_name_8c013975` of table `objects_contacts` would carry the mark `phi` into the bucket"
             ]
@@ -404,7 +425,7 @@ fn only_hubspots_own_marks_withhold_and_never_a_key() {
     let draft = draft(&spec_);
     assert_eq!(draft.withheld.iter().map(|field| &field.name).collect::<Vec<_>>(), ["property_member_id"]);
     assert_eq!(
-        messages(Plan::resolve(&spec_, vec![draft], &[])),
+        messages(planner(&spec_).resolve(vec![draft], &[])),
         [
             "column `objectId` of table `objects_contacts` would carry the mark `sensitive` into the bucket",
             "column `property_email` of table `objects_contacts` would carry the mark `sensitive` into the bucket",
@@ -412,7 +433,7 @@ fn only_hubspots_own_marks_withhold_and_never_a_key() {
     );
     let mut schema = contacts();
     schema.fields[0].marks.insert("sensitive".parse().unwrap());
-    let draft = StreamDraft::begin(&spec(""), stream("contacts", "0-1"), schema);
+    let draft = planner(&spec("")).begin(stream("contacts", "0-1"), schema);
     assert!(draft.visible().index_of("objectId").is_some());
 }
 
@@ -423,15 +444,15 @@ fn what_a_stream_that_cannot_be_read_would_match_is_no_mistake() {
         transform("step", "streams = [\"deals\"]\nclears = { phi = [\"token\"] }\nclears_rows = [\"phi\"]")
     ));
     let read_all = || vec![draft(&spec)];
-    assert_eq!(Plan::resolve(&spec, read_all(), &[]).unwrap_err().len(), 4);
-    Plan::resolve(&spec, read_all(), &[stream("deals", "0-3")]).unwrap();
+    assert_eq!(planner(&spec).resolve(read_all(), &[]).unwrap_err().len(), 4);
+    planner(&spec).resolve(read_all(), &[stream("deals", "0-3")]).unwrap();
 }
 
 #[test]
 fn a_stream_that_cannot_be_read_hides_no_typing_error() {
     let spec = spec("[[mark]]\ncolumns = [\"property_diagnosys\"]\nmarks = [\"phi\"]");
     assert_eq!(
-        messages(Plan::resolve(&spec, vec![draft(&spec)], &[stream("deals", "0-3")])),
+        messages(planner(&spec).resolve(vec![draft(&spec)], &[stream("deals", "0-3")])),
         ["`property_diagnosys` matches no column of the streams it is for"]
     );
 }
@@ -455,7 +476,7 @@ fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
             )
         };
         let marks = marks.iter().map(|mark| mark.parse().unwrap()).collect();
-        draft.apply(0, transforms(&spec).next().unwrap(), outline, marks).map(|()| draft)
+        draft.apply(&with_attachments(&spec, &marks).transforms()[0], outline).map(|()| draft)
     };
     let apply = |table: &str, column: &str, marks: &[&str]| apply_marked(table, column, None, marks);
     let free = apply("key_1234", "key_1234", &[]).unwrap().finish();
@@ -494,7 +515,7 @@ fn a_group_that_computes_a_key_or_clears_a_mark_has_an_instance_of_its_own() {
     };
     let mut draft = with(&spec, &[&many]);
     draft.stages[1].columns.iter_mut().for_each(|column| column.field.marks.clear());
-    let plan = Plan::resolve(&spec, vec![draft], &[]).unwrap();
+    let plan = planner(&spec).resolve(vec![draft], &[]).unwrap();
     let instances: Vec<usize> = plan.streams[0].program(0).calls.iter().map(|call| call.instance).collect();
     assert_eq!(instances, [0, 1, 1, 2, 3]);
 }
@@ -562,9 +583,9 @@ fn keys_survive() {
 fn two_streams_never_share_a_table_unnoticed() {
     let spec = spec("");
     let schema = Schema { name: "CONTACTS".to_owned(), ..contacts() };
-    let second = StreamDraft::begin(&spec, stream("CONTACTS", "2-1"), schema);
+    let second = planner(&spec).begin(stream("CONTACTS", "2-1"), schema);
     assert_eq!(
-        messages(Plan::resolve(&spec, vec![draft(&spec), second], &[])),
+        messages(planner(&spec).resolve(vec![draft(&spec), second], &[])),
         ["streams `contacts` and `CONTACTS` would both be written to table `objects_CONTACTS`"]
     );
 }
@@ -595,9 +616,9 @@ fn streams_are_chosen_by_name_type_id_and_glob() {
     let offered = [stream("contacts", "0-1"), stream("companies", "0-2"), stream("vehicle", "2-77")];
     let chosen = |lines: &str| {
         let spec = spec(lines);
-        let (selected, problems) = select::streams(&spec, &offered);
+        let (selected, problems) = Rules::of(&spec).select(&offered);
         let names: Vec<(String, bool)> =
-            selected.into_iter().map(|stream| (stream.name.clone(), select::is_named(&spec, &stream))).collect();
+            selected.into_iter().map(|stream| (stream.name.clone(), Rules::of(&spec).names(&stream))).collect();
         (names, problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>())
     };
     assert_eq!(chosen("").0.len(), 3);

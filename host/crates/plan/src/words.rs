@@ -20,7 +20,7 @@ use sluice_model::{
     schema::{Attributes, Mark, Marks, Schema, attribute},
 };
 
-use crate::spec::TransformSpec;
+use super::transform::Transform;
 
 /// A name that a plugin with marked attachments has made up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,47 +39,54 @@ impl Unsaid {
 
 /// The words that a plugin may use.
 #[derive(Debug)]
-pub(super) enum Words {
+pub(super) enum Words<'t> {
     /// Whatever it likes.
     Any,
     /// Those that it cannot have from its attachments.
     Known {
-        /// Of its input, and in its settings.
+        /// Those of its input.
         names: BTreeSet<String>,
+        /// It has others in its settings.
+        transform: &'t Transform,
         marks: Marks,
         attributes: BTreeSet<(String, String)>,
     },
 }
 
-impl Words {
-    pub(super) fn of(input: &Schema, transform: &TransformSpec, attachment_marks: &Marks) -> Self {
+impl<'t> Words<'t> {
+    /// `input`: what the plugin is shown.
+    pub(super) fn of(input: impl FnOnce() -> Schema, transform: &'t Transform, attachment_marks: &Marks) -> Self {
         if attachment_marks.is_empty() {
             return Self::Any;
         }
+        let input = input();
         let mut names: BTreeSet<String> = input.fields.iter().map(|field| field.name.clone()).collect();
-        names.insert(input.name.clone());
-        for value in transform.settings.values() {
-            add_texts(value, &mut names);
-        }
+        names.insert(input.name);
         let marks = input.fields.iter().flat_map(|field| field.marks.iter()).chain(attachment_marks).cloned().collect();
-        let attributes = input.fields.iter().flat_map(|field| field.attributes.clone()).collect();
-        Self::Known { names, marks, attributes }
+        let attributes = input.fields.iter().flat_map(|field| &field.attributes);
+        let attributes = attributes.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self::Known { names, transform, marks, attributes }
+    }
+
+    /// Whether a word was there before.
+    fn knows(names: &BTreeSet<String>, transform: &Transform, word: &str) -> bool {
+        names.contains(word) || transform.says(word)
     }
 
     /// Refuses names that the plugin may not use. The name itself is not repeated.
     pub(super) fn check(&self, outline: &Outline) -> Result<(), Unsaid> {
-        let Self::Known { names, marks, .. } = self else { return Ok(()) };
-        if !names.contains(&outline.table) {
+        let Self::Known { names, transform, marks, .. } = self else { return Ok(()) };
+        if !Self::knows(names, transform, &outline.table) {
             return Err(Unsaid { what: "the table" });
         }
-        if !outline.outputs.iter().all(|output| names.contains(output.name())) {
+        if !outline.outputs.iter().all(|output| Self::knows(names, transform, output.name())) {
             return Err(Unsaid { what: "a column" });
         }
         let computed = outline.outputs.iter().filter_map(|output| match output {
             Output::Compute { field, .. } => Some(field),
             Output::Keep { .. } => None,
         });
-        let is_known = |mark: &Mark| marks.contains(mark) || names.contains(mark.as_str());
+        let is_known = |mark: &Mark| marks.contains(mark) || Self::knows(names, transform, mark.as_str());
         let said = computed.flat_map(|field| &field.marks).all(is_known);
         if said { Ok(()) } else { Err(Unsaid { what: "a mark" }) }
     }
@@ -96,26 +103,11 @@ impl Words {
     /// The codes by which rejections are reported.
     pub(super) fn codes(&self, said: &[String]) -> Vec<String> {
         let shown = |(index, code): (usize, &String)| match self {
-            Self::Known { names, .. } if !names.contains(code) => format!("code-{}", index + 1),
+            Self::Known { names, transform, .. } if !Self::knows(names, transform, code) => {
+                format!("code-{}", index + 1)
+            }
             Self::Known { .. } | Self::Any => code.clone(),
         };
         said.iter().enumerate().map(shown).collect()
-    }
-}
-
-/// All texts in a value, keys of tables included.
-fn add_texts(value: &toml::Value, texts: &mut BTreeSet<String>) {
-    match value {
-        toml::Value::String(text) => {
-            texts.insert(text.clone());
-        }
-        toml::Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts)),
-        toml::Value::Table(table) => {
-            for (key, value) in table {
-                texts.insert(key.clone());
-                add_texts(value, texts);
-            }
-        }
-        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => {}
     }
 }

@@ -25,12 +25,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use sluice_model::digest::Digest;
 use wasmtime::component::Component;
 
-use super::{
-    digest::Digest,
-    inspect::{Facts, PluginKind},
-};
+use super::inspect::{Facts, PluginKind};
 
 /// The first bytes of every file, with the version of its layout.
 const MAGIC: &[u8; 8] = b"sluice 1";

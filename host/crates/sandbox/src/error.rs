@@ -6,7 +6,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{digest::Digest, words::Words};
+use sluice_model::digest::Digest;
+
+use super::{memory::BudgetSpent, words::Words};
 
 /// A plugin failed, or broke the contract.
 ///
@@ -81,6 +83,9 @@ pub enum PluginErrorKind {
         /// The memory it may have.
         limit: u64,
     },
+    /// It asked for more memory than was left of what all instances share.
+    #[error("there is no memory left for it: all plugins together may have {}, and {}", size(.0.budget), held(.0))]
+    BudgetSpent(BudgetSpent),
     /// It returned more than is taken.
     #[error("it returned more than the {} that a call may return", size(*limit))]
     ResultTooLarge {
@@ -240,9 +245,19 @@ fn for_rows(rows: usize) -> String {
     if rows == 0 { String::new() } else { format!(" for {rows} rows") }
 }
 
+fn held(spent: &BudgetSpent) -> String {
+    let shares = spent.held.iter().map(|(holder, bytes)| format!("`{holder}` has {}", size(*bytes)));
+    let shares: Vec<String> = shares.collect();
+    if shares.is_empty() { "it asks for more at once".to_owned() } else { shares.join(", ") }
+}
+
 fn size(bytes: u64) -> String {
     const MEBIBYTE: u64 = 1 << 20;
-    if bytes.is_multiple_of(MEBIBYTE) { format!("{} MiB", bytes / MEBIBYTE) } else { format!("{bytes} bytes") }
+    match bytes {
+        whole if whole.is_multiple_of(MEBIBYTE) => format!("{} MiB", whole / MEBIBYTE),
+        less if less < MEBIBYTE => format!("{less} bytes"),
+        more => format!("{:.1} MiB", more as f64 / MEBIBYTE as f64),
+    }
 }
 
 impl PluginError {
@@ -257,6 +272,9 @@ impl PluginError {
             ),
             PluginErrorKind::OutOfTime { .. } => Some("raise `timeout` in the transform's `limits`"),
             PluginErrorKind::OutOfMemory { .. } => Some("raise `memory` in the transform's `limits`"),
+            PluginErrorKind::BudgetSpent(_) => {
+                Some("raise `plugin_memory` under [run], or let fewer streams run at once with `streams_at_once`")
+            }
             PluginErrorKind::Failed { code: FailureCode::Settings, .. } => {
                 Some("`sluice plugin inspect` prints the settings that a plugin takes")
             }

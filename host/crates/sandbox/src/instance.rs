@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, fmt};
 
 use arrow_array::ArrayRef;
 use sluice_model::{
+    digest::Digest,
+    limits::Limits,
     outline::{Outline, Output},
     schema::{ColumnType, Field, Schema},
 };
@@ -19,11 +21,11 @@ use wasmtime::{Store, Trap};
 use super::{
     contract::{self, Exports},
     convert::{self, Bytes, Expected, GroupOutcome, SchemaLists},
-    digest::Digest,
     error::{Breach, Call, FailureCode, PluginError, PluginErrorKind},
     inspect::reason,
-    limits::{Limits, ticks},
+    limits::{Refused, ticks},
     log::{LogCounts, LogSink},
+    memory::{MemoryBudget, Share},
     plugin::Plugin,
     state::State,
 };
@@ -86,27 +88,29 @@ impl Plugin {
     /// What the plugin says of itself, from a fresh instance: texts by name, as they come. Whoever shows them makes them
     /// printable first.
     pub fn describe(&self, limits: &Limits) -> Result<BTreeMap<String, String>, PluginError> {
-        Instance::new(self, limits, LogSink::withheld())?.describe()
-    }
-
-    /// A fresh instance, opened with settings (a JSON object) and attachments.
-    pub fn instantiate(
-        &self,
-        limits: &Limits,
-        settings: &str,
-        attachments: &[Attachment],
-        log: LogSink,
-    ) -> Result<Instance, PluginError> {
-        let mut instance = Instance::new(self, limits, log)?;
-        instance.open(settings, attachments)?;
-        Ok(instance)
+        let share = MemoryBudget::unbounded().share(&self.shared_name());
+        Instance::new(self, limits, share, LogSink::withheld())?.describe()
     }
 }
 
 impl Instance {
-    pub(super) fn new(plugin: &Plugin, limits: &Limits, log: LogSink) -> Result<Self, PluginError> {
+    /// A fresh instance, opened with settings (a JSON object) and attachments.
+    pub(super) fn opened(
+        plugin: &Plugin,
+        limits: &Limits,
+        settings: &str,
+        attachments: &[Attachment],
+        share: Share,
+        log: LogSink,
+    ) -> Result<Self, PluginError> {
+        let mut instance = Self::new(plugin, limits, share, log)?;
+        instance.open(settings, attachments)?;
+        Ok(instance)
+    }
+
+    fn new(plugin: &Plugin, limits: &Limits, share: Share, log: LogSink) -> Result<Self, PluginError> {
         let pre = plugin.exports();
-        let mut store = Store::new(pre.engine(), State::new(limits, log));
+        let mut store = Store::new(pre.engine(), State::new(limits, share, log));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(usize::try_from(limits.result_bytes).unwrap_or(usize::MAX));
         let fuel = arm(&mut store, limits, Given::default());
@@ -142,17 +146,17 @@ impl Instance {
         self.spent
     }
 
-    pub(super) fn describe(&mut self) -> Result<BTreeMap<String, String>, PluginError> {
+    fn describe(&mut self) -> Result<BTreeMap<String, String>, PluginError> {
         let attributes = self.call(Call::Describe, Given::default(), |exports, store| {
             exports.sluice_transform_transform().call_describe(store)
         })?;
         let description = convert::read_attributes(attributes)
             .map_err(|breach| self.failed(Call::Describe, Breach::Description(breach.to_string()).into()))?;
         self.spent = false;
-        Ok(description)
+        Ok(description.into())
     }
 
-    pub(super) fn open(&mut self, settings: &str, attachments: &[Attachment]) -> Result<(), PluginError> {
+    fn open(&mut self, settings: &str, attachments: &[Attachment]) -> Result<(), PluginError> {
         let records: Vec<contract::Attachment<'_>> = attachments
             .iter()
             .map(|attachment| contract::Attachment { name: &attachment.name, bytes: &attachment.bytes })
@@ -246,10 +250,15 @@ impl Instance {
             return Err(self.failed(call, PluginErrorKind::Spent));
         }
         let answer = arm(&mut self.store, &self.limits, given).and_then(|()| run(&self.exports, &mut self.store));
-        answer.map_err(|error| {
+        let answer = answer.map_err(|error| {
             let kind = what_happened(&mut self.store, &self.limits, given, &error);
             self.failed(call, kind.unwrap_or(PluginErrorKind::Broken(Breach::Unreadable)))
-        })
+        })?;
+        // A guest can make do without memory that it was refused. Where others had it, the next run would answer otherwise.
+        match self.store.data_mut().limiter.take_refused() {
+            Some(Refused::ByTheBudget(spent)) => Err(self.failed(call, PluginErrorKind::BudgetSpent(spent))),
+            Some(Refused::ByItsLimit) | None => Ok(answer),
+        }
     }
 
     /// The answer, unless it is that the plugin cannot.
@@ -289,16 +298,18 @@ fn what_happened(
 ) -> Option<PluginErrorKind> {
     let fuel = limits.fuel(given.rows, given.bytes);
     let refused = store.data_mut().limiter.take_refused();
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => Some(PluginErrorKind::OutOfFuel { fuel, rows: given.rows }),
-        Some(Trap::Interrupt) => Some(PluginErrorKind::OutOfTime { limit: limits.timeout_of(fuel) }),
+    let trap = error.downcast_ref::<Trap>();
+    match (refused, trap) {
+        (_, Some(Trap::OutOfFuel)) => Some(PluginErrorKind::OutOfFuel { fuel, rows: given.rows }),
+        (_, Some(Trap::Interrupt)) => Some(PluginErrorKind::OutOfTime { limit: limits.timeout_of(fuel) }),
         // A guest that is refused memory mostly ends itself by a trap, or by an allocation that leads nowhere.
-        _ if refused => Some(PluginErrorKind::OutOfMemory { limit: limits.memory }),
-        Some(trap) => Some(PluginErrorKind::Trapped { trap: trap_name(*trap) }),
-        None if error.to_string().contains(TOO_MUCH_RETURNED) => {
+        (Some(Refused::ByItsLimit), _) => Some(PluginErrorKind::OutOfMemory { limit: limits.memory }),
+        (Some(Refused::ByTheBudget(spent)), _) => Some(PluginErrorKind::BudgetSpent(spent)),
+        (None, Some(trap)) => Some(PluginErrorKind::Trapped { trap: trap_name(*trap) }),
+        (None, None) if error.to_string().contains(TOO_MUCH_RETURNED) => {
             Some(PluginErrorKind::ResultTooLarge { limit: limits.result_bytes })
         }
-        None => None,
+        (None, None) => None,
     }
 }
 

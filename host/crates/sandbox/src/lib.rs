@@ -38,7 +38,6 @@
 mod cache;
 mod contract;
 mod convert;
-mod digest;
 mod encode;
 mod engine;
 mod error;
@@ -48,24 +47,31 @@ mod limits;
 mod linker;
 mod load_error;
 mod log;
+mod memory;
 mod plugin;
+mod setup;
 mod state;
 mod transform;
 mod words;
+
+pub use sluice_model::{
+    digest::{Digest, NotADigest},
+    limits::Limits,
+};
 
 pub use self::{
     cache::CacheError,
     contract::{CONTRACT_VERSION, ContractVersion},
     convert::{GroupOutcome, Rejection},
-    digest::{Digest, NotADigest},
     engine::{Engine, EngineError},
     error::{Breach, Call, ColumnRule, FailureCode, PluginError, PluginErrorKind},
     inspect::PluginKind,
     instance::{Attachment, Instance, MOST_ROWS},
-    limits::Limits,
     load_error::{LARGEST_FILE, LoadError},
     log::{LogCounts, LogLevel, LogSink},
+    memory::{BudgetSpent, MemoryBudget},
     plugin::Plugin,
-    transform::{Instances, Step, Transform, TransformError, Transformed},
+    setup::Setup,
+    transform::{Transform, TransformError, Transformed},
     words::Words,
 };

@@ -1,82 +1,23 @@
-//! Limits: what a plugin may use up.
+//! How plugins are held to their [`Limits`].
 //!
-//! *Instructions are the budget.* They are counted (wasmtime's fuel: one for an operator, one for a byte of a bulk copy),
-//! so the same call ends the same way on every machine, however busy. The budget of a call grows with the rows and bytes it
-//! is given, and is set anew before each call.
-//! *Time is the backstop*, at least ten times what the budget takes on a slow machine: it catches what is not counted, and
-//! must never fail a good run because the machine is loaded.
+//! *Instructions* are wasmtime's fuel: one for an operator, one for a byte of a bulk copy. They are set anew before each
+//! call. *Time* is counted in ticks of the engine's clock.
 //! *Memory* is the sum of an instance's linear memories, and is refused, not taken away: a guest that asks for more than its
 //! limit gets the answer that there is none, and mostly gives up; the limit remembers that it refused, to name the cause.
 //! *What comes back* is limited in bytes before it is copied into the host.
 //!
-//! Not limited here: how many instances a run has at once, which is the run's own budget.
+//! What instances take together is bounded by the budget that they share ([`MemoryBudget`](crate::MemoryBudget)).
 
 use std::time::Duration;
 
+use sluice_model::limits::Limits;
 use wasmtime::ResourceLimiter;
+
+use super::memory::{BudgetSpent, Share};
 
 /// How often the clock moves by which calls are stopped. Fine enough to stop a call soon after its time, coarse enough that
 /// an idle program does not notice.
 pub(super) const TICK: Duration = Duration::from_millis(10);
-
-/// What one instance of a plugin may use up. All of it is the caller's to set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of memory of an instance. Default 256 MiB: room for an interpreter, or a mapping table of a million rows.
-    pub memory: u64,
-    /// Instructions that every call may use, whatever it is given. Default two thousand million, a second or two: the
-    /// regular expressions of a long settings table are compiled in it, and an endless loop is found after it.
-    pub fuel_base: u64,
-    /// Further instructions for each row. Default 200,000, some ten times what an interpreted language takes for a row.
-    pub fuel_per_row: u64,
-    /// Further instructions for each byte of the columns, settings or attachments that a call is given. Default 2,000, some
-    /// ten times what a list of regular expressions takes for a character.
-    pub fuel_per_byte: u64,
-    /// The time after which a call is stopped. Default: ten times what its instructions take on a slow machine.
-    pub timeout: Option<Duration>,
-    /// Bytes that a call may return, counted as the host holds them. Default 64 MiB.
-    pub result_bytes: u64,
-    /// Log lines that are passed on for each call; further ones are counted. Default 100.
-    pub log_lines: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            memory: 256 << 20,
-            fuel_base: 2_000_000_000,
-            fuel_per_row: 200_000,
-            fuel_per_byte: 2_000,
-            timeout: None,
-            result_bytes: 64 << 20,
-            log_lines: 100,
-        }
-    }
-}
-
-/// Instructions a second of a small and busy machine: a tenth of what one core of a current one runs of ordinary code.
-const SLOW_MACHINE: u64 = 100_000_000;
-/// How much longer than a slow machine needs a call may take.
-const BACKSTOP: u32 = 10;
-/// The least time any call gets by default, so that a tiny budget is not cut by a machine that stands still for a while.
-const LEAST_TIMEOUT: Duration = Duration::from_mins(1);
-
-impl Limits {
-    /// The instructions of a call that is given so many rows and bytes.
-    pub fn fuel(&self, rows: usize, bytes: usize) -> u64 {
-        let rows = self.fuel_per_row.saturating_mul(rows as u64);
-        let bytes = self.fuel_per_byte.saturating_mul(bytes as u64);
-        self.fuel_base.saturating_add(rows).saturating_add(bytes)
-    }
-
-    /// The time that a call of so many instructions may take.
-    pub fn timeout_of(&self, fuel: u64) -> Duration {
-        self.timeout.unwrap_or_else(|| {
-            let on_a_slow_machine = Duration::from_secs(fuel / SLOW_MACHINE);
-            on_a_slow_machine.saturating_mul(BACKSTOP).max(LEAST_TIMEOUT)
-        })
-    }
-}
 
 /// A time in ticks of the engine's clock, rounded up; the tick that is under way does not count.
 pub(super) fn ticks(time: Duration) -> u64 {
@@ -93,10 +34,20 @@ const MOST_TABLES: usize = MOST_CORE_INSTANCES;
 /// Entries of all tables of one instance: function pointers, of which a large interpreter has some ten thousand.
 const MOST_TABLE_ENTRIES: u64 = 1_000_000;
 
+/// Why a guest was refused memory.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It has all that an instance may have.
+    ByItsLimit,
+    /// All that share its budget have it all.
+    ByTheBudget(BudgetSpent),
+}
+
 /// Counts what an instance takes, and refuses what is too much.
 #[derive(Debug)]
 pub(super) struct Limiter {
     memory: Quota,
+    share: Share,
     table_entries: Quota,
 }
 
@@ -127,24 +78,35 @@ impl Quota {
         }
         granted
     }
+
+    /// A growth that was granted and did not happen after all.
+    fn give_back(&mut self, current: usize, desired: usize) {
+        self.taken -= desired.saturating_sub(current) as u64;
+    }
 }
 
 impl Limiter {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self { memory: Quota::new(limits.memory), table_entries: Quota::new(MOST_TABLE_ENTRIES) }
+    pub(super) fn new(limits: &Limits, share: Share) -> Self {
+        Self { memory: Quota::new(limits.memory), share, table_entries: Quota::new(MOST_TABLE_ENTRIES) }
     }
 
-    /// Whether the guest was refused memory or table entries since this was last asked.
-    pub(super) fn take_refused(&mut self) -> bool {
+    /// What the guest was refused since this was last asked, if anything.
+    pub(super) fn take_refused(&mut self) -> Option<Refused> {
         let memory = std::mem::take(&mut self.memory.refused);
         let table_entries = std::mem::take(&mut self.table_entries.refused);
-        memory || table_entries
+        let own = (memory || table_entries).then_some(Refused::ByItsLimit);
+        self.share.take_refused().map(Refused::ByTheBudget).or(own)
     }
 }
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.memory.grant(current, desired, maximum))
+        let granted = self.memory.grant(current, desired, maximum);
+        if granted && !self.share.take(desired.saturating_sub(current) as u64) {
+            self.memory.give_back(current, desired);
+            return Ok(false);
+        }
+        Ok(granted)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -167,24 +129,7 @@ impl ResourceLimiter for Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_budget_grows_with_rows_and_bytes_and_never_overflows() {
-        let limits = Limits { fuel_base: 10, fuel_per_row: 3, fuel_per_byte: 2, ..Limits::default() };
-        assert_eq!(limits.fuel(0, 0), 10);
-        assert_eq!(limits.fuel(5, 7), 10 + 15 + 14);
-        let limits = Limits { fuel_per_row: u64::MAX, ..limits };
-        assert_eq!(limits.fuel(2, 2), u64::MAX);
-    }
-
-    #[test]
-    fn time_is_ten_times_what_the_budget_takes_unless_it_is_set() {
-        let limits = Limits::default();
-        assert_eq!(limits.timeout_of(SLOW_MACHINE * 30), Duration::from_mins(5));
-        assert_eq!(limits.timeout_of(1), LEAST_TIMEOUT);
-        let limits = Limits { timeout: Some(Duration::from_secs(2)), ..limits };
-        assert_eq!(limits.timeout_of(SLOW_MACHINE * 30), Duration::from_secs(2));
-    }
+    use crate::MemoryBudget;
 
     #[test]
     fn ticks_round_up() {
@@ -196,13 +141,26 @@ mod tests {
 
     #[test]
     fn all_memories_of_an_instance_share_one_limit() {
-        let mut limiter = Limiter::new(&Limits { memory: 100, ..Limits::default() });
+        let share = MemoryBudget::new(200).share(&"test".into());
+        let mut limiter = Limiter::new(&Limits { memory: 100, ..Limits::default() }, share);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(0, 60, None).unwrap());
-        assert!(limiter.take_refused() && !limiter.take_refused());
+        assert_eq!((limiter.take_refused(), limiter.take_refused()), (Some(Refused::ByItsLimit), None));
         assert!(limiter.memory_growing(60, 90, None).unwrap());
         assert!(!limiter.memory_growing(90, 95, Some(92)).unwrap(), "the guest's own bound");
-        assert!(!limiter.take_refused(), "which is no refusal of ours");
+        assert_eq!(limiter.take_refused(), None, "which is no refusal of ours");
         assert!(limiter.memory_growing(0, 10, None).unwrap());
+    }
+
+    #[test]
+    fn what_the_budget_refuses_is_no_memory_of_the_instance() {
+        let budget = MemoryBudget::new(100);
+        let mut other = budget.share(&"other".into());
+        assert!(other.take(80));
+        let mut limiter = Limiter::new(&Limits { memory: 90, ..Limits::default() }, budget.share(&"test".into()));
+        assert!(!limiter.memory_growing(0, 30, None).unwrap());
+        assert!(matches!(limiter.take_refused(), Some(Refused::ByTheBudget(spent)) if spent.held.len() == 1));
+        drop(other);
+        assert!(limiter.memory_growing(0, 90, None).unwrap());
     }
 }

@@ -1,9 +1,8 @@
 //! Why a file cannot be run as a plugin: known before any of its code runs.
 
-use super::{
-    contract::{CONTRACT_VERSION, ContractVersion},
-    digest::Digest,
-};
+use sluice_model::digest::Digest;
+
+use super::contract::{CONTRACT_VERSION, ContractVersion};
 
 /// The largest file that is taken, in bytes. A plugin in Rust has some ten thousand to two million, a Python or JavaScript
 /// one, which brings its interpreter, some 20 million.

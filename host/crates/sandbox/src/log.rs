@@ -25,6 +25,12 @@ impl LogSink {
         Self { write: Arc::new(write), withhold }
     }
 
+    /// The same sink, and nothing reaches it.
+    #[must_use]
+    pub(super) fn withholding(&self) -> Self {
+        Self { write: Arc::clone(&self.write), withhold: true }
+    }
+
     /// A sink that nothing reaches.
     pub fn withheld() -> Self {
         Self::new(|_, _| {}, true)

@@ -5,12 +5,12 @@
 
 use std::{fmt, sync::Arc};
 
+use sluice_model::digest::Digest;
 use wasmtime::component::Component;
 
 use super::{
     cache::Cached,
     contract::{ContractVersion, ExportsPre},
-    digest::Digest,
     engine::Engine,
     inspect::{Facts, Inspected, PluginKind, inspect, reason},
     load_error::{LARGEST_FILE, LoadError},

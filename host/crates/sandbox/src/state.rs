@@ -1,8 +1,11 @@
 //! What the host keeps beside each instance, and nothing a guest can reach but through `log`.
 
+use sluice_model::limits::Limits;
+
 use super::{
-    limits::{Limiter, Limits},
+    limits::Limiter,
     log::{Log, LogSink},
+    memory::Share,
 };
 
 /// The host's side of one instance.
@@ -13,7 +16,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(limits: &Limits, sink: LogSink) -> Self {
-        Self { limiter: Limiter::new(limits), log: Log::new(sink, limits.log_lines) }
+    pub(super) fn new(limits: &Limits, share: Share, sink: LogSink) -> Self {
+        Self { limiter: Limiter::new(limits, share), log: Log::new(sink, limits.log_lines) }
     }
 }

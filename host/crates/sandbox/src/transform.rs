@@ -12,18 +12,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use sluice_model::{
-    outline::Outline,
     program::{GroupCall, Program, ProgramOutput},
     schema::{Schema, arrow_schema},
 };
 
-use super::{convert::GroupOutcome, error::PluginError, instance::Instance};
-
-/// Makes fresh instances of a transform's plugin, opened with its settings.
-pub trait Instances: Send {
-    /// A new instance that has seen nothing.
-    fn fresh(&self) -> Result<Instance, PluginError>;
-}
+use super::{convert::GroupOutcome, error::PluginError, instance::Instance, setup::Setup};
 
 /// One step of one stream, for one worker.
 pub struct Transform {
@@ -31,8 +24,6 @@ pub struct Transform {
     program: Program,
     schema: SchemaRef,
     instances: Vec<Instance>,
-    rejection_codes: Vec<String>,
-    fail_on_reject: bool,
 }
 
 impl std::fmt::Debug for Transform {
@@ -46,7 +37,7 @@ impl std::fmt::Debug for Transform {
 }
 
 /// A batch after a step.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Transformed {
     /// What passed.
     pub batch: RecordBatch,
@@ -119,49 +110,42 @@ impl TransformError {
     }
 }
 
-/// What a transform is made of, beside its instances.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// The transform's name.
-    pub name: String,
-    /// The schema that the plugin is shown.
-    pub input: Schema,
-    /// The outline that the plan was made with.
-    pub outline: Outline,
-    /// What is done with a batch.
-    pub program: Program,
-    /// The codes under which rejected rows are counted, in the order of the outline's.
-    pub rejection_codes: Vec<String>,
-    /// Whether a rejected row ends the run.
-    pub fail_on_reject: bool,
+impl Setup {
+    /// Everything that the plugin does to data of this schema, as one transform. What it says is withheld if any column
+    /// carries a mark.
+    pub fn transform(&self, schema: &Schema) -> Result<Transform, TransformError> {
+        let withhold = schema.fields.iter().any(|field| !field.marks.is_empty());
+        let failed = |cause| TransformError::Plugin { transform: self.name().to_owned(), cause };
+        let outline = self.outline_of(schema, withhold).map_err(failed)?;
+        Transform::new(Program::of_all(schema.clone(), outline), self, withhold)
+    }
 }
 
 impl Transform {
-    /// Makes the instances that the program asks for, and holds each to the outline of the plan.
-    pub fn new(step: Step, plugin: &dyn Instances) -> Result<Self, TransformError> {
-        let failed = |cause| TransformError::Plugin { transform: step.name.clone(), cause };
-        let mut instances = Vec::with_capacity(step.program.instances);
-        for _ in 0..step.program.instances {
-            let mut instance = plugin.fresh().map_err(failed)?;
-            let outline = instance.outline_of(&step.input).map_err(failed)?;
-            if outline != step.outline {
+    /// Makes the instances that the program asks for, and holds each to the outline that the program was made of.
+    /// `withhold`: nothing that they say is passed on.
+    pub fn new(program: Program, setup: &Setup, withhold: bool) -> Result<Self, TransformError> {
+        let name = setup.name();
+        let failed = |cause| TransformError::Plugin { transform: name.to_owned(), cause };
+        let mut instances = Vec::with_capacity(program.instances);
+        for _ in 0..program.instances {
+            let mut instance = setup.instance(withhold).map_err(failed)?;
+            if instance.outline_of(&program.input).map_err(failed)? != program.outline {
                 return Err(TransformError::OutlineChanged {
-                    transform: step.name,
+                    transform: name.to_owned(),
                     plugin: instance.plugin().to_owned(),
                     digest: instance.digest().to_string(),
-                    stream: step.input.name,
+                    stream: program.input.name,
                 });
             }
             instances.push(instance);
         }
-        Ok(Self {
-            schema: arrow_schema(&step.program.fields),
-            rejection_codes: step.rejection_codes,
-            name: step.name,
-            program: step.program,
-            instances,
-            fail_on_reject: step.fail_on_reject,
-        })
+        Ok(Self { name: name.to_owned(), schema: arrow_schema(&program.fields), program, instances })
+    }
+
+    /// What it does with a batch.
+    pub fn program(&self) -> &Program {
+        &self.program
     }
 
     /// Transforms a batch.
@@ -179,8 +163,8 @@ impl Transform {
             }
             computed.push(outcome.computed);
         }
-        let rejected = selection.rejected(&self.rejection_codes);
-        if self.fail_on_reject
+        let rejected = selection.rejected(&self.program.rejection_codes);
+        if self.program.fail_on_reject
             && let Some((code, &rows)) = rejected.iter().next()
         {
             return Err(TransformError::Rejected { transform: self.name.clone(), code: code.clone(), rows });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sluice_model::{run_id::RunId, schema::Field};
+use sluice_model::{audit::Audit, run_id::RunId, schema::Field};
 
 /// One entry of the commit log: all tables as of one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +51,7 @@ pub struct Table {
     /// Its files, in order. None for a table without rows.
     pub files: Vec<DataFile>,
     /// What let which columns pass: the audit record, as the run that wrote the table made it.
-    pub audit: serde_json::Value,
+    pub audit: Audit,
 }
 
 impl Table {
@@ -105,7 +105,7 @@ pub fn next(base: Option<&Commit>, change: Change) -> Commit {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use sluice_model::schema::{ColumnType, attribute};
+    use sluice_model::schema::{ColumnType, Marks, attribute};
 
     use super::*;
     use crate::table::key::DataKey;
@@ -131,7 +131,7 @@ pub(super) mod tests {
                 rows: 10,
                 bytes: 1000,
             }],
-            audit: serde_json::json!({ "accepts": ["phi"] }),
+            audit: Audit { accepts: Marks::from(["phi".parse().unwrap()]), ..Audit::default() },
         }
     }
 

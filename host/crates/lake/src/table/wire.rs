@@ -13,6 +13,7 @@ use sluice_model::{
 };
 
 use super::{
+    audit::StoredAudit,
     commit::{Author, Commit, DataFile, Table},
     key::{DataKey, is_table_name},
 };
@@ -60,7 +61,7 @@ struct StoredTable {
     bytes: u64,
     files: Vec<StoredFile>,
     columns: Vec<StoredField>,
-    audit: serde_json::Value,
+    audit: StoredAudit,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,7 +142,7 @@ fn store_table(table: &Table) -> StoredTable {
         bytes: table.bytes(),
         files: files.collect(),
         columns: table.columns.iter().map(StoredField::from).collect(),
-        audit: table.audit.clone(),
+        audit: StoredAudit::from(&table.audit),
     }
 }
 
@@ -164,7 +165,7 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
         parts: stored.parts,
         columns: stored.columns.into_iter().map(Field::try_from).collect::<Result<_, _>>().map_err(custom)?,
         files: files.collect(),
-        audit: stored.audit,
+        audit: stored.audit.try_into().map_err(custom)?,
     })
 }
 
@@ -244,9 +245,18 @@ mod tests {
                 }
               ],
               "audit": {
+                "source": {
+                  "sensitive": "exclude",
+                  "columns": [],
+                  "mark": []
+                },
+                "withheld": [],
+                "transforms": [],
                 "accepts": [
                   "phi"
-                ]
+                ],
+                "origins": [],
+                "columns": []
               }
             }
           }

@@ -1,10 +1,10 @@
 //! Fields as they are stored, in commits and in files that describe a source: JSON that people may read, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnType, Field, Mark, NotAMark};
+use super::{Attributes, ColumnType, Field, Mark, NotAMark};
 
 /// A field, stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,8 +16,8 @@ pub struct StoredField {
     nullable: bool,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     marks: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    attributes: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    attributes: Attributes,
 }
 
 /// Why what is stored is no field.

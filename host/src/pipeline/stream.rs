@@ -9,25 +9,22 @@ use std::{collections::BTreeMap, sync::Arc};
 use arrow_array::RecordBatch;
 use sluice_hubspot::source::{Read, ReadRequest, SourceError};
 use sluice_lake::{sink::ParquetWriter, table::DataFile};
-use sluice_plan::{
-    StreamPlan,
-    spec::{OnReject, Spec},
-    transforms,
-};
-use sluice_sandbox::{Transform, TransformError};
+use sluice_model::program::Program;
+use sluice_plan::StreamPlan;
+use sluice_sandbox::{Setup, Transform};
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinHandle},
 };
 
-use super::{Error, plugins::LoadedTransforms, progress::StreamProgress, reading::Reading, remove, unique::UniqueKeys};
+use super::{Error, context::Context, progress::StreamProgress, tables::remove, unique::UniqueKeys};
 
 /// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
 const BATCHES_AHEAD: usize = 2;
 
 /// One stream of a run.
-pub(super) struct Stage<'r> {
-    reading: &'r Reading,
+pub(super) struct OneStream<'r> {
+    context: &'r Context,
     plan: &'r StreamPlan,
     progress: Arc<StreamProgress>,
 }
@@ -52,9 +49,9 @@ pub(super) struct StepCount {
     pub(super) rejected: BTreeMap<String, u64>,
 }
 
-impl<'r> Stage<'r> {
-    pub(super) fn new(reading: &'r Reading, index: usize) -> Self {
-        Self { reading, plan: reading.stream(index), progress: reading.progress.stream(index) }
+impl<'r> OneStream<'r> {
+    pub(super) fn new(context: &'r Context, index: usize) -> Self {
+        Self { context, plan: &context.planned.plan.streams[index], progress: context.progress.stream(index) }
     }
 
     /// Reads, transforms and writes the stream. Its files are complete or taken back when this returns.
@@ -71,7 +68,7 @@ impl<'r> Stage<'r> {
             properties = written.read.cut.join(", "),
             "properties were archived while the stream was read: it is read once more"
         );
-        remove(&self.reading.bucket, &abort(writer).await).await;
+        remove(&self.context.files.bucket, &abort(writer).await).await;
         self.progress.begin();
         let (writer, written) = self.once().await?;
         self.finish(writer, written).await
@@ -85,7 +82,7 @@ impl<'r> Stage<'r> {
 
     /// Reads and transforms the whole stream. What has been written of it is taken back on an error.
     async fn once(&self) -> Result<(ParquetWriter, Written), Error> {
-        let shutdown = &self.reading.shutdown;
+        let shutdown = &self.context.shutdown;
         if shutdown.is_stopping() {
             return Err(Error::Interrupted);
         }
@@ -94,7 +91,7 @@ impl<'r> Stage<'r> {
         let request = ReadRequest {
             stream: self.plan.stream.clone(),
             columns: self.plan.requested().cloned().collect(),
-            ingested_at: self.reading.began,
+            ingested_at: self.context.began,
             seen: self.progress.seen().clone(),
         };
         let read = tokio::select! {
@@ -103,7 +100,7 @@ impl<'r> Stage<'r> {
             // It works until the channel is closed, and the reader holds that open: it has failed.
             failed = &mut worker => return unwrapped(failed).and(Err(Error::Interrupted)),
             () = self.count() => unreachable!("counting never ends"),
-            read = self.reading.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
+            read = self.context.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
         };
         // The channel is closed now: the worker comes to its end.
         match (unwrapped(worker.await), read) {
@@ -119,8 +116,8 @@ impl<'r> Stage<'r> {
 
     /// Asks how many records there are, beside the reading and only if somebody watches, and then does nothing more.
     async fn count(&self) {
-        if self.reading.progress.is_watched()
-            && let Some(total) = self.reading.source.count(&self.plan.stream).await
+        if self.context.progress.is_watched()
+            && let Some(total) = self.context.source.count(&self.plan.stream).await
         {
             self.progress.expect(total);
         }
@@ -129,19 +126,9 @@ impl<'r> Stage<'r> {
 
     fn start_worker(&self, batches: mpsc::Receiver<RecordBatch>) -> Result<JoinHandle<Result<Worker, Error>>, Error> {
         let columns: Vec<_> = self.plan.table_columns().cloned().collect();
-        let writer = ParquetWriter::new(
-            &self.plan.table,
-            &columns,
-            &self.reading.settings,
-            self.reading.bucket.clone(),
-            self.reading.run.clone(),
-            self.reading.runtime.clone(),
-        )?;
-        let steps: Vec<_> = (0..self.plan.steps.len())
-            .map(|index| PreparedStep::of(self.plan, index, &self.reading.spec, &self.reading.plugins))
-            .collect();
+        let writer = ParquetWriter::new(&self.plan.table, &columns, self.context.files.clone())?;
+        let steps: Vec<_> = (0..self.plan.steps.len()).map(|index| self.prepared(index)).collect();
         let (stream, progress) = (self.plan.stream.name.clone(), Arc::clone(&self.progress));
-        let plugins = self.reading.plugins.clone();
         let keys = UniqueKeys::of(self.plan).map(|unique| TableKeys {
             unique,
             table: self.plan.table.clone(),
@@ -151,45 +138,30 @@ impl<'r> Stage<'r> {
             let failed = |cause| Error::Transform { stream: stream.clone(), cause: Box::new(cause) };
             let mut transforms = Vec::new();
             for step in steps {
-                let counts = StepCount { transform: step.step.name.clone(), ..StepCount::default() };
-                transforms.push((step.make(&plugins).map_err(failed)?, counts));
+                let counts = StepCount { transform: step.setup.name().to_owned(), ..StepCount::default() };
+                let transform = Transform::new(step.program, &step.setup, step.withhold).map_err(failed)?;
+                transforms.push((transform, counts));
             }
             Worker { writer, keys, written: Written::default() }.work(batches, transforms, &progress, &stream)
         }))
     }
-}
 
-/// A step, ready to be made on the thread that works.
-pub(super) struct PreparedStep {
-    transform: usize,
-    withhold: bool,
-    step: sluice_sandbox::Step,
-}
-
-impl PreparedStep {
-    /// One step of a stream's plan.
-    pub(super) fn of(stream: &StreamPlan, index: usize, spec: &Spec, plugins: &LoadedTransforms) -> Self {
-        let step = &stream.steps[index];
-        let on_reject = transforms(spec).nth(step.transform).map(|transform| transform.on_reject);
-        Self {
-            transform: step.transform,
-            withhold: stream.reads_marked(index),
-            step: sluice_sandbox::Step {
-                name: plugins.get(step.transform).name.clone(),
-                input: stream.input_of(index),
-                outline: step.outline.clone(),
-                program: stream.program(index),
-                rejection_codes: step.rejection_codes.clone(),
-                fail_on_reject: on_reject == Some(OnReject::Fail),
-            },
+    /// One step of the stream, ready to be made on the thread that works.
+    fn prepared(&self, index: usize) -> PreparedStep {
+        PreparedStep {
+            program: self.plan.program(index),
+            setup: self.context.plugins.of(&self.plan.steps[index].transform).clone(),
+            withhold: self.plan.reads_marked(index),
         }
     }
+}
 
-    /// Makes it, with instances of its own.
-    pub(super) fn make(self, plugins: &LoadedTransforms) -> Result<Transform, TransformError> {
-        let instances = plugins.get(self.transform).instances(self.withhold);
-        Transform::new(self.step, &instances)
-    }
+/// What a step is made of, on the thread that works.
+struct PreparedStep {
+    program: Program,
+    setup: Setup,
+    /// Whether the plugin is handed anything marked, so that nothing that it says is passed on.
+    withhold: bool,
 }
 
 /// The keys of a table, and how to name them.

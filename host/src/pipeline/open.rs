@@ -1,0 +1,239 @@
+//! The one way from a pipeline file to what it names: the source, the plugins, the bucket.
+//!
+//! Every command begins with a [`Pipeline`] and asks it for what it needs. Nothing is sent before it is asked for.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sluice_hubspot::{
+    http::{PATIENCE, RetryPolicy},
+    source::{
+        Source,
+        hubspot::{self, HubSpot, Paths},
+    },
+};
+use sluice_lake::{
+    bucket::{self, Bucket},
+    sink::ParquetSettings,
+};
+use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
+use sluice_plan::{
+    Planner,
+    spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
+};
+use sluice_proxy::is_loopback;
+use sluice_sandbox::{Engine, EngineError, MemoryBudget};
+
+use super::{Error, plugins::Plugins};
+use crate::{environment, standard};
+
+/// How long a role's session lasts unless the file says otherwise: what every role allows.
+const SESSION: Duration = Duration::from_hours(1);
+/// The longest name a session can have.
+const LONGEST_SESSION_NAME: usize = 64;
+/// Streams that are read at once unless the file says otherwise: enough that pages of a third of a second keep the account's
+/// budget full (19 requests a second), with few enough batches in memory for a small machine.
+const STREAMS_AT_ONCE: usize = 8;
+/// What all plugins of a run may take of memory together, unless the file says otherwise.
+const PLUGIN_MEMORY: u64 = 4 << 30;
+
+/// A pipeline file that was read. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    spec: Arc<Spec>,
+}
+
+/// How long failures of the source are waited out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as the file says: nobody waits for a run.
+    OfARun,
+    /// A few attempts: somebody waits for a look.
+    OfALook,
+}
+
+impl Pipeline {
+    /// Reads a pipeline file.
+    pub fn read(file: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(file)
+            .map_err(|reason| Error::PipelineFile { file: file.display().to_string(), reason })?;
+        let spec = Spec::read(file, &text, &standard::NAMES).map_err(Error::Refused)?;
+        Ok(Self { spec: Arc::new(spec) })
+    }
+
+    /// The pipeline's name.
+    pub fn name(&self) -> &str {
+        self.spec.pipeline.pipeline.get_ref().as_str()
+    }
+
+    /// The source.
+    pub fn source(&self, patience: Patience) -> Result<Arc<dyn Source>, Error> {
+        let retry = match patience {
+            Patience::OfARun => RetryPolicy::of_a_run(self.spec.pipeline.run.patience.map_or(PATIENCE, |span| span.0)),
+            Patience::OfALook => RetryPolicy::of_a_look(),
+        };
+        let source = &self.spec.pipeline.source;
+        let base_url = match &source.base_url {
+            Some(url) => (**url).clone(),
+            None => url::Url::parse(hubspot::BASE_URL).unwrap_or_else(|_| unreachable!("the default address is a URL")),
+        };
+        if base_url.scheme() != "https" && !is_loopback(&base_url) {
+            return Err(self.refused(
+                Problem::new("`base_url` would send the access token over the network in the clear")
+                    .hint("use `https://`; `http://` is for servers on this machine"),
+            ));
+        }
+        let settings = hubspot::Settings {
+            base_url,
+            token: self.secret("source.token", &source.token)?,
+            paths: match source.api_version {
+                ApiVersion::September2026 => Paths::Dated("2026-09"),
+                ApiVersion::March2026 => Paths::Dated("2026-03"),
+                ApiVersion::V3 => Paths::Numbered,
+            },
+            requests_per_10s: source.requests_per_10s,
+            retry,
+            sensitive: source.sensitive == Sensitive::Include,
+            describes: match source.sensitive {
+                Sensitive::Include => self.sink().accepts.iter().map(|mark| mark.0.clone()).collect(),
+                Sensitive::Exclude => Marks::new(),
+            },
+        };
+        Ok(Arc::new(HubSpot::new(&settings)?))
+    }
+
+    /// The plugins, loaded, with the memory that they share.
+    pub fn plugins(&self) -> Result<Plugins, Error> {
+        let most = self.spec.pipeline.run.plugin_memory.as_ref().map_or(PLUGIN_MEMORY, |size| size.get_ref().0);
+        Plugins::load(&self.spec, &self.engine()?, &MemoryBudget::new(most))
+            .map_err(|problems| super::refused(&self.spec.file, problems))
+    }
+
+    /// The bucket that the tables go to.
+    pub async fn bucket(&self) -> Result<Bucket, Error> {
+        Ok(Bucket::open(&self.bucket_settings()?).await?)
+    }
+
+    /// The settings of that bucket.
+    pub fn bucket_settings(&self) -> Result<bucket::Settings, Error> {
+        let sink = self.sink();
+        let url = sink.url.get_ref();
+        if url.scheme() == "file" {
+            let path = url.folder().unwrap_or_else(|why| unreachable!("such a file is not read: {why}"));
+            return Ok(bucket::Settings::File { path });
+        }
+        for (key, endpoint) in [("endpoint", &sink.endpoint), ("sts_endpoint", &sink.sts_endpoint)] {
+            if let Some(endpoint) = endpoint
+                && endpoint.scheme() != "https"
+                && !is_loopback(endpoint)
+            {
+                return Err(self.refused(
+                    Problem::new(format!("`{key}` would send data over the network in the clear"))
+                        .hint("use `https://`; `http://` is for servers on this machine"),
+                ));
+            }
+        }
+        Ok(bucket::Settings::S3(bucket::S3Settings {
+            bucket: url.host_str().unwrap_or_default().to_owned(),
+            prefix: url.prefix().unwrap_or_else(|why| unreachable!("such a file is not read: {why}")).to_owned(),
+            region: sink.region.clone(),
+            endpoint: sink.endpoint.as_ref().map(|endpoint| (**endpoint).clone()),
+            path_style: sink.path_style,
+            credentials: self.credentials()?,
+            role: sink.role.as_ref().map(|role| self.role(role)),
+        }))
+    }
+
+    /// What a plan is made with: the file's rules, and what is known of the plugins.
+    pub(super) fn planner(&self, plugins: &Plugins) -> Planner {
+        Planner::new(&self.spec, plugins.transforms())
+    }
+
+    /// How the tables' files are written.
+    pub(super) fn parquet(&self) -> ParquetSettings {
+        let sink = self.sink();
+        let level = sink.compression_level.map_or(ParquetSettings::DEFAULT_ZSTD_LEVEL, |level| level.0);
+        let rows = sink.row_group_rows.map_or(ParquetSettings::DEFAULT_ROW_GROUP_ROWS, |rows| rows.get() as usize);
+        ParquetSettings {
+            zstd_level: (sink.compression == Compression::Zstd).then_some(level),
+            row_group_rows: rows,
+            file_bytes: sink.file_size.as_ref().map_or(ParquetSettings::DEFAULT_FILE_BYTES, |size| size.get_ref().0),
+        }
+    }
+
+    /// How many streams are read at once.
+    pub(super) fn streams_at_once(&self) -> usize {
+        self.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize)
+    }
+
+    /// The plugin engine, with its cache of compiled plugins. A folder that somebody chose has to be usable; without a usable
+    /// one of the user's, plugins are compiled anew each time. Without a plugin in the file, the user's is not even looked at.
+    fn engine(&self) -> Result<Engine, Error> {
+        let configured: Option<PathBuf> =
+            self.spec.pipeline.run.cache_dir.as_ref().map(|folder| self.spec.folder.join(folder));
+        let needed = !self.spec.pipeline.transform.is_empty();
+        engine(configured, needed)
+    }
+
+    fn sink(&self) -> &SinkSpec {
+        self.spec.pipeline.sink.get_ref()
+    }
+
+    fn credentials(&self) -> Result<bucket::Credentials, Error> {
+        let Some(credentials) = &self.sink().credentials else { return Ok(bucket::Credentials::Chain) };
+        let secret = |key: &str, reference| self.secret(&format!("sink.credentials.{key}"), reference);
+        let session_token = credentials.session_token.as_ref();
+        Ok(bucket::Credentials::Static {
+            access_key_id: secret("access_key_id", &credentials.access_key_id)?,
+            secret_access_key: secret("secret_access_key", &credentials.secret_access_key)?,
+            session_token: session_token.map(|token| secret("session_token", token)).transpose()?,
+        })
+    }
+
+    fn role(&self, role: &RoleSpec) -> bucket::Role {
+        let session_name = role.session_name.clone().unwrap_or_else(|| {
+            let name = format!("sluice-{}", self.name());
+            name.chars().take(LONGEST_SESSION_NAME).collect()
+        });
+        let sts_endpoint = self.sink().sts_endpoint.as_ref().or(self.sink().endpoint.as_ref());
+        bucket::Role {
+            arn: role.arn.clone(),
+            external_id: role.external_id.clone(),
+            session_name,
+            duration: role.duration.map_or(SESSION, |duration| duration.0),
+            sts_endpoint: sts_endpoint.map(|endpoint| (**endpoint).clone()),
+        }
+    }
+
+    fn secret(&self, key: &str, reference: &SecretRef) -> Result<Secret, Error> {
+        environment::credential(reference, &self.spec.folder)
+            .map_err(|missing| self.refused(Problem::new(format!("`{key}`: {missing}")).hint(missing.hint())))
+    }
+
+    fn refused(&self, problem: Problem) -> Error {
+        super::refused(&self.spec.file, vec![problem])
+    }
+}
+
+/// The plugin engine. `configured`: the folder for compiled plugins that the file names. `needed`: whether there is a plugin.
+pub fn engine(configured: Option<PathBuf>, needed: bool) -> Result<Engine, Error> {
+    if let Some(folder) = configured.or_else(environment::chosen_cache_folder) {
+        return Ok(Engine::new(Some(&folder))?);
+    }
+    let usual = environment::usual_cache_folder().filter(|_| needed);
+    match Engine::new(usual.as_deref()) {
+        Err(EngineError::Cache(unusable)) => {
+            tracing::warn!(
+                "plugins are compiled anew each time: {}; `cache_dir` under [run], or the variable {}, names another folder",
+                sluice_model::error_chain(&unusable),
+                environment::CACHE_DIR
+            );
+            Ok(Engine::new(None)?)
+        }
+        engine => Ok(engine?),
+    }
+}
