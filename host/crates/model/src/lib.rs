@@ -12,6 +12,7 @@
 //! - [`run_id`]: the name of one run; [`clock`]: the time of day, handed to whoever needs it.
 
 mod attributes;
+mod marks;
 pub mod schema;
 pub mod stream;
 

@@ -6,19 +6,11 @@
 
 pub mod stored;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt,
-    str::FromStr,
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt, str::FromStr, sync::Arc};
 
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 
-pub use crate::attributes::Attributes;
-
-/// The sensitivity markings of a column. Empty: nothing is known to be sensitive about it.
-pub type Marks = BTreeSet<Mark>;
+pub use crate::{attributes::Attributes, marks::Marks};
 
 /// Names of attributes that the host sets and reads itself.
 pub mod attribute {

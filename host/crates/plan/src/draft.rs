@@ -156,7 +156,8 @@ impl StreamDraft {
                 Output::Compute { group, field } => {
                     let (read_marks, ancestry) = &of_group[*group];
                     let mut marks = read_marks.clone();
-                    marks.extend(field.marks.iter().chain(&attachment_marks).cloned());
+                    marks.add(&field.marks);
+                    marks.add(&attachment_marks);
                     for &mark in trusted.get(field.name.as_str()).into_iter().flatten() {
                         if marks.remove(mark) {
                             cleared.entry(field.name.clone()).or_default().insert(mark.clone());

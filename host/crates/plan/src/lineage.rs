@@ -206,11 +206,7 @@ impl Stage {
     /// All marks of some columns.
     pub(super) fn marks_of(&self, columns: &[usize]) -> Marks {
         let mut marks = Marks::new();
-        for mark in columns.iter().flat_map(|&index| &self.columns[index].field.marks) {
-            if !marks.contains(mark) {
-                marks.insert(mark.clone());
-            }
-        }
+        columns.iter().for_each(|&index| marks.add(&self.columns[index].field.marks));
         marks
     }
 
