@@ -11,8 +11,6 @@
 //! - [`secret`]: values that are used and never shown; [`printable`]: text that is not ours, made fit to be shown.
 //! - [`run_id`]: the name of one run; [`clock`]: the time of day, handed to whoever needs it.
 
-mod attributes;
-mod marks;
 pub mod schema;
 pub mod stream;
 

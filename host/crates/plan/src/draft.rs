@@ -1,108 +1,30 @@
-//! A plan in the making: what the file says, then stream by stream what the source has and what the plugins do.
+//! A stream on its way to a plan: what the source has, then transform by transform what the plugins do.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use sluice_model::{
     outline::{Outline, Output},
-    problem::Problem,
     schema::{Attributes, Field, Mark, Marks, Schema},
     stream::StreamInfo,
 };
 
 use super::{
-    Plan, Step, StreamPlan,
+    Step, StreamPlan,
     lineage::{self, Column, Stage},
-    rules::Rules,
     transform::Transform,
     words::{Unsaid, Words},
 };
-use crate::spec::{Sensitive, Spec};
-
-/// What a pipeline file says, ready to be resolved.
-#[derive(Debug)]
-pub struct Planner {
-    pipeline: String,
-    file: String,
-    accepts: Marks,
-    rules: Rules,
-    transforms: Vec<Arc<Transform>>,
-}
 
 /// A stream on its way to a plan: begun with its schema, grown by an outline at a time.
 #[derive(Debug)]
 pub struct StreamDraft {
     pub(super) stream: StreamInfo,
-    attributes: Attributes,
+    pub(super) attributes: Attributes,
     pub(super) withheld: Vec<Field>,
-    left_out: Vec<Field>,
-    name: String,
+    pub(super) left_out: Vec<Field>,
+    pub(super) name: String,
     pub(super) stages: Vec<Stage>,
-    steps: Vec<Step>,
-}
-
-impl Planner {
-    /// Takes what the file says. `transforms`: those of the file, in order, each with its plugin.
-    pub fn new(spec: &Spec, transforms: Vec<Arc<Transform>>) -> Self {
-        Self {
-            pipeline: spec.pipeline.pipeline.get_ref().as_str().to_owned(),
-            file: spec.file.clone(),
-            accepts: spec.pipeline.sink.get_ref().accepts.iter().map(|mark| mark.0.clone()).collect(),
-            rules: Rules::of(spec),
-            transforms,
-        }
-    }
-
-    /// The name of the file, for messages.
-    pub fn file(&self) -> &str {
-        &self.file
-    }
-
-    /// What the file says of streams and columns.
-    pub fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
-    /// The transforms of the file, in order.
-    pub fn transforms(&self) -> &[Arc<Transform>] {
-        &self.transforms
-    }
-
-    /// Begins with what the source knows of a stream.
-    pub fn begin(&self, stream: StreamInfo, schema: Schema) -> StreamDraft {
-        let withholds =
-            |field: &Field| self.rules.sensitive == Sensitive::Exclude && is_sensitive(field) && !field.is_key();
-        let (withheld, mut fields): (Vec<Field>, Vec<Field>) = schema.fields.into_iter().partition(withholds);
-        self.rules.add_marks(&stream, &mut fields);
-        let reads = |field: &Field| field.is_key() || self.rules.reads(&stream, field);
-        let (fields, left_out) = fields.into_iter().partition(reads);
-        StreamDraft {
-            attributes: schema.attributes,
-            withheld,
-            left_out,
-            name: schema.name,
-            stages: vec![Stage::of_source(fields)],
-            steps: Vec::new(),
-            stream,
-        }
-    }
-
-    /// Resolves all streams, and judges the whole. `unreadable`: streams that the file takes in and that cannot be read.
-    ///
-    /// # Errors
-    /// Everything that must not pass, and every line of the file that says nothing.
-    pub fn resolve(self, drafts: Vec<StreamDraft>, unreadable: &[StreamInfo]) -> Result<Plan, Vec<Problem>> {
-        let mut problems = self.rules.idle(&self.transforms, &drafts, unreadable);
-        let plan = Plan {
-            pipeline: self.pipeline,
-            file: self.file,
-            streams: drafts.into_iter().map(StreamDraft::finish).collect(),
-            transforms: self.transforms,
-            accepts: self.accepts,
-            rules: self.rules,
-        };
-        problems.extend(plan.judge(unreadable));
-        if problems.is_empty() { Ok(plan) } else { Err(problems) }
-    }
+    pub(super) steps: Vec<Step>,
 }
 
 impl StreamDraft {
@@ -202,9 +124,4 @@ impl StreamDraft {
             steps: self.steps,
         }
     }
-}
-
-/// Whether HubSpot calls a column sensitive.
-fn is_sensitive(field: &Field) -> bool {
-    field.marks.iter().map(Mark::as_str).any(|mark| mark == Mark::SENSITIVE || mark == Mark::HIGHLY_SENSITIVE)
 }

@@ -18,8 +18,10 @@
 mod audit;
 mod draft;
 mod guard;
+mod idle;
 mod keys;
 mod lineage;
+mod planner;
 mod program;
 mod rules;
 mod select;
@@ -43,8 +45,9 @@ use sluice_model::{
 };
 
 pub use self::{
-    draft::{Planner, StreamDraft},
+    draft::StreamDraft,
     lineage::{Ancestry, Column, Origin, Stage},
+    planner::Planner,
     rules::{ColumnRule, MarkRule, Placed, Rules},
     transform::{Attached, Clears, LoadedPlugin, Transform},
     words::Unsaid,

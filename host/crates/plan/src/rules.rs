@@ -1,20 +1,17 @@
-//! What the pipeline file says of streams and columns by globs, and which of the globs say nothing at all.
+//! What the pipeline file says of streams and columns by globs.
 //!
 //! The rules stay with the plan: of tables that a run does not write they say, after planning, whether the file still speaks
 //! of them, and which marks it gives their columns today.
-//!
-//! A glob that matches nothing is a mistake: most likely a typing error, and in a mark it would leave a column unguarded.
 
 use std::borrow::Cow;
 
 use sluice_model::{
-    problem::{Place, Problem, nearest},
+    problem::Place,
     schema::{Field, Mark, attribute},
     stream::StreamInfo,
 };
 use toml::Spanned;
 
-use super::{StreamDraft, transform::Transform};
 use crate::spec::{ColumnsSpec, Glob, MarkSpec, OnMissingScope, Sensitive, Spec};
 
 /// What the file says of streams and columns.
@@ -112,48 +109,6 @@ impl Rules {
         let mut rules = self.columns.iter().filter(|rule| any_names_stream(&rule.streams, stream));
         rules.all(|rule| any_names_column(&rule.include, field) && !any_names_column(&rule.exclude, field))
     }
-
-    /// Reports every glob over streams or columns that matches nothing. One that is for streams that cannot be read now, and
-    /// for no others, is no mistake; but where any of its streams is read, its columns have to be there: in a mark, a typing
-    /// error would leave a column unguarded.
-    pub(super) fn idle(
-        &self,
-        transforms: &[impl AsRef<Transform>],
-        drafts: &[StreamDraft],
-        unreadable: &[StreamInfo],
-    ) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let mut check = |streams: &[Placed], columns: &[&[Placed]]| {
-            for placed in streams {
-                let mut all = drafts.iter().map(|draft| &draft.stream).chain(unreadable);
-                if !all.any(|stream| names_stream(&placed.glob, stream)) {
-                    problems.push(idle_glob(placed, "stream of this pipeline", stream_names(drafts)));
-                }
-            }
-            let meant: Vec<&StreamDraft> =
-                drafts.iter().filter(|draft| any_names_stream(streams, &draft.stream)).collect();
-            if meant.is_empty() {
-                return;
-            }
-            let known = || meant.iter().flat_map(|draft| draft.known_columns());
-            for placed in columns.iter().flat_map(|globs| globs.iter()) {
-                if !known().any(|field| names_column(&placed.glob, field)) {
-                    let names = known().map(|field| field.name.as_str()).collect();
-                    problems.push(idle_glob(placed, "column of the streams it is for", names));
-                }
-            }
-        };
-        for rule in &self.columns {
-            check(&rule.streams, &[&rule.include, &rule.exclude]);
-        }
-        for rule in &self.marks {
-            check(&rule.streams, &[&rule.columns]);
-        }
-        for transform in transforms {
-            check(&transform.as_ref().streams, &[]);
-        }
-        problems
-    }
 }
 
 /// Whether a glob means this stream, by any of its names.
@@ -175,23 +130,10 @@ fn names(field: &Field) -> impl Iterator<Item = Cow<'_, str>> {
         .flatten()
 }
 
-fn names_column(glob: &Glob, field: &Field) -> bool {
+pub(super) fn names_column(glob: &Glob, field: &Field) -> bool {
     names(field).any(|name| glob.matches(&name))
 }
 
-fn any_names_column(globs: &[Placed], field: &Field) -> bool {
+pub(super) fn any_names_column(globs: &[Placed], field: &Field) -> bool {
     globs.iter().any(|placed| names_column(&placed.glob, field))
-}
-
-fn stream_names(drafts: &[StreamDraft]) -> Vec<&str> {
-    drafts.iter().flat_map(|draft| draft.stream.names()).collect()
-}
-
-fn idle_glob(placed: &Placed, what: &str, names: Vec<&str>) -> Problem {
-    let typed = placed.glob.as_str();
-    let problem = Problem::new(format!("`{typed}` matches no {what}")).at(placed.place);
-    match nearest(typed, names) {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem.hint("remove it, or mend its spelling"),
-    }
 }

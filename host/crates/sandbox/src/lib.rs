@@ -1,7 +1,43 @@
 //! The sandbox: plugins are loaded, checked, run and held to the contract here, and nowhere else.
 //!
-//! This is the only module that names wasmtime. To the rest of the program a plugin is a pure function over Arrow arrays
-//! that may fail, in a number of ways that are all told apart.
+//! Arrow goes in, Arrow comes out. To whoever uses this crate a plugin is a pure function over record batches that may fail,
+//! in a number of ways that are all told apart. It needs nothing else of sluice: no pipeline file, no runtime, no network.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use sluice_sandbox::{
+//!     Engine, Limits, Plugin, Setup,
+//!     arrow_array::{BooleanArray, Int64Array, RecordBatch, cast::AsArray, types::Int64Type},
+//!     schema::{Attributes, ColumnType, Field, Schema, arrow_schema},
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bytes = wat::parse_str(include_str!("../tests/active_only.wat"))?;
+//! // `bytes`: a plugin's file. This one keeps rows that are active.
+//! let engine = Engine::new(None)?;
+//! let plugin = Plugin::load(&engine, "active-only", &bytes, None)?;
+//! let setup = Setup::new(plugin)
+//!     .with_settings(r#"{ "note": "settings are a JSON object" }"#)
+//!     .with_attachments(Vec::new())
+//!     .with_limits(Limits { memory: 16 << 20, ..Limits::default() });
+//!
+//! let fields = vec![Field::new("id", ColumnType::Integer), Field::new("active", ColumnType::Boolean)];
+//! let schema = Schema { name: "people".to_owned(), fields, attributes: Attributes::new() };
+//! // What it would do to such data, before it sees any: it is handed one column of two, and computes none.
+//! let outline = setup.outline_of(&schema, false)?;
+//! assert_eq!(outline.groups, [[1]]);
+//!
+//! let batch = RecordBatch::try_new(
+//!     arrow_schema(&schema.fields),
+//!     vec![Arc::new(Int64Array::from(vec![1, 2, 3])), Arc::new(BooleanArray::from(vec![true, false, true]))],
+//! )?;
+//! let transformed = setup.transform(&schema)?.apply(&batch)?;
+//! assert_eq!(transformed.batch.column(0).as_primitive::<Int64Type>().values(), &[1, 3]);
+//! assert_eq!(transformed.dropped, 1);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! ## What a plugin is granted
 //!
@@ -31,9 +67,10 @@
 //!
 //! ## The story
 //!
-//! An [`Engine`] is made once. [`Plugin::load`] takes a file; [`Plugin::instantiate`] makes instances of it, each opened with
-//! settings; an [`Instance`] says its outline of a schema once, and is then given batches, group by group. Calls are
-//! synchronous and busy: they belong on a thread for computation, never inside an asynchronous task.
+//! An [`Engine`] is made once. [`Plugin::load`] takes a file; a [`Setup`] adds what its instances are opened with, and makes
+//! them. An [`Instance`] says its outline of a schema once, and is then given batches, group by group; a [`Transform`] does
+//! that for whole batches, with as many instances as keep columns apart that must not meet. Calls are synchronous and busy:
+//! they belong on a thread for computation, never inside an asynchronous task.
 
 mod cache;
 mod contract;
@@ -54,9 +91,13 @@ mod state;
 mod transform;
 mod words;
 
+/// The Arrow that this crate takes and gives: whoever uses it needs the same versions.
+pub use {arrow_array, arrow_schema};
+
 pub use sluice_model::{
     digest::{Digest, NotADigest},
     limits::Limits,
+    outline, schema,
 };
 
 pub use self::{

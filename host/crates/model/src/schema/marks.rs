@@ -6,11 +6,50 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeSet, btree_set},
+    fmt,
     ops::{BitOr, Deref, DerefMut, Sub},
+    str::FromStr,
     sync::Arc,
 };
 
-use crate::schema::Mark;
+/// A sensitivity marking: `sensitive`, `phi`, `secret`, … One to 64 of `[a-z0-9_]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark(Arc<str>);
+
+impl Mark {
+    /// HubSpot's lower level of sensitive data.
+    pub const SENSITIVE: &str = "sensitive";
+    /// HubSpot's higher level of sensitive data.
+    pub const HIGHLY_SENSITIVE: &str = "highly_sensitive";
+
+    const LONGEST: usize = 64;
+
+    /// The mark as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text that cannot be a mark.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no mark: a mark is 1 to 64 of the characters `a-z`, `0-9` and `_`")]
+pub struct NotAMark(String);
+
+impl FromStr for Mark {
+    type Err = NotAMark;
+
+    fn from_str(text: &str) -> Result<Self, NotAMark> {
+        let fits = (1..=Self::LONGEST).contains(&text.len());
+        let legal = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if fits && legal { Ok(Self(text.into())) } else { Err(NotAMark(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
 
 /// A set of marks. Empty: nothing is known to be sensitive.
 #[derive(Debug, Clone, Default)]
