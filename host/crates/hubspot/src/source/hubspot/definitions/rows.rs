@@ -3,11 +3,14 @@
 //!
 //! Texts that are empty say nothing, as everywhere in HubSpot, and are null.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-use arrow_array::RecordBatch;
-use arrow_json::{ReaderBuilder, reader::Decoder};
-use arrow_schema::ArrowError;
+use arrow_array::{ArrayRef, RecordBatch, cast::AsArray, types::TimestampMicrosecondType};
+use arrow_json::{
+    ReaderBuilder,
+    reader::{ArrayDecoder, Decoder, DecoderContext, DecoderFactory, Tape},
+};
+use arrow_schema::{ArrowError, DataType, FieldRef};
 use serde::Serialize;
 use serde_json::Value;
 use sluice_model::{schema::arrow_schema, stream::StreamInfo};
@@ -25,7 +28,8 @@ pub(super) struct Rows<'r> {
 
 impl<'r> Rows<'r> {
     pub(super) fn of(request: &'r ReadRequest) -> Result<Self, ArrowError> {
-        Ok(Self { request, decoder: ReaderBuilder::new(arrow_schema(&request.columns)).build_decoder()? })
+        let reader = ReaderBuilder::new(arrow_schema(&request.columns)).with_decoder_factory(Arc::new(InUtc));
+        Ok(Self { request, decoder: reader.build_decoder()? })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -69,6 +73,37 @@ pub(super) struct Times {
     updated: Option<i64>,
     #[serde(rename = "ingestedAt")]
     ingested: i64,
+}
+
+/// Reads times as those of no zone and then says that they are in UTC: Arrow's JSON reader knows a zone by its name only
+/// with a database of all zones built in.
+#[derive(Debug)]
+struct InUtc;
+
+impl DecoderFactory for InUtc {
+    fn make_default_decoder(
+        &self,
+        context: &DecoderContext,
+        field: &FieldRef,
+        is_nullable: bool,
+    ) -> Result<Option<Box<dyn ArrayDecoder>>, ArrowError> {
+        let DataType::Timestamp(unit, Some(zone)) = field.data_type() else { return Ok(None) };
+        let without = Arc::new(field.as_ref().clone().with_data_type(DataType::Timestamp(*unit, None)));
+        let times = context.make_builtin_decoder(&without, is_nullable)?;
+        Ok(Some(Box::new(Zoned { times, zone: Arc::clone(zone) })))
+    }
+}
+
+struct Zoned {
+    times: Box<dyn ArrayDecoder>,
+    zone: Arc<str>,
+}
+
+impl ArrayDecoder for Zoned {
+    fn decode(&mut self, tape: &Tape<'_>, positions: &[u32]) -> Result<ArrayRef, ArrowError> {
+        let times = self.times.decode(tape, positions)?;
+        Ok(Arc::new(times.as_primitive::<TimestampMicrosecondType>().clone().with_timezone(Arc::clone(&self.zone))))
+    }
 }
 
 /// A text, if it says anything.
@@ -254,10 +289,44 @@ impl<'a> TypeRow<'a> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use arrow_array::types::Int64Type;
     use sluice_model::stream::StreamKind;
 
     use super::*;
-    use crate::source::hubspot::schema;
+    use crate::source::{RowsSeen, hubspot::schema};
+
+    fn stream(kind: StreamKind) -> StreamInfo {
+        let name = kind.to_string();
+        StreamInfo { name, kind, object_type_id: None, fully_qualified_name: None, shared_name: None }
+    }
+
+    #[test]
+    fn values_have_the_types_of_the_schema() {
+        let stream = stream(StreamKind::Pipelines);
+        let columns = schema::of_definitions(&stream).fields;
+        let ingested_at = "2026-11-23T20:15:00.000001Z".parse().unwrap();
+        let request = ReadRequest { stream, columns, ingested_at, seen: RowsSeen::default() };
+        let pipelines: [api::Pipeline; 2] = serde_json::from_str(
+            r#"[{"id": 7, "label": "Sales", "displayOrder": -9223372036854775808, "archived": false,
+                "createdAt": "9999-12-31T23:59:59.999999Z", "updatedAt": 1000},
+                {"id": "8", "label": "", "createdAt": "soon", "updatedAt": ""}]"#,
+        )
+        .unwrap();
+        let mut rows = Rows::of(&request).unwrap();
+        assert!(Rows::of(&request).unwrap().finish().unwrap().is_none());
+        rows.add(&pipelines.each_ref().map(|pipeline| PipelineRow::of("0-3", pipeline, &rows))).unwrap();
+        let batch = rows.finish().unwrap().unwrap();
+        assert_eq!(batch.schema(), arrow_schema(&request.columns));
+        let text = |column: usize| batch.column(column).as_string::<i32>().iter().collect::<Vec<_>>();
+        assert_eq!((text(0), text(1)), (vec![Some("0-3"); 2], vec![Some("7"), Some("8")]));
+        assert_eq!(text(2), [Some("Sales"), None]);
+        assert_eq!(batch.column(3).as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [Some(i64::MIN), None]);
+        assert_eq!(batch.column(4).as_boolean().iter().collect::<Vec<_>>(), [Some(false), None]);
+        let times =
+            |column: usize| batch.column(column).as_primitive::<TimestampMicrosecondType>().iter().collect::<Vec<_>>();
+        assert_eq!((times(5), times(6)), (vec![Some(253_402_300_799_999_999), None], vec![Some(1_000_000), None]));
+        assert_eq!(times(7), [Some(1_795_464_900_000_001); 2]);
+    }
 
     #[test]
     fn a_row_has_the_columns_of_its_stream() {
