@@ -18,6 +18,7 @@ mod limit;
 mod page;
 mod request;
 mod retry;
+mod said;
 mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -26,11 +27,12 @@ mod verdict;
 
 pub use client::{Client, Options};
 pub use decode::Undecodable;
-pub use error::{Cause, Explanation, Failure, HttpError, Said};
+pub use error::{Cause, Failure, HttpError};
 pub use limit::{Budget, BudgetNews, BudgetRules, BudgetUsage, Permit, Rate};
 pub use page::PageSize;
 pub use request::{Asked, Request};
 pub use retry::{Backoff, Fault, Jitter, PATIENCE, Patience, RetryPolicy};
+pub use said::{Explanation, Said};
 pub use stats::HttpStats;
 pub use transport::Timeouts;
 pub use verdict::{Answer, BODY_START, LOCKED_WAIT, StopReason, Vendor, Verdict};

@@ -26,9 +26,12 @@
 mod cause;
 mod error;
 mod identity;
+mod judge;
 mod local;
 pub mod numbered;
+mod operation;
 mod partition;
+mod place;
 mod probe;
 mod s3;
 pub mod settings;
@@ -56,10 +59,7 @@ pub use self::{
     settings::{Credentials, Role, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
 };
-use self::{
-    error::{Operation, Place},
-    upload::PARTS_IN_FLIGHT,
-};
+use self::{operation::Operation, place::Place, upload::PARTS_IN_FLIGHT};
 
 /// The folder of every bucket in which sluice keeps what is not a table. No table has such a name: theirs never start
 /// with `_`.

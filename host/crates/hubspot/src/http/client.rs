@@ -16,9 +16,10 @@ use url::Url;
 
 use super::SetupError;
 use super::decode::Undecodable;
-use super::error::{Failure, HttpError, Said};
+use super::error::{Failure, HttpError};
 use super::request::{Request, encode};
 use super::retry::{Failing, Health, Jitter, PATIENCE, RetryPolicy};
+use super::said::Said;
 use super::stats::{Counters, HttpStats};
 use super::transport::{Reply, Timeouts, Transport};
 use super::verdict::{Answer, BODY_START, StopReason, Vendor, Verdict, retry_after};

@@ -11,8 +11,8 @@ use ::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
-use super::error::Explanation;
 use super::limit::BudgetNews;
+use super::said::Explanation;
 
 /// The least wait before a record or account that another job has locked is asked for again.
 pub const LOCKED_WAIT: Duration = Duration::from_secs(2);

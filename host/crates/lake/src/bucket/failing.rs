@@ -19,7 +19,7 @@ use object_store::{
     path::Path,
 };
 
-use super::{Bucket, Place};
+use super::{Bucket, place::Place};
 
 /// A kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,10 +11,7 @@ use std::{
 
 use object_store::local::LocalFileSystem;
 
-use super::{
-    Unfinished,
-    error::{BucketError, Operation, Place},
-};
+use super::{Unfinished, error::BucketError, operation::Operation, place::Place};
 
 /// The folder of a bucket, as the operating system names it.
 #[derive(Debug, Clone)]

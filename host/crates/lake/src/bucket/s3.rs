@@ -1,6 +1,8 @@
 //! Opening a bucket on S3 or on a store that speaks its protocol.
 
-use std::{sync::Arc, time::Duration};
+mod endpoint;
+
+use std::time::Duration;
 
 use object_store::{
     BackoffConfig, ClientOptions, HeaderValue, RetryConfig,
@@ -9,11 +11,7 @@ use object_store::{
 use sluice_model::clock::Clock;
 use url::Url;
 
-use super::{
-    error::{BucketError, Place},
-    identity::Identity,
-    settings::S3Settings,
-};
+use super::{error::BucketError, identity, place::Place, settings::S3Settings};
 
 /// How long one request may take, its body included: a part of [`PART_SIZE`](super::PART_SIZE) takes 67 s on a line of
 /// 1 Mbit/s, the slowest that makes sense.
@@ -37,22 +35,25 @@ const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
 /// Fetches credentials and makes a client. Nothing is asked of S3 yet.
 pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS3, Place), BucketError> {
-    let identity = Identity::resolve(settings, clock).await?;
+    let sdk = identity::environment(settings).await;
+    let region = endpoint::region(&sdk, &settings.bucket)?;
+    let endpoint = endpoint::of(&sdk, &region, settings)?;
+    let credentials = identity::credentials(&sdk, settings.role.as_ref(), clock).await?;
     // A name with dots is not covered by the certificate for `*.s3.<region>.amazonaws.com`.
     let path_style = settings.path_style || settings.bucket.contains('.');
-    let proxy = sluice_proxy::of(&identity.endpoint);
-    let place = Place::s3(&settings.bucket, &settings.prefix, &identity.region).behind(proxy);
+    let proxy = sluice_proxy::of(&endpoint);
+    let place = Place::s3(&settings.bucket, &settings.prefix, &region).behind(proxy);
     let builder = AmazonS3Builder::new()
         .with_bucket_name(&settings.bucket)
-        .with_region(&identity.region)
-        .with_credentials(Arc::clone(&identity.credentials) as AwsCredentialProvider)
+        .with_region(&region)
+        .with_credentials(credentials as AwsCredentialProvider)
         .with_virtual_hosted_style_request(!path_style)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         // Deleting many objects in one request is what stores that are not AWS's most often lack.
         .with_disable_bulk_delete(true)
-        .with_client_options(client_options(&identity.endpoint))
+        .with_client_options(client_options(&endpoint))
         .with_retry(retries())
-        .with_endpoint(address(&identity.endpoint, &settings.bucket, path_style));
+        .with_endpoint(address(&endpoint, &settings.bucket, path_style));
     let store = builder.build().map_err(|error| place.unusable(&error))?;
     Ok((store, place))
 }

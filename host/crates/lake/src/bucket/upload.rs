@@ -14,7 +14,7 @@ use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, path::Path as ObjectPath};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
-use super::error::{BucketError, Operation, Place};
+use super::{error::BucketError, operation::Operation, place::Place};
 
 /// The size of a part in bytes; only the last is smaller. S3 takes 5 MiB to 5 GiB. Each open upload holds up to one part
 /// that is not full, and there is one open upload for each table that is being written, so parts are small; but not so

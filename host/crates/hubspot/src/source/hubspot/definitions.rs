@@ -1,23 +1,21 @@
 //! The streams that are not records: owners, pipelines, stages, properties, object types.
 //!
-//! They are small (thousands of rows at most), so each is read into rows of named texts and put into columns from there.
+//! They are small (thousands of rows at most), so each is one batch, made of a struct a row ([`rows`]).
 
-use std::{borrow::Cow, sync::Arc};
+mod rows;
 
+use std::sync::Arc;
+
+use arrow_schema::ArrowError;
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
-use serde_json::Value;
-use sluice_model::{
-    schema::arrow_schema,
-    stream::{StreamInfo, StreamKind},
-};
+use serde::Serialize;
+use sluice_model::stream::{StreamInfo, StreamKind};
 
+use self::rows::{OwnerRow, PipelineRow, PropertyRow, Rows, StageRow, TypeRow};
 use super::{
-    HubSpot, Refusal, Refused, api,
-    columns::ColumnBuilder,
-    decode::raw,
-    failed,
+    HubSpot, Refusal, Refused, api, failed,
     list::{self, Listing},
-    not_readable, record, sensitivity, types,
+    not_readable, sensitivity, types,
 };
 use crate::source::{BatchSender, Lacking, Read, ReadRequest, SourceError, Unreadable};
 
@@ -38,31 +36,24 @@ pub(super) fn streams() -> impl Iterator<Item = StreamInfo> {
     })
 }
 
-/// A row: the names of columns and their values as text.
-type Row = Vec<(&'static str, Option<String>)>;
-
 /// Reads such a stream, and puts its rows into the channel as one batch.
 pub(super) async fn read(hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<Read, SourceError> {
-    let mut rows = Rows::default();
+    let mut table = Table::of(request)?;
     match request.stream.kind {
-        StreamKind::Owners => owners(hubspot, &request.stream, &mut rows).await?,
-        StreamKind::Pipelines => pipelines(hubspot, pipeline_row, &mut rows).await?,
-        StreamKind::PipelineStages => pipelines(hubspot, stage_rows, &mut rows).await?,
-        StreamKind::PropertyDefinitions => property_definitions(hubspot, &mut rows).await?,
-        StreamKind::TypeDefinitions => type_definitions(hubspot, &mut rows).await?,
+        StreamKind::Owners => owners(hubspot, &mut table).await?,
+        StreamKind::Pipelines => pipelines(hubspot, &mut table).await?,
+        StreamKind::PipelineStages => stages(hubspot, &mut table).await?,
+        StreamKind::PropertyDefinitions => property_definitions(hubspot, &mut table).await?,
+        StreamKind::TypeDefinitions => type_definitions(hubspot, &mut table).await?,
         StreamKind::Objects => unreachable!("records are read by `read`"),
     }
-    let Rows { rows, mut read } = rows;
+    let Table { rows, mut read, .. } = table;
     if request.stream.kind != StreamKind::Owners && hubspot.custom_types().await?.hidden {
         let custom = "custom object types".to_owned();
         read.lacking.push(Lacking { part: None, name: custom, why: Unreadable::Forbidden });
     }
     request.seen.add(rows.len());
-    if rows.is_empty() {
-        return Ok(read);
-    }
-    let batch =
-        batch_of(request, &rows).map_err(|cause| SourceError::Batch { stream: request.stream.name.clone(), cause })?;
+    let Some(batch) = rows.finish().map_err(|cause| unbuildable(&request.stream, cause))? else { return Ok(read) };
     // A closed channel means that nobody wants the rows.
     drop(batches.send(batch).await);
     Ok(read)
@@ -81,21 +72,34 @@ pub(super) async fn try_read(hubspot: &HubSpot, request: &ReadRequest) -> Result
     }
 }
 
+fn unbuildable(stream: &StreamInfo, cause: ArrowError) -> SourceError {
+    SourceError::Batch { stream: stream.name.clone(), cause }
+}
+
 /// The rows of a stream, and the object types they are of.
-#[derive(Debug, Default)]
-struct Rows {
-    rows: Vec<Row>,
+struct Table<'r> {
+    stream: &'r StreamInfo,
+    rows: Rows<'r>,
     read: Read,
 }
 
-impl Rows {
+impl<'r> Table<'r> {
+    fn of(request: &'r ReadRequest) -> Result<Self, SourceError> {
+        let stream = &request.stream;
+        let rows = Rows::of(request).map_err(|cause| unbuildable(stream, cause))?;
+        Ok(Self { stream, rows, read: Read::default() })
+    }
+
+    fn add(&mut self, rows: &[impl Serialize]) -> Result<(), SourceError> {
+        self.rows.add(rows).map_err(|cause| unbuildable(self.stream, cause))
+    }
+
     /// Takes the rows of a type.
-    fn add(&mut self, type_id: &str, rows: impl IntoIterator<Item = Row>) {
-        let before = self.rows.len();
-        self.rows.extend(rows);
-        if self.rows.len() > before {
+    fn add_of_type(&mut self, type_id: &str, rows: &[impl Serialize]) -> Result<(), SourceError> {
+        if !rows.is_empty() {
             self.read.present.push(type_id.to_owned());
         }
+        self.add(rows)
     }
 
     /// Notes that a type has no rows, by HubSpot's own word.
@@ -127,35 +131,7 @@ async fn side_by_side<T, F: Future<Output = Result<T, SourceError>>>(
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-fn batch_of(request: &ReadRequest, rows: &[Row]) -> Result<arrow_array::RecordBatch, arrow_schema::ArrowError> {
-    let columns = request.columns.iter().map(|field| {
-        let mut column = ColumnBuilder::new(field.column_type);
-        for row in rows {
-            if field.name == record::INGESTED_AT {
-                column.append_micros(request.ingested_at.as_microsecond());
-                continue;
-            }
-            let value = row.iter().find(|(name, _)| *name == field.name).and_then(|(_, value)| value.as_deref());
-            match value {
-                Some(text) if !text.is_empty() => {
-                    if !column.append(text) {
-                        tracing::warn!(
-                            stream = request.stream.name,
-                            column = field.name,
-                            "a value is of no form known"
-                        );
-                    }
-                }
-                _ => column.append_null(),
-            }
-        }
-        column.finish()
-    });
-    let columns = columns.collect::<Result<_, _>>()?;
-    arrow_array::RecordBatch::try_new(arrow_schema(&request.columns), columns)
-}
-
-async fn owners(hubspot: &HubSpot, stream: &StreamInfo, rows: &mut Rows) -> Result<(), SourceError> {
+async fn owners(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
     let mut owners: Vec<api::Owner> = Vec::new();
     // Archived owners are listed apart; records still name them.
     for archived in ["false", "true"] {
@@ -163,34 +139,18 @@ async fn owners(hubspot: &HubSpot, stream: &StreamInfo, rows: &mut Rows) -> Resu
             hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
         match hubspot.all(request).await.or_refused("owners")? {
             Ok(listed) => owners.extend(listed),
-            Err(Refused { why, cause }) => return Err(not_readable(stream, why, &cause)),
+            Err(Refused { why, cause }) => return Err(not_readable(table.stream, why, &cause)),
         }
     }
-    rows.rows.extend(list::distinct(owners).into_iter().map(owner_row));
-    Ok(())
+    let owners = list::distinct(owners);
+    let rows: Vec<_> = owners.iter().map(|owner| OwnerRow::of(owner, &table.rows)).collect();
+    table.add(&rows)
 }
 
-fn owner_row(owner: api::Owner) -> Row {
-    let user_id = owner.user_id.or(owner.user_id_including_inactive);
-    vec![
-        ("ownerId", Some(owner.id)),
-        ("userId", user_id.and_then(|id| raw::id(&id).map(Cow::into_owned))),
-        ("email", owner.email),
-        ("firstName", owner.first_name),
-        ("lastName", owner.last_name),
-        ("type", owner.kind),
-        ("archived", owner.archived.map(|archived| archived.to_string())),
-        ("createdAt", owner.created_at),
-        (record::UPDATED_AT, owner.updated_at),
-    ]
-}
+type Pipelines = Arc<Result<Vec<api::Pipeline>, Refused>>;
 
-/// The pipelines of all types that have them, made into rows.
-async fn pipelines(
-    hubspot: &HubSpot,
-    rows_of: fn(&str, &api::Pipeline) -> Vec<Row>,
-    rows: &mut Rows,
-) -> Result<(), SourceError> {
+/// The pipelines of all types that have them.
+async fn all_pipelines(hubspot: &HubSpot) -> Result<Vec<(StreamInfo, String, Pipelines)>, SourceError> {
     let may_have = |stream: &StreamInfo| {
         let is = |id: &str| stream.object_type_id.as_deref() == Some(id);
         !types::STANDARD.iter().any(|own| is(own.id)) || types::WITH_PIPELINES.into_iter().any(is)
@@ -198,42 +158,37 @@ async fn pipelines(
     let mut types = hubspot.object_types().await?;
     types.retain(may_have);
     let ask = |type_id: String| async move { hubspot.pipelines(&type_id).await };
-    for (stream, type_id, listed) in side_by_side(types, ask).await? {
+    side_by_side(types, ask).await
+}
+
+async fn pipelines(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
+    for (stream, type_id, listed) in all_pipelines(hubspot).await? {
         match &*listed {
-            Ok(pipelines) => rows.add(&type_id, pipelines.iter().flat_map(|pipeline| rows_of(&type_id, pipeline))),
-            Err(refused) => rows.lack(&stream, "pipelines", refused.why),
+            Ok(pipelines) => {
+                let row = |pipeline| PipelineRow::of(&type_id, pipeline, &table.rows);
+                let rows: Vec<_> = pipelines.iter().map(row).collect();
+                table.add_of_type(&type_id, &rows)?;
+            }
+            Err(refused) => table.lack(&stream, "pipelines", refused.why),
         }
     }
     Ok(())
 }
 
-fn pipeline_row(type_id: &str, pipeline: &api::Pipeline) -> Vec<Row> {
-    vec![vec![
-        (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
-        ("pipelineId", Some(pipeline.id.clone())),
-        ("label", pipeline.label.clone()),
-        ("displayOrder", pipeline.display_order.map(|order| order.to_string())),
-        ("archived", pipeline.archived.map(|archived| archived.to_string())),
-        ("createdAt", pipeline.created_at.clone()),
-        (record::UPDATED_AT, pipeline.updated_at.clone()),
-    ]]
-}
-
-fn stage_rows(type_id: &str, pipeline: &api::Pipeline) -> Vec<Row> {
-    let row = |stage: &api::Stage| {
-        vec![
-            (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
-            ("pipelineId", Some(pipeline.id.clone())),
-            ("stageId", Some(stage.id.clone())),
-            ("label", stage.label.clone()),
-            ("displayOrder", stage.display_order.map(|order| order.to_string())),
-            ("archived", stage.archived.map(|archived| archived.to_string())),
-            ("metadata", Some(Value::Object(stage.metadata.clone()).to_string())),
-            ("createdAt", stage.created_at.clone()),
-            (record::UPDATED_AT, stage.updated_at.clone()),
-        ]
-    };
-    pipeline.stages.iter().map(row).collect()
+async fn stages(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
+    for (stream, type_id, listed) in all_pipelines(hubspot).await? {
+        match &*listed {
+            Ok(pipelines) => {
+                let all =
+                    pipelines.iter().flat_map(|pipeline| pipeline.stages.iter().map(move |stage| (pipeline, stage)));
+                let rows: Vec<_> =
+                    all.map(|(pipeline, stage)| StageRow::of(&type_id, pipeline, stage, &table.rows)).collect();
+                table.add_of_type(&type_id, &rows)?;
+            }
+            Err(refused) => table.lack(&stream, "pipelines", refused.why),
+        }
+    }
+    Ok(())
 }
 
 type Properties = Arc<Result<Vec<api::Property>, Refusal>>;
@@ -243,7 +198,7 @@ fn properties_of<'h>(hubspot: &'h HubSpot) -> impl Fn(String) -> BoxFuture<'h, R
     move |type_id| Box::pin(async move { hubspot.properties(&type_id).await })
 }
 
-async fn property_definitions(hubspot: &HubSpot, rows: &mut Rows) -> Result<(), SourceError> {
+async fn property_definitions(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
     let types = hubspot.object_types().await?;
     for (stream, type_id, listed) in side_by_side(types, properties_of(hubspot)).await? {
         match &*listed {
@@ -252,77 +207,28 @@ async fn property_definitions(hubspot: &HubSpot, rows: &mut Rows) -> Result<(), 
                 // property may tell as much as its values.
                 let described =
                     properties.iter().filter(|property| sensitivity::marks(property).is_subset(&hubspot.describes));
-                rows.add(&type_id, described.map(|property| property_row(&type_id, property)));
+                let rows: Vec<_> = described.map(|property| PropertyRow::of(&type_id, property, &table.rows)).collect();
+                table.add_of_type(&type_id, &rows)?;
             }
-            Err(refusal) => rows.lack(&stream, "properties", refusal.why),
+            Err(refusal) => table.lack(&stream, "properties", refusal.why),
         }
     }
     Ok(())
 }
 
-fn property_row(type_id: &str, property: &api::Property) -> Row {
-    let flag = |value: Option<bool>| value.map(|value| value.to_string());
-    let list = |values: Vec<Value>| (!values.is_empty()).then(|| Value::Array(values).to_string());
-    let categories = property.sensitive_data_categories.iter().cloned().map(Value::String).collect();
-    let options = property.options.as_ref().map(|options| options.get().to_owned());
-    vec![
-        (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
-        ("name", Some(property.name.clone())),
-        ("label", property.label.clone()),
-        ("description", property.description.clone()),
-        ("type", Some(property.value_type.clone())),
-        ("fieldType", Some(property.field_type.clone())),
-        ("groupName", property.group_name.clone()),
-        ("options", options.filter(|options| options != "[]")),
-        ("referencedObjectType", property.referenced_object_type.clone()),
-        ("dataSensitivity", property.data_sensitivity.clone()),
-        ("sensitiveDataCategories", list(categories)),
-        ("calculated", flag(property.calculated)),
-        ("hasUniqueValue", flag(property.has_unique_value)),
-        ("hubspotDefined", flag(property.hubspot_defined)),
-        ("archived", flag(property.archived)),
-        ("createdAt", property.created_at.clone()),
-        (record::UPDATED_AT, property.updated_at.clone()),
-    ]
-}
-
 /// The object types that the account has: whether it has one of HubSpot's own shows when its properties are asked for.
-async fn type_definitions(hubspot: &HubSpot, rows: &mut Rows) -> Result<(), SourceError> {
+async fn type_definitions(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
     let mut own = hubspot.object_types().await?;
     own.retain(|stream| types::STANDARD.iter().any(|own| stream.object_type_id.as_deref() == Some(own.id)));
     for (stream, type_id, listed) in side_by_side(own, properties_of(hubspot)).await? {
         match &*listed {
-            Err(Refusal { why: Unreadable::Absent, .. }) => rows.lack(&stream, "definition", Unreadable::Absent),
+            Err(Refusal { why: Unreadable::Absent, .. }) => table.lack(&stream, "definition", Unreadable::Absent),
             // Whether the token may read it or not, it is there.
-            Ok(_) | Err(_) => rows.add(&type_id, [own_type_row(&stream, &type_id)]),
+            Ok(_) | Err(_) => table.add_of_type(&type_id, &[TypeRow::own(&type_id, &stream, &table.rows)])?,
         }
     }
     for schema in &hubspot.custom_types().await?.types {
-        rows.add(&schema.object_type_id, [custom_type_row(schema)]);
+        table.add_of_type(&schema.object_type_id, &[TypeRow::custom(schema, &table.rows)])?;
     }
     Ok(())
-}
-
-fn own_type_row(stream: &StreamInfo, type_id: &str) -> Row {
-    vec![
-        (record::OBJECT_TYPE_ID, Some(type_id.to_owned())),
-        ("name", Some(stream.name.clone())),
-        ("custom", Some("false".to_owned())),
-    ]
-}
-
-fn custom_type_row(schema: &api::ObjectSchema) -> Row {
-    vec![
-        (record::OBJECT_TYPE_ID, Some(schema.object_type_id.clone())),
-        ("fullyQualifiedName", schema.fully_qualified_name.clone()),
-        ("name", Some(schema.name.clone())),
-        ("singularLabel", schema.labels.singular.clone()),
-        ("pluralLabel", schema.labels.plural.clone()),
-        ("description", schema.description.clone()),
-        ("primaryDisplayProperty", schema.primary_display_property.clone()),
-        ("custom", Some("true".to_owned())),
-        ("archived", schema.archived.map(|archived| archived.to_string())),
-        ("createdAt", schema.created_at.clone()),
-        (record::UPDATED_AT, schema.updated_at.clone()),
-    ]
 }

@@ -12,7 +12,7 @@ use aws_sdk_sts::{
     },
 };
 
-use super::{IdentityError, connection::ThroughProxy};
+use super::{connection::ThroughProxy, error::IdentityError};
 use crate::bucket::cause::{Answer, Cause, chain};
 
 /// What it means that the chain gives nothing.

@@ -13,7 +13,7 @@ use object_store::{CredentialProvider, aws::AwsCredential};
 use sluice_model::clock::Clock;
 use tokio::sync::{Mutex, RwLock};
 
-use super::IdentityError;
+use super::error::IdentityError;
 
 /// How long before their end credentials are renewed. A request is signed once, then repeated for up to
 /// [`RETRY_TIMEOUT`](crate::bucket::s3::RETRY_TIMEOUT) and may take

@@ -16,8 +16,9 @@ use object_store::aws::AwsCredential;
 use sluice_model::clock::Clock;
 
 use super::{
-    IdentityError, chain as chained,
+    chain as chained,
     connection::ThroughProxy,
+    error::IdentityError,
     renew::{Issued, Issuer},
 };
 use crate::bucket::{

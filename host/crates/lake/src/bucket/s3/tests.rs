@@ -17,7 +17,7 @@ use object_store::ObjectStoreExt;
 use sluice_model::secret::Secret;
 
 use crate::bucket::{
-    Bucket, BucketError, Credentials, IdentityError, Put, Role, S3Settings, Settings, error::Operation,
+    Bucket, BucketError, Credentials, IdentityError, Put, Role, S3Settings, Settings, operation::Operation,
 };
 
 use super::*;
