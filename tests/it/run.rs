@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs};
 use sluice_simulator::{aws, data, hubspot};
 
 use crate::{
+    child::Running,
     guests::{evil, hello, test_and_build},
     harness::{CONTACTS, Workspace, is_page, portal},
 };
@@ -232,16 +233,12 @@ fn of_two_runs_at_once_one_names_the_other() {
     let slow = hubspot::Options { latency: std::time::Duration::from_millis(200), ..portal() };
     let workspace = Workspace::with(slow, aws::Options::default());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
-    let mut first = workspace.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while workspace.hubspot.requests().is_empty() {
-        assert!(std::time::Instant::now() < deadline, "the first run does not begin");
-        std::thread::yield_now();
-    }
+    let mut first = workspace.start(&["run", "pipeline.toml", "--quiet"]);
+    first.until("it begins", |_| !workspace.hubspot.requests().is_empty());
     let before = workspace.hubspot.requests().len();
     let told = workspace.refusal(&["run", "pipeline.toml"]);
     assert!(told.starts_with("exit code 1\n") && told.contains(&format!("process {} on host", first.id())), "{told}");
-    assert!(before > 0 && first.wait().unwrap().success());
+    assert!(before > 0 && first.output().status.success());
     assert_eq!(workspace.commit()["commit"], 1);
 }
 
@@ -250,18 +247,14 @@ fn a_run_that_may_wait_waits_for_the_other_and_tells_it_once() {
     let slow = hubspot::Options { latency: std::time::Duration::from_millis(200), ..portal() };
     let workspace = Workspace::with(slow, aws::Options::default());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
-    let mut first = workspace.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while workspace.hubspot.requests().is_empty() {
-        assert!(std::time::Instant::now() < deadline, "the first run does not begin");
-        std::thread::yield_now();
-    }
+    let mut first = workspace.start(&["run", "pipeline.toml", "--quiet"]);
+    first.until("it begins", |_| !workspace.hubspot.requests().is_empty());
     let second = workspace.sluice(&["run", "pipeline.toml", "--wait", "1m"]);
     let told = String::from_utf8(second.stderr).unwrap();
-    assert!(first.wait().unwrap().success());
     assert!(second.status.success(), "{told}");
     assert_eq!(told.matches("waiting for the lease: run `").count(), 1, "{told}");
     assert!(told.contains(&format!("process {} on host", first.id())), "{told}");
+    assert!(first.output().status.success());
     assert_eq!(workspace.commit()["commit"], 2);
 }
 
@@ -277,17 +270,12 @@ fn a_run_that_waits_stops_when_it_is_interrupted() {
         "taken": in_a_minute(0).to_string(), "ends": in_a_minute(60).to_string(), "released": false,
     });
     fs::write(leases.join("00000000000000000001.json"), entry.to_string()).unwrap();
-    let mut waiting = workspace
-        .command(&["run", "pipeline.toml", "--wait", "10m"])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(waiting.stderr.take().unwrap()));
-    let told = lines.next().unwrap().unwrap();
-    assert!(told.contains("waiting for the lease: run `20261123T201500Z-00000001`"), "{told}");
+    let mut waiting = workspace.start(&["run", "pipeline.toml", "--wait", "10m"]);
+    let line = "waiting for the lease: run `20261123T201500Z-00000001`";
+    waiting.until("it says that it waits", |waiting| waiting.told().lines().any(|told| told.contains(line)));
     let began = std::time::Instant::now();
-    rustix::process::kill_process(rustix::process::Pid::from_child(&waiting), rustix::process::Signal::INT).unwrap();
-    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+    waiting.interrupt();
+    assert_eq!(waiting.output().status.code(), Some(130));
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
     assert!(workspace.hubspot.requests().is_empty());
     for span in ["soon", "5", "0s"] {
@@ -319,12 +307,12 @@ fn what_is_on_this_machine_is_never_asked_for_through_a_proxy() {
     workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
     let mut run = workspace.command(&["run", "pipeline.toml"]);
     behind_a_dead_proxy(&mut run);
-    let output = run.output().unwrap();
+    let output = Running::start(&mut run).output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let mut demo = workspace.command(&["demo", "--contacts", "300", "--dir", "demo"]);
     behind_a_dead_proxy(&mut demo);
-    let output = demo.output().unwrap();
+    let output = Running::start(&mut demo).output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -342,7 +330,7 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
         workspace.pipeline(&sections.map(String::as_str));
         let mut command = workspace.command(&[command, "pipeline.toml"]);
         let proxy = behind_a_dead_proxy(&mut command);
-        let output = command.output().unwrap();
+        let output = Running::start(&mut command).output();
         let told = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
         assert!(!output.status.success(), "{told}");
         assert!(told.contains(unreachable), "{told}");
@@ -355,15 +343,10 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
 fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     for (contacts, commit) in [(&["--contacts", "300"][..], "commit 1"), (&[], "commit 2")] {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
-            .arg("demo")
-            .args(contacts)
-            .arg("--dir")
-            .arg(folder.path().join("demo"))
-            .env_clear()
-            .env("SLUICE_CACHE_DIR", folder.path().join("cache"))
-            .output()
-            .unwrap();
+        let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"));
+        demo.arg("demo").args(contacts).arg("--dir").arg(folder.path().join("demo"));
+        demo.env_clear().env("SLUICE_CACHE_DIR", folder.path().join("cache"));
+        let output = Running::start(&mut demo).output();
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{told}");
         for expected in [
@@ -569,11 +552,16 @@ fn a_new_plugin_tests_builds_and_runs_as_it_was_written() {
     let folder = workspace.path().join("my-plugin");
     let bytes = test_and_build(&folder);
     workspace.write("my-plugin/my_plugin.wasm", bytes);
-    let tried = workspace
-        .command(&["plugin", "run", "my_plugin.wasm", "--settings", "settings.toml", "--input", "rows.ndjson"])
-        .current_dir(&folder)
-        .output()
-        .unwrap();
+    let mut trial = workspace.command(&[
+        "plugin",
+        "run",
+        "my_plugin.wasm",
+        "--settings",
+        "settings.toml",
+        "--input",
+        "rows.ndjson",
+    ]);
+    let tried = Running::start(trial.current_dir(&folder)).output();
     let told = String::from_utf8(tried.stdout).unwrap();
     assert_eq!(told, "objectId  name  amount\nA1        ada   12.5\nA2        –     3.0\n");
     for (name, told) in
@@ -620,7 +608,7 @@ fn the_endpoints_of_the_aws_environment_hold_for_s3_and_sts() {
     for (commit, variables) in (1..).zip(cases) {
         workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
         let mut command = workspace.command(&["run", "pipeline.toml"]);
-        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let output = Running::start(command.envs(variables.iter().copied())).output();
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success() && told.contains(&format!("commit {commit} in s3://bucket/crm")), "{told}");
     }
@@ -629,7 +617,7 @@ fn the_endpoints_of_the_aws_environment_hold_for_s3_and_sts() {
         &workspace.source("streams = [\"owners\"]"),
         &workspace.s3_sink("external_id = \"sluice-external-id\"", ""),
     ]);
-    let output = workspace.command(&["run", "pipeline.toml"]).env("AWS_ENDPOINT_URL", &nobody).output().unwrap();
+    let output = Running::start(workspace.command(&["run", "pipeline.toml"]).env("AWS_ENDPOINT_URL", &nobody)).output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
