@@ -1,7 +1,9 @@
 //! Whole runs against simulated ends: what is requested, what lands, what is told.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, sync::Arc};
 
+use arrow_array::{Array, ArrayRef};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sluice_simulator::{aws, data, hubspot};
 
 use crate::{
@@ -62,16 +64,39 @@ fn both_families_of_paths_give_the_same_tables() {
         let prefix = if version == "v3" { "/crm/v3/".to_owned() } else { format!("/{version}") };
         assert!(workspace.hubspot.requests().iter().all(|request| { request.path.contains(&prefix) }));
         let commit = workspace.commit();
-        let tables: Vec<_> = commit["tables"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|table| (table["name"].clone(), table["rows"].clone(), table["columns"].clone()))
-            .collect();
-        seen.push(tables);
+        let tables = commit["tables"].as_array().unwrap().iter();
+        seen.push(
+            tables.map(|table| (table["name"].clone(), table["columns"].clone(), values(table))).collect::<Vec<_>>(),
+        );
     }
-    assert_eq!(seen[0], seen[1]);
-    assert_eq!(seen[0], seen[2]);
+    let [newest, others @ ..] = &seen[..] else { unreachable!() };
+    let (_, _, contacts) = &newest[0];
+    assert_eq!(contacts["objectId"].iter().map(|part| part.len() as u64).sum::<u64>(), CONTACTS);
+    for other in others {
+        for ((table, columns, values), (other_table, other_columns, other_values)) in newest.iter().zip(other) {
+            assert_eq!((table, columns), (other_table, other_columns));
+            assert_eq!(values.keys().collect::<Vec<_>>(), other_values.keys().collect::<Vec<_>>(), "{table}");
+            for (column, value) in values.iter().filter(|(column, _)| *column != "ingestedAt") {
+                assert_eq!(value, &other_values[column], "{column} of {table}");
+            }
+        }
+        assert_eq!(newest.len(), other.len());
+    }
+}
+
+/// The values of each column of a table of a commit, file by file.
+fn values(table: &serde_json::Value) -> BTreeMap<String, Vec<ArrayRef>> {
+    let mut values = BTreeMap::<String, Vec<ArrayRef>>::new();
+    for file in table["files"].as_array().unwrap() {
+        let file = fs::File::open(file["url"].as_str().unwrap()).unwrap();
+        let rows = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        for batch in rows.map(Result::unwrap) {
+            for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+                values.entry(field.name().clone()).or_default().push(Arc::clone(column));
+            }
+        }
+    }
+    values
 }
 
 #[test]
@@ -172,8 +197,7 @@ fn texts(workspace: &Workspace, table: &str, column: &str) -> Vec<String> {
     let mut values = Vec::new();
     for file in found["files"].as_array().unwrap() {
         let file = fs::File::open(file["url"].as_str().unwrap()).unwrap();
-        let reader =
-            parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
         for batch in reader {
             let batch = batch.unwrap();
             let array = batch.column_by_name(column).unwrap();
