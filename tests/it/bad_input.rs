@@ -10,6 +10,7 @@ use sluice_simulator::{
 };
 
 use crate::{
+    child::Running,
     guests::{evil, evil_with_a_foreign_import, with_contract_version},
     harness::{Workspace, portal},
 };
@@ -161,7 +162,7 @@ fn secrets_that_are_no_tokens() {
     let source = workspace.source(OWNERS).replace("{ file = \"token\" }", "{ env = \"TOKEN\" }");
     workspace.pipeline(&[&source, &workspace.s3_sink(role, "")]);
     for value in [format!("'{token}'"), format!("{token}\u{200b}"), format!("{token}\nsecond-line")] {
-        let output = workspace.command(&["run", "pipeline.toml"]).env("TOKEN", value).output().unwrap();
+        let output = Running::start(workspace.command(&["run", "pipeline.toml"]).env("TOKEN", value)).output();
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(2) && told.contains("the environment variable `TOKEN`"), "{told}");
         assert!(told.contains("hint: ") && !told.contains(token) && !told.contains("second-line"), "{told}");
@@ -169,8 +170,8 @@ fn secrets_that_are_no_tokens() {
     assert!(workspace.hubspot.requests().is_empty() && workspace.aws.requests().is_empty(), "something was sent");
 
     // What only stands around it does not matter.
-    let output = workspace.command(&["run", "pipeline.toml"]).env("TOKEN", format!("\u{feff}{token}\r\n")).output();
-    let output = output.unwrap();
+    let mut command = workspace.command(&["run", "pipeline.toml"]);
+    let output = Running::start(command.env("TOKEN", format!("\u{feff}{token}\r\n"))).output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     workspace.write("token", format!("\u{feff}{token}\r\n"));
     workspace.pipeline(&[&workspace.source(OWNERS), &workspace.s3_sink(role, "")]);
@@ -394,19 +395,10 @@ fn an_interrupt_leaves_the_tables_as_they_were() {
     let slow = hubspot::Options { latency: Duration::from_millis(300), ..portal() };
     let workspace = Workspace::with(slow, aws::Options::default());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
-    let running = workspace
-        .command(&["run", "pipeline.toml", "--report", "report.json"])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_mins(1);
-    while !workspace.hubspot.requests().iter().any(|request| request.path.ends_with("/0-1")) {
-        assert!(std::time::Instant::now() < deadline, "the run does not begin");
-        std::thread::yield_now();
-    }
-    let pid = rustix::process::Pid::from_raw(running.id().cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    let output = running.wait_with_output().unwrap();
+    let mut running = workspace.start(&["run", "pipeline.toml", "--report", "report.json"]);
+    running.until("it reads", |_| workspace.hubspot.requests().iter().any(|request| request.path.ends_with("/0-1")));
+    running.interrupt();
+    let output = running.output();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stderr).unwrap();
     assert_told!("interrupted", format!("exit code 130\n{told}"));

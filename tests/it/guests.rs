@@ -10,6 +10,8 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
+use crate::child::Running;
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The plugin that breaks every rule it is told to break: a core module with the contract's types embedded.
@@ -53,7 +55,7 @@ pub(crate) fn test_and_build(crate_folder: &Path) -> Vec<u8> {
     for arguments in [&["test"][..], &["build", "--release", "--target", TARGET]] {
         let mut cargo = Command::new(cargo());
         cargo.args(arguments).args(["--quiet", "--offline", "--target-dir"]).arg(&target_folder);
-        let output = without_the_outer_build(cargo.current_dir(crate_folder)).output().unwrap();
+        let output = Running::start_build(without_the_outer_build(cargo.current_dir(crate_folder))).output();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let name = crate_folder.file_name().unwrap().to_str().unwrap().replace('-', "_");
@@ -84,8 +86,9 @@ fn build(name: &str, arguments: &[&str]) -> Vec<u8> {
         .arg("--target-dir")
         .arg(&target_folder)
         .args(arguments);
-    let status = without_the_outer_build(&mut cargo).status().unwrap();
-    assert!(status.success(), "{} could not be built; is {TARGET} installed?", manifest.display());
+    let output = Running::start_build(without_the_outer_build(&mut cargo)).output();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} could not be built; is {TARGET} installed?\n{told}", manifest.display());
     fs::read(target_folder.join(TARGET).join("plugin").join(format!("{name}.wasm"))).unwrap()
 }
 

@@ -4,12 +4,14 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
     sync::OnceLock,
 };
 
 use sluice_simulator::{aws, data, hubspot};
 use tempfile::TempDir;
+
+use crate::child::Running;
 
 /// A folder of one test, with the simulated ends that it asked for.
 pub(crate) struct Workspace {
@@ -97,12 +99,17 @@ impl Workspace {
 
     /// Runs the binary in the folder of the test, with nothing of the environment but what it needs.
     pub(crate) fn sluice(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        Running::start(&mut self.command(arguments)).output()
+    }
+
+    /// Starts the binary in the same way, and does not wait for its end.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        Running::start(&mut self.command(arguments))
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
-        command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
+        command.current_dir(self.path()).args(arguments);
         command.env_clear().env("SLUICE_CACHE_DIR", cache());
         command
     }

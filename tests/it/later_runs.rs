@@ -1,13 +1,16 @@
 //! What a run finds of earlier ones, and what it does with tables that it does not write.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs};
 
 use sluice_simulator::{
     aws, data,
     hubspot::{self, Fault, FaultAction, FaultBody, PathPattern},
 };
 
-use crate::harness::{CONTACTS, Workspace, portal};
+use crate::{
+    child::Running,
+    harness::{CONTACTS, Workspace, portal},
+};
 
 fn tables(workspace: &Workspace) -> Vec<String> {
     let commit = workspace.commit();
@@ -189,35 +192,56 @@ fn a_report_that_cannot_be_written_is_told_before_the_run() {
 
 #[test]
 fn a_killed_run_leaves_the_tables_as_they_were_and_the_next_one_tidies_up() {
-    let workspace =
-        Workspace::with(hubspot::Options { latency: Duration::from_millis(50), ..portal() }, aws::Options::default());
-    workspace.pipeline(&[&workspace.source("streams = [\"contacts\", \"companies\"]"), &workspace.file_sink()]);
-    run(&workspace, &[], 0);
-    let before = workspace.commit();
-    let requests = || {
-        let records = |request: &hubspot::LoggedRequest| {
-            request.path.contains("/objects/") && request.query.as_deref().is_some_and(|query| query.contains("after="))
-        };
-        workspace.hubspot.requests().iter().filter(|request| records(request)).count()
+    // More contacts than one batch holds, so that a file is complete when the page after the batch is asked for; that one
+    // is not answered. One page was asked for as a first look.
+    let hang = Fault {
+        path: PathPattern::Contains("/objects/2026-09/0-1".to_owned()),
+        method: Some(http::Method::GET),
+        occurrences: 85..86,
+        action: FaultAction::Hang,
     };
-    let read_so_far = requests();
-    let mut killed = workspace.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_mins(1);
-    while requests() < read_so_far + 2 {
-        assert!(std::time::Instant::now() < deadline, "the run does not begin");
-        std::thread::sleep(Duration::from_millis(5));
+    let data = data::Options { contacts: 9_000, ..data::Options::default() };
+    let options = hubspot::Options { data, faults: vec![hang], requests_per_10s: 10_000, ..portal() };
+    for bucket in ["tables", "s3/bucket/crm"] {
+        let workspace = Workspace::with(options.clone(), aws::Options::default());
+        let bucket = workspace.path().join(bucket);
+        let sink = if bucket.ends_with("tables") {
+            workspace.file_sink()
+        } else {
+            workspace.s3_sink("external_id = \"sluice-external-id\"", "")
+        } + "file_size = \"10kB\"\n";
+        workspace.pipeline(&[&workspace.source("streams = [\"companies\"]"), &sink]);
+        run(&workspace, &[], 0);
+        let before = workspace.commit();
+        let listed = data_files(&bucket);
+
+        workspace.pipeline(&[&workspace.source("streams = [\"contacts\", \"companies\"]"), &sink]);
+        let mut killed = workspace.start(&["run", "pipeline.toml", "--quiet"]);
+        let unlisted = || data_files(&bucket).into_iter().filter(|file| !listed.contains(file)).collect::<Vec<_>>();
+        let is_there =
+            |table: &str| unlisted().iter().any(|file| file.starts_with(table) && file.ends_with(".parquet"));
+        killed.until("files of both tables", |_| is_there("objects_contacts/") && is_there("objects_companies/"));
+        let process = killed.id();
+        assert!(!killed.kill().success());
+        let left = unlisted();
+        assert!(left.len() >= 2, "{left:?}");
+        assert_eq!(workspace.commit(), before);
+        // Nobody knows yet that it is dead: for as long as its lease lasts, it is not raced.
+        let told = run(&workspace, &[], 1);
+        assert!(told.contains(&format!("process {process} on host")), "{told}");
+        assert_eq!(unlisted(), left);
+        // Its lease is over.
+        fs::remove_dir_all(bucket.join("_sluice/leases")).unwrap();
+        run(&workspace, &[], 0);
+        assert_eq!(workspace.commit()["commit"], 3, "what is swept before reading takes a commit of its own");
+        let kept: BTreeSet<String> = listed.iter().cloned().chain(listed_files(&workspace)).collect();
+        assert_eq!(
+            data_files(&bucket),
+            Vec::from_iter(kept),
+            "those of the two commits, and nothing of the killed run"
+        );
+        assert_eq!(tables(&workspace), ["objects_companies", "objects_contacts"]);
     }
-    killed.kill().unwrap();
-    assert!(!killed.wait().unwrap().success());
-    assert_eq!(workspace.commit(), before);
-    // Nobody knows yet that it is dead: for as long as its lease lasts, it is not raced.
-    let told = run(&workspace, &[], 1);
-    assert!(told.contains(&format!("process {} on host", killed.id())), "{told}");
-    // Its lease is over.
-    fs::remove_dir_all(workspace.path().join("tables/_sluice/leases")).unwrap();
-    run(&workspace, &[], 0);
-    let runs: Vec<_> = fs::read_dir(workspace.path().join("tables/objects_contacts")).unwrap().collect();
-    assert_eq!(runs.len(), 2, "those of the two commits, and nothing of the killed run");
 }
 
 #[test]
@@ -231,12 +255,9 @@ fn a_run_whose_lease_is_taken_ends_without_a_commit() {
     let workspace = Workspace::with(hubspot::Options { faults: vec![hang], ..portal() }, aws::Options::default());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
     let arguments = ["run", "pipeline.toml", "--report", "report.json", "--quiet"];
-    let running = workspace.command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_mins(1);
-    while !workspace.hubspot.requests().iter().any(|request| request.path.contains("/objects/")) {
-        assert!(std::time::Instant::now() < deadline, "the run does not begin");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut running = workspace.start(&arguments);
+    running
+        .until("it reads", |_| workspace.hubspot.requests().iter().any(|request| request.path.contains("/objects/")));
     // Somebody takes the lease, as another machine would whose clock is far ahead.
     let leases = workspace.path().join("tables/_sluice/leases");
     let held = fs::read_dir(&leases).unwrap().next().unwrap().unwrap().path();
@@ -245,7 +266,7 @@ fn a_run_whose_lease_is_taken_ends_without_a_commit() {
     entry["run"] = "20990101T000000Z-00000000".into();
     fs::write(leases.join(format!("{:020}.json", number + 1)), entry.to_string()).unwrap();
     // It is found when the lease is next renewed; the request that hangs is not waited for.
-    let output = running.wait_with_output().unwrap();
+    let output = running.output();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("was lost: another run has taken it") && told.contains("hint: run again"), "{told}");
@@ -254,6 +275,20 @@ fn a_run_whose_lease_is_taken_ends_without_a_commit() {
     let report: serde_json::Value =
         serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap();
     assert_eq!(report["outcome"], "failed");
+}
+
+/// The keys of the files that the newest commit lists.
+fn listed_files(workspace: &Workspace) -> Vec<String> {
+    let commit = workspace.commit();
+    let tables = commit["tables"].as_array().unwrap().iter();
+    let files = tables.flat_map(|table| table["files"].as_array().unwrap());
+    files.map(|file| key_of(file["url"].as_str().unwrap())).collect()
+}
+
+/// The key that a URL of a data file ends in: table, run, file.
+fn key_of(url: &str) -> String {
+    let parts: Vec<&str> = url.rsplitn(4, '/').collect();
+    [parts[2], parts[1], parts[0]].join("/")
 }
 
 /// All data files under a folder that is a bucket, unfinished ones included.
@@ -336,12 +371,9 @@ fn after_a_disk_that_refused_a_file_the_next_run_works() {
     // Files of at most 16 KiB stand in for a disk that is full in the middle of a run.
     let limited =
         format!("trap '' XFSZ; ulimit -f 32; exec {} run pipeline.toml --log json", env!("CARGO_BIN_EXE_sluice"));
-    let failed = std::process::Command::new("sh")
-        .args(["-c", &limited])
-        .current_dir(workspace.path())
-        .env("SLUICE_CACHE_DIR", workspace.path().join("cache"))
-        .output()
-        .unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &limited]).current_dir(workspace.path());
+    let failed = Running::start(command.env("SLUICE_CACHE_DIR", workspace.path().join("cache"))).output();
     let told = String::from_utf8(failed.stderr).unwrap();
     assert_eq!(failed.status.code(), Some(1), "{told}");
     assert!(told.contains("File too large") && told.contains("\"file\":\"objects_contacts/run="), "{told}");

@@ -10,6 +10,8 @@ mod bad_input;
 mod bucket;
 /// `sluice check`, with one thing wrong at a time.
 mod check;
+/// Processes that end with their test.
+mod child;
 /// The plugins of `tests/guests`, built for the tests.
 mod guests;
 /// A folder, simulated ends, the binary.

@@ -1,10 +1,13 @@
 //! Whole runs against simulated ends: what is requested, what lands, what is told.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, sync::Arc};
 
+use arrow_array::{Array, ArrayRef};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sluice_simulator::{aws, data, hubspot};
 
 use crate::{
+    child::Running,
     guests::{evil, hello, test_and_build},
     harness::{CONTACTS, Workspace, portal},
 };
@@ -61,16 +64,39 @@ fn both_families_of_paths_give_the_same_tables() {
         let prefix = if version == "v3" { "/crm/v3/".to_owned() } else { format!("/{version}") };
         assert!(workspace.hubspot.requests().iter().all(|request| { request.path.contains(&prefix) }));
         let commit = workspace.commit();
-        let tables: Vec<_> = commit["tables"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|table| (table["name"].clone(), table["rows"].clone(), table["columns"].clone()))
-            .collect();
-        seen.push(tables);
+        let tables = commit["tables"].as_array().unwrap().iter();
+        seen.push(
+            tables.map(|table| (table["name"].clone(), table["columns"].clone(), values(table))).collect::<Vec<_>>(),
+        );
     }
-    assert_eq!(seen[0], seen[1]);
-    assert_eq!(seen[0], seen[2]);
+    let [newest, others @ ..] = &seen[..] else { unreachable!() };
+    let (_, _, contacts) = &newest[0];
+    assert_eq!(contacts["objectId"].iter().map(|part| part.len() as u64).sum::<u64>(), CONTACTS);
+    for other in others {
+        for ((table, columns, values), (other_table, other_columns, other_values)) in newest.iter().zip(other) {
+            assert_eq!((table, columns), (other_table, other_columns));
+            assert_eq!(values.keys().collect::<Vec<_>>(), other_values.keys().collect::<Vec<_>>(), "{table}");
+            for (column, value) in values.iter().filter(|(column, _)| *column != "ingestedAt") {
+                assert_eq!(value, &other_values[column], "{column} of {table}");
+            }
+        }
+        assert_eq!(newest.len(), other.len());
+    }
+}
+
+/// The values of each column of a table of a commit, file by file.
+fn values(table: &serde_json::Value) -> BTreeMap<String, Vec<ArrayRef>> {
+    let mut values = BTreeMap::<String, Vec<ArrayRef>>::new();
+    for file in table["files"].as_array().unwrap() {
+        let file = fs::File::open(file["url"].as_str().unwrap()).unwrap();
+        let rows = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        for batch in rows.map(Result::unwrap) {
+            for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+                values.entry(field.name().clone()).or_default().push(Arc::clone(column));
+            }
+        }
+    }
+    values
 }
 
 #[test]
@@ -171,8 +197,7 @@ fn texts(workspace: &Workspace, table: &str, column: &str) -> Vec<String> {
     let mut values = Vec::new();
     for file in found["files"].as_array().unwrap() {
         let file = fs::File::open(file["url"].as_str().unwrap()).unwrap();
-        let reader =
-            parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
         for batch in reader {
             let batch = batch.unwrap();
             let array = batch.column_by_name(column).unwrap();
@@ -238,16 +263,12 @@ fn of_two_runs_at_once_one_names_the_other() {
     let slow = hubspot::Options { latency: std::time::Duration::from_millis(200), ..portal() };
     let workspace = Workspace::with(slow, aws::Options::default());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
-    let mut first = workspace.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while workspace.hubspot.requests().is_empty() {
-        assert!(std::time::Instant::now() < deadline, "the first run does not begin");
-        std::thread::yield_now();
-    }
+    let mut first = workspace.start(&["run", "pipeline.toml", "--quiet"]);
+    first.until("it begins", |_| !workspace.hubspot.requests().is_empty());
     let before = workspace.hubspot.requests().len();
     let told = workspace.refusal(&["run", "pipeline.toml"]);
     assert!(told.starts_with("exit code 1\n") && told.contains(&format!("process {} on host", first.id())), "{told}");
-    assert!(before > 0 && first.wait().unwrap().success());
+    assert!(before > 0 && first.output().status.success());
     assert_eq!(workspace.commit()["commit"], 1);
 }
 
@@ -256,18 +277,14 @@ fn a_run_that_may_wait_waits_for_the_other_and_tells_it_once() {
     let slow = hubspot::Options { latency: std::time::Duration::from_millis(200), ..portal() };
     let workspace = Workspace::with(slow, aws::Options::default());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
-    let mut first = workspace.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while workspace.hubspot.requests().is_empty() {
-        assert!(std::time::Instant::now() < deadline, "the first run does not begin");
-        std::thread::yield_now();
-    }
+    let mut first = workspace.start(&["run", "pipeline.toml", "--quiet"]);
+    first.until("it begins", |_| !workspace.hubspot.requests().is_empty());
     let second = workspace.sluice(&["run", "pipeline.toml", "--wait", "1m"]);
     let told = String::from_utf8(second.stderr).unwrap();
-    assert!(first.wait().unwrap().success());
     assert!(second.status.success(), "{told}");
     assert_eq!(told.matches("waiting for the lease: run `").count(), 1, "{told}");
     assert!(told.contains(&format!("process {} on host", first.id())), "{told}");
+    assert!(first.output().status.success());
     assert_eq!(workspace.commit()["commit"], 2);
 }
 
@@ -283,17 +300,12 @@ fn a_run_that_waits_stops_when_it_is_interrupted() {
         "taken": in_a_minute(0).to_string(), "ends": in_a_minute(60).to_string(), "released": false,
     });
     fs::write(leases.join("00000000000000000001.json"), entry.to_string()).unwrap();
-    let mut waiting = workspace
-        .command(&["run", "pipeline.toml", "--wait", "10m"])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(waiting.stderr.take().unwrap()));
-    let told = lines.next().unwrap().unwrap();
-    assert!(told.contains("waiting for the lease: run `20261123T201500Z-00000001`"), "{told}");
+    let mut waiting = workspace.start(&["run", "pipeline.toml", "--wait", "10m"]);
+    let line = "waiting for the lease: run `20261123T201500Z-00000001`";
+    waiting.until("it says that it waits", |waiting| waiting.told().lines().any(|told| told.contains(line)));
     let began = std::time::Instant::now();
-    rustix::process::kill_process(rustix::process::Pid::from_child(&waiting), rustix::process::Signal::INT).unwrap();
-    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+    waiting.interrupt();
+    assert_eq!(waiting.output().status.code(), Some(130));
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
     assert!(workspace.hubspot.requests().is_empty());
     for span in ["soon", "5", "0s"] {
@@ -325,12 +337,12 @@ fn what_is_on_this_machine_is_never_asked_for_through_a_proxy() {
     workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
     let mut run = workspace.command(&["run", "pipeline.toml"]);
     behind_a_dead_proxy(&mut run);
-    let output = run.output().unwrap();
+    let output = Running::start(&mut run).output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let mut demo = workspace.command(&["demo", "--contacts", "300", "--dir", "demo"]);
     behind_a_dead_proxy(&mut demo);
-    let output = demo.output().unwrap();
+    let output = Running::start(&mut demo).output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -348,7 +360,7 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
         workspace.pipeline(&sections.map(String::as_str));
         let mut command = workspace.command(&[command, "pipeline.toml"]);
         let proxy = behind_a_dead_proxy(&mut command);
-        let output = command.output().unwrap();
+        let output = Running::start(&mut command).output();
         let told = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
         assert!(!output.status.success(), "{told}");
         assert!(told.contains(unreachable), "{told}");
@@ -361,15 +373,10 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
 fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     for (contacts, commit) in [(&["--contacts", "300"][..], "commit 1"), (&[], "commit 2")] {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
-            .arg("demo")
-            .args(contacts)
-            .arg("--dir")
-            .arg(folder.path().join("demo"))
-            .env_clear()
-            .env("SLUICE_CACHE_DIR", folder.path().join("cache"))
-            .output()
-            .unwrap();
+        let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"));
+        demo.arg("demo").args(contacts).arg("--dir").arg(folder.path().join("demo"));
+        demo.env_clear().env("SLUICE_CACHE_DIR", folder.path().join("cache"));
+        let output = Running::start(&mut demo).output();
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{told}");
         for expected in [
@@ -575,11 +582,16 @@ fn a_new_plugin_tests_builds_and_runs_as_it_was_written() {
     let folder = workspace.path().join("my-plugin");
     let bytes = test_and_build(&folder);
     workspace.write("my-plugin/my_plugin.wasm", bytes);
-    let tried = workspace
-        .command(&["plugin", "run", "my_plugin.wasm", "--settings", "settings.toml", "--input", "rows.ndjson"])
-        .current_dir(&folder)
-        .output()
-        .unwrap();
+    let mut trial = workspace.command(&[
+        "plugin",
+        "run",
+        "my_plugin.wasm",
+        "--settings",
+        "settings.toml",
+        "--input",
+        "rows.ndjson",
+    ]);
+    let tried = Running::start(trial.current_dir(&folder)).output();
     let told = String::from_utf8(tried.stdout).unwrap();
     assert_eq!(told, "objectId  name  amount\nA1        ada   12.5\nA2        –     3.0\n");
     for (name, told) in
@@ -626,7 +638,7 @@ fn the_endpoints_of_the_aws_environment_hold_for_s3_and_sts() {
     for (commit, variables) in (1..).zip(cases) {
         workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
         let mut command = workspace.command(&["run", "pipeline.toml"]);
-        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let output = Running::start(command.envs(variables.iter().copied())).output();
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success() && told.contains(&format!("commit {commit} in s3://bucket/crm")), "{told}");
     }
@@ -635,7 +647,7 @@ fn the_endpoints_of_the_aws_environment_hold_for_s3_and_sts() {
         &workspace.source("streams = [\"owners\"]"),
         &workspace.s3_sink("external_id = \"sluice-external-id\"", ""),
     ]);
-    let output = workspace.command(&["run", "pipeline.toml"]).env("AWS_ENDPOINT_URL", &nobody).output().unwrap();
+    let output = Running::start(workspace.command(&["run", "pipeline.toml"]).env("AWS_ENDPOINT_URL", &nobody)).output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

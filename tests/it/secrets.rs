@@ -15,7 +15,7 @@ use std::{
 
 use sluice_simulator::{aws, hubspot};
 
-use crate::harness::Workspace;
+use crate::{child::Running, harness::Workspace};
 
 /// What an answer holds that must not be seen.
 const SECRETS: [&str; 3] = ["ASIAOUTOFANANSWER", "secretOutOfAnAnswer", "tokenOutOfAnAnswer"];
@@ -99,7 +99,7 @@ fn all_forms(
                 command.env("SLUICE_LOG", filter);
             }
             prepare(&mut command);
-            let output = command.output().unwrap();
+            let output = Running::start(&mut command).output();
             let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
             assert_eq!(output.status.code(), Some(exit_code), "{form} {filter:?}\n{text}");
             for secret in secrets {

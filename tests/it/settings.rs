@@ -12,7 +12,10 @@ use parquet::{
 
 use sluice_simulator::{aws, data, hubspot};
 
-use crate::harness::{CONTACTS, Workspace, is_page, portal};
+use crate::{
+    child::Running,
+    harness::{CONTACTS, Workspace, is_page, portal},
+};
 
 fn run(workspace: &Workspace, sections: &[&str], exit_code: i32) -> String {
     workspace.pipeline(sections);
@@ -131,7 +134,7 @@ fn without_a_home_for_compiled_plugins() {
         workspace.pipeline(sections);
         let mut command = workspace.command(&["run", "pipeline.toml"]);
         command.env_remove("SLUICE_CACHE_DIR").env(variable, workspace.path().join(folder));
-        let output = command.output().unwrap();
+        let output = Running::start(&mut command).output();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     let homes = [("HOME", "file"), ("HOME", "/proc"), ("XDG_CACHE_HOME", "loose"), ("XDG_CACHE_HOME", "linked")];
