@@ -26,6 +26,7 @@ mod context;
 mod reading;
 mod stream;
 mod unique;
+mod written;
 
 mod kept;
 mod tables;
@@ -55,6 +56,7 @@ use sluice_lake::{
 };
 use sluice_model::{clock::Clock, error_chain, run_id::RunId};
 
+use self::context::Context;
 pub use self::{
     check::{Check, Outcome, check, exit_code as exit_code_of_checks},
     discovery::{Discovered, everything},
@@ -69,7 +71,6 @@ pub use self::{
     report::{Ran, Report, StreamReport, TransformReport},
     shutdown::Shutdown,
 };
-use self::{context::Context, planning::refused};
 
 /// What a run works with.
 pub struct Run<'r> {
@@ -175,14 +176,14 @@ async fn read_and_commit(
     let planned = unless_stopped(run.shutdown, planning::plan(run.pipeline, &*run.source, run.plugins)).await??;
     let wanted = planned.wanted(run.only)?;
     let (planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
-    let mut not_written =
-        kept::judge(base.as_ref(), &planned, &wanted).map_err(|problems| refused(&planned.plan.file, problems))?;
+    let mut not_written = kept::judge(base.as_ref(), &planned, &wanted)
+        .map_err(|problems| Error::refused(&planned.plan.file, problems))?;
     let context = Arc::new(context(run, planned.only(&wanted), id, began, files));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
     let streams = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await?;
     let lost = kept::that_lost_parts(base.as_ref(), &context.planned, &streams, &mut not_written)
-        .map_err(|problems| refused(&plan.file, problems))?;
+        .map_err(|problems| Error::refused(&plan.file, problems))?;
     for index in &lost {
         tables::remove(run.bucket, &streams[*index].files).await;
     }

@@ -6,7 +6,10 @@ use sluice_hubspot::{
 };
 use sluice_lake::state::lease::LeaseError;
 use sluice_lake::{bucket::BucketError, sink::SinkError, table::LogError};
-use sluice_model::{problem::Problems, run_id::NoRandomness};
+use sluice_model::{
+    problem::{Problem, Problems},
+    run_id::NoRandomness,
+};
 use sluice_sandbox::{EngineError, TransformError};
 
 /// What ended a run, or kept it from beginning.
@@ -76,6 +79,14 @@ impl From<LeaseError> for Error {
 }
 
 impl Error {
+    /// A refusal for these problems of a pipeline file.
+    pub(super) fn refused(file: &str, problems: Vec<Problem>) -> Self {
+        match Problems::of(file, problems) {
+            Some(problems) => Self::Refused(problems),
+            None => unreachable!("a refusal has a reason"),
+        }
+    }
+
     /// The exit code: who must act.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -21,7 +21,7 @@ use sluice_model::{
 };
 use sluice_plan::{Plan, StreamPlan};
 
-use super::{planning::Planned, stream::Written};
+use super::{planning::Planned, written::Written};
 
 /// The tables that a run does not write.
 #[derive(Debug, Clone, Default)]

@@ -110,7 +110,7 @@ impl Pipeline {
     pub fn plugins(&self) -> Result<Plugins, Error> {
         let most = self.spec.pipeline.run.plugin_memory.as_ref().map_or(PLUGIN_MEMORY, |size| size.get_ref().0);
         Plugins::load(&self.spec, &self.engine()?, &MemoryBudget::new(most))
-            .map_err(|problems| super::refused(&self.spec.file, problems))
+            .map_err(|problems| Error::refused(&self.spec.file, problems))
     }
 
     /// The bucket that the tables go to.
@@ -215,7 +215,7 @@ impl Pipeline {
     }
 
     fn refused(&self, problem: Problem) -> Error {
-        super::refused(&self.spec.file, vec![problem])
+        Error::refused(&self.spec.file, vec![problem])
     }
 }
 

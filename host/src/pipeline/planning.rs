@@ -3,7 +3,7 @@
 use sluice_hubspot::source::{Source, SourceError, Unreadable};
 use sluice_model::{
     error_chain,
-    problem::{Problem, Problems, nearest},
+    problem::{Problem, nearest},
     stream::StreamInfo,
 };
 use sluice_plan::{Plan, Planner, Rules, StreamDraft, Unsaid, spec::OnMissingScope};
@@ -46,7 +46,7 @@ impl Planned {
                 let hint = near.map_or("name a stream that `sluice plan` shows".to_owned(), |near| {
                     format!("did you mean `{near}`?")
                 });
-                return Err(refused(&self.plan.file, vec![problem.hint(hint)]));
+                return Err(Error::refused(&self.plan.file, vec![problem.hint(hint)]));
             }
         }
         let named = |index: &usize| streams[*index].stream.names().any(|name| only.iter().any(|only| only == name));
@@ -82,7 +82,7 @@ async fn begin(planner: &Planner, source: &dyn Source) -> Result<Begun, Error> {
     let offered = source.streams().await?;
     let (selected, mut problems) = planner.rules().select(&offered);
     if !problems.is_empty() {
-        return Err(refused(planner.file(), problems));
+        return Err(Error::refused(planner.file(), problems));
     }
     let found = discovery::schemas(source, selected).await?;
     let mut drafts = Vec::new();
@@ -164,15 +164,7 @@ fn resolve(
         }
     }
     if !problems.is_empty() {
-        return Err(refused(&file, problems));
+        return Err(Error::refused(&file, problems));
     }
-    planner.resolve(drafts, unreadable).map_err(|problems| refused(&file, problems))
-}
-
-/// An error that holds these problems of a pipeline file.
-pub(super) fn refused(file: &str, problems: Vec<Problem>) -> Error {
-    match Problems::of(file, problems) {
-        Some(problems) => Error::Refused(problems),
-        None => unreachable!("a refusal has a reason"),
-    }
+    planner.resolve(drafts, unreadable).map_err(|problems| Error::refused(&file, problems))
 }

@@ -9,12 +9,7 @@ use std::{cmp::Reverse, sync::Arc};
 use sluice_lake::table::{Commit, Table};
 use sluice_plan::StreamPlan;
 
-use super::{
-    Error,
-    at_once::side_by_side,
-    context::Context,
-    stream::{OneStream, Written},
-};
+use super::{Error, at_once::side_by_side, context::Context, stream::OneStream, written::Written};
 
 /// Reads all streams; what became of each, in the order of the plan. On an error the others are stopped, and what they have
 /// not finished is taken back. `base`: the newest commit, which knows how large they were.

@@ -14,7 +14,7 @@ use super::{
     drift::{self, Drift},
     kept::NotWritten,
     renamed::{self, Renamed},
-    stream::Written,
+    written::Written,
 };
 
 /// What a run has done.

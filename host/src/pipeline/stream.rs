@@ -4,10 +4,10 @@
 //! encodes them, on a thread that may be busy. Between them is a channel of [`BATCHES_AHEAD`] batches, so that each waits
 //! for the other and neither fills the memory.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use sluice_hubspot::source::{Read, ReadRequest, SourceError};
+use sluice_hubspot::source::{ReadRequest, SourceError};
 use sluice_lake::{sink::ParquetWriter, table::DataFile};
 use sluice_model::program::Program;
 use sluice_plan::StreamPlan;
@@ -17,7 +17,14 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 
-use super::{Error, context::Context, progress::StreamProgress, tables::remove, unique::UniqueKeys};
+use super::{
+    Error,
+    context::Context,
+    progress::StreamProgress,
+    tables::remove,
+    unique::UniqueKeys,
+    written::{StepCount, Written},
+};
 
 /// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
 const BATCHES_AHEAD: usize = 2;
@@ -27,26 +34,6 @@ pub(super) struct OneStream<'r> {
     context: &'r Context,
     plan: &'r StreamPlan,
     progress: Arc<StreamProgress>,
-}
-
-/// What became of one stream.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Written {
-    pub(super) files: Vec<DataFile>,
-    pub(super) rows_in: u64,
-    pub(super) rows_out: u64,
-    /// What the source says of the reading.
-    pub(super) read: Read,
-    /// By transform, in the order of the stream's steps.
-    pub(super) steps: Vec<StepCount>,
-}
-
-/// The rows that one step let go.
-#[derive(Debug, Clone, Default)]
-pub(super) struct StepCount {
-    pub(super) transform: String,
-    pub(super) dropped: u64,
-    pub(super) rejected: BTreeMap<String, u64>,
 }
 
 impl<'r> OneStream<'r> {

@@ -15,7 +15,7 @@ use sluice_lake::{
 use sluice_model::{error_chain, run_id::RunId};
 use sluice_plan::Plan;
 
-use super::{Error, NotWritten, Run, stream::Written};
+use super::{Error, NotWritten, Run, written::Written};
 
 /// What the run changes: its tables, each with its audit record.
 pub(super) fn change(

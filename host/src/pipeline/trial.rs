@@ -11,7 +11,6 @@ use super::{
     Error, LeftOut, Planned, Run,
     at_once::concurrently,
     planning::{may_be_left_out, not_readable, nothing_readable},
-    refused,
 };
 
 /// Streams that are tried at once.
@@ -59,10 +58,10 @@ pub(super) async fn without_unreadable(
     if problems.is_empty() && !wanted.is_empty() && left_out.len() == wanted.len() {
         planned.unreadable.extend(left_out.into_values());
         problems.push(nothing_readable(&planned.unreadable));
-        return Err(refused(&planned.plan.file, problems));
+        return Err(Error::refused(&planned.plan.file, problems));
     }
     if !problems.is_empty() {
-        return Err(refused(&planned.plan.file, problems));
+        return Err(Error::refused(&planned.plan.file, problems));
     }
     let kept: Vec<usize> = (0..planned.plan.streams.len()).filter(|index| !left_out.contains_key(index)).collect();
     let wanted = kept.iter().enumerate().filter(|(_, before)| wanted.contains(before)).map(|(now, _)| now).collect();
