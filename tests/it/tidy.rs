@@ -10,12 +10,12 @@ use std::{
 /// which there may be. `ARCHITECTURE.md` says why.
 const CRATES: [(&str, &[&str]); 7] = [
     ("model", &[]),
-    ("proxy", &[]),
+    ("net", &[]),
     ("sandbox", &["model"]),
     ("plan", &["model"]),
-    ("hubspot", &["model", "proxy"]),
-    ("lake", &["model", "proxy"]),
-    ("", &["hubspot", "lake", "model", "plan", "proxy", "sandbox", "simulator"]),
+    ("hubspot", &["model", "net"]),
+    ("lake", &["model", "net"]),
+    ("", &["hubspot", "lake", "model", "plan", "net", "sandbox", "simulator"]),
 ];
 
 /// Which modules of a crate may import which others of it. A module that is not named imports none.

@@ -25,7 +25,7 @@ use sluice_plan::{
     Planner,
     spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
 };
-use sluice_proxy::is_loopback;
+use sluice_net::proxy::is_loopback;
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
 
 use super::{Error, plugins::Plugins};

@@ -96,13 +96,14 @@ impl Transport {
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never());
-        if sluice_proxy::is_loopback(base) {
+        if sluice_net::proxy::is_loopback(base) {
             // A proxy cannot reach this machine's own loopback.
             builder = builder.no_proxy();
         }
+        sluice_net::tls::set_up();
         let client = builder.build().map_err(|error| SetupError::Tls(Cause::innermost(&error)))?;
         let host = base.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
-        Ok(Self { client, base: base.clone(), host, proxy: sluice_proxy::of(base), largest_body })
+        Ok(Self { client, base: base.clone(), host, proxy: sluice_net::proxy::of(base), largest_body })
     }
 
     /// Sends a request once. `on_head` runs when the answer's head has come, before its body is read.

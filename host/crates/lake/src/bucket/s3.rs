@@ -41,8 +41,9 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
     let credentials = identity::credentials(&sdk, settings.role.as_ref(), clock).await?;
     // A name with dots is not covered by the certificate for `*.s3.<region>.amazonaws.com`.
     let path_style = settings.path_style || settings.bucket.contains('.');
-    let proxy = sluice_proxy::of(&endpoint);
+    let proxy = sluice_net::proxy::of(&endpoint);
     let place = Place::s3(&settings.bucket, &settings.prefix, &region).behind(proxy);
+    sluice_net::tls::set_up();
     let builder = AmazonS3Builder::new()
         .with_bucket_name(&settings.bucket)
         .with_region(&region)
@@ -61,7 +62,7 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
 fn client_options(endpoint: &Url) -> ClientOptions {
     let plain = endpoint.scheme() == "http";
     let options = ClientOptions::new();
-    let options = if sluice_proxy::is_loopback(endpoint) {
+    let options = if sluice_net::proxy::is_loopback(endpoint) {
         // A proxy that is given keeps the client from those of the environment; no request goes through this one.
         options.with_proxy_url(endpoint.as_str()).with_proxy_excludes(LOOPBACK)
     } else {

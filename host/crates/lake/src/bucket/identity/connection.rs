@@ -31,7 +31,7 @@ pub(super) fn client() -> SharedHttpClient {
 fn over(proxies: fn() -> ProxyConfig) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector =
-            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).proxy_config(proxies());
+            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).proxy_config(proxies());
         connector.set_connector_settings(settings.cloned());
         if let Some(components) = components {
             connector.set_sleep_impl(components.sleep_impl());
@@ -63,7 +63,7 @@ struct Connection {
 
 impl HttpConnector for Connection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Some(proxy) = Url::parse(request.uri()).ok().and_then(|address| sluice_proxy::of(&address)) else {
+        let Some(proxy) = Url::parse(request.uri()).ok().and_then(|address| sluice_net::proxy::of(&address)) else {
             return self.direct.call(request);
         };
         let answer = self.proxied.call(request);

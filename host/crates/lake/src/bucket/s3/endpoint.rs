@@ -38,7 +38,7 @@ fn of_environment(sdk: &SdkConfig, region: &str, bucket: &str) -> Result<Url, Bu
         source: Cause::new(format!("{what} {why}")),
     };
     let endpoint = Url::parse(&text).map_err(|error| unusable(&format!("is no URL: {error}")))?;
-    if endpoint.scheme() != "https" && !sluice_proxy::is_loopback(&endpoint) {
+    if endpoint.scheme() != "https" && !sluice_net::proxy::is_loopback(&endpoint) {
         return Err(unusable(
             "would send data over the network in the clear: `http://` is for servers on this machine",
         ));
