@@ -12,7 +12,7 @@ use crate::{Bitmap, Column, DataType, Failure, Field, View, contract};
 /// Computes a group: one call a batch.
 ///
 /// The outcome must depend on the batch alone, never on earlier ones, and a row's part of it on that row alone: batches
-/// run on several instances, are retried, and are split.
+/// may run on several instances, be retried, and be split.
 pub trait Compute: 'static {
     /// The group's columns for this batch, in the order in which the group declares them, and the rows that pass.
     ///

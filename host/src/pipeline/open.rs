@@ -21,11 +21,11 @@ use sluice_lake::{
     sink::ParquetSettings,
 };
 use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
+use sluice_net::proxy::is_loopback;
 use sluice_plan::{
     Planner,
     spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
 };
-use sluice_net::proxy::is_loopback;
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
 
 use super::{Error, plugins::Plugins};

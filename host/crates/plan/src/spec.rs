@@ -148,7 +148,7 @@ fn check_clears(spec: &TransformSpec, text: &str, problems: &mut Vec<Problem>) {
     if let (Some(first), Some(_), None) = (first, &spec.path, &spec.digest) {
         problems.push(
             Problem::new(format!(
-                "transform `{}` is trusted with marks, and its file may be any",
+                "transform `{}` clears marks, but its plugin file is not pinned by a digest",
                 spec.name.get_ref().as_str()
             ))
             .at(Some(Place::of(text, first)))

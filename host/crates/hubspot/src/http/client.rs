@@ -79,10 +79,10 @@ struct Stop {
     said: Said,
 }
 
-/// How far a request has come.
-struct Progress {
+/// The attempts at a request so far.
+struct Attempts {
     started: Instant,
-    attempts: u32,
+    count: u32,
     overloads: u32,
     /// Since its first attempt that failed.
     failing: Option<Failing>,
@@ -153,7 +153,7 @@ impl Client {
         };
         tokio::select! {
             biased;
-            Some(stop) = stopped => Err(Progress::start().end(request, stop.into())),
+            Some(stop) = stopped => Err(Attempts::start().end(request, stop.into())),
             result = self.0.attempts(request, &decode) => result,
         }
     }
@@ -181,15 +181,15 @@ impl Shared {
         request: &Request,
         decode: &(impl Fn(&Bytes) -> Result<T, Undecodable> + Sync),
     ) -> Result<T, HttpError> {
-        let mut progress = Progress::start();
+        let mut tried = Attempts::start();
         loop {
-            progress.attempts += 1;
+            tried.count += 1;
             let wait = match self.attempt(request, decode).await {
                 Ok(value) => {
                     self.health.success();
                     return Ok(value);
                 }
-                Err(setback) => self.next_wait(request, &mut progress, setback)?,
+                Err(setback) => self.next_wait(request, &mut tried, setback)?,
             };
             let waiting = self.counters.retry_wait.begin();
             tokio::time::sleep(wait).await;
@@ -262,7 +262,7 @@ impl Shared {
 
     /// Decides whether there is another attempt, and after how long. A pause of the whole budget is not part of that wait:
     /// the budget itself makes the request wait.
-    fn next_wait(&self, request: &Request, progress: &mut Progress, setback: Setback) -> Result<Duration, HttpError> {
+    fn next_wait(&self, request: &Request, tried: &mut Attempts, setback: Setback) -> Result<Duration, HttpError> {
         let Setback { failure, verdict } = setback;
         let at_least = match verdict {
             Verdict::Retry { at_least } => at_least,
@@ -275,30 +275,30 @@ impl Shared {
                 if !request.expendable {
                     self.stop_all(&failure);
                 }
-                return Err(progress.end(request, failure));
+                return Err(tried.end(request, failure));
             }
         };
         let Some(fault) = failure.fault().filter(|_| !request.expendable) else {
-            return Err(progress.end(request, failure));
+            return Err(tried.end(request, failure));
         };
-        let failing = progress.failing.get_or_insert_with(|| self.health.fails());
-        progress.overloads += u32::from(failure.is_overload());
+        let failing = tried.failing.get_or_insert_with(|| self.health.fails());
+        tried.overloads += u32::from(failure.is_overload());
         let is_too_much = request
             .overload_attempts
-            .is_some_and(|most| failure.is_overload() && progress.overloads >= most && !failing.is_general());
+            .is_some_and(|most| failure.is_overload() && tried.overloads >= most && !failing.is_general());
         let failing_for = failing.time();
         if is_too_much {
-            return Err(HttpError { asks_too_much: true, ..progress.end(request, failure) });
+            return Err(HttpError { asks_too_much: true, ..tried.end(request, failure) });
         }
-        let Some(wait) = self.policy.wait(progress.attempts, failing_for, self.jitter.next()) else {
-            return Err(progress.end(request, failure));
+        let Some(wait) = self.policy.wait(tried.count, failing_for, self.jitter.next()) else {
+            return Err(tried.end(request, failure));
         };
         let wait = wait.max(at_least);
         self.counters.retries.add(1);
         tracing::info!(
             method = %request.method,
             path = request.path,
-            attempt = progress.attempts,
+            attempt = tried.count,
             fault = %fault,
             wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             "trying again"
@@ -328,16 +328,16 @@ impl Shared {
     }
 }
 
-impl Progress {
+impl Attempts {
     fn start() -> Self {
-        Self { started: Instant::now(), attempts: 0, overloads: 0, failing: None }
+        Self { started: Instant::now(), count: 0, overloads: 0, failing: None }
     }
 
     /// The error that ends the request here.
     fn end(&self, request: &Request, failure: Failure) -> HttpError {
         HttpError {
             asked: Box::new(request.asked()),
-            attempts: self.attempts,
+            attempts: self.count,
             elapsed: self.started.elapsed(),
             asks_too_much: matches!(failure, Failure::TooLarge { .. }),
             failure: Box::new(failure),

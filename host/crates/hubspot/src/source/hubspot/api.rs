@@ -212,13 +212,13 @@ pub(super) struct Pipeline {
     #[serde(default, deserialize_with = "json::text")]
     pub(super) updated_at: Option<String>,
     #[serde(default, deserialize_with = "json::list")]
-    pub(super) stages: Vec<Stage>,
+    pub(super) stages: Vec<PipelineStage>,
 }
 
 /// One stage of a pipeline.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Stage {
+pub(super) struct PipelineStage {
     #[serde(deserialize_with = "json::id")]
     pub(super) id: String,
     #[serde(default, deserialize_with = "json::text")]

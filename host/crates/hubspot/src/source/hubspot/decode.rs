@@ -105,7 +105,7 @@ pub(super) struct Page {
 
 /// Records that are asked for by id.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct WantedIds<'a> {
     pub(super) ids: &'a [String],
     /// Whether those may be absent of which HubSpot says that there are no such records.
     pub(super) may_be_gone: bool,
@@ -160,7 +160,7 @@ impl RecordDecoder {
 
     /// Decodes a page, of which these records were asked for by their ids, or no particular ones. Of a page that cannot be
     /// read, or that lacks a record, nothing remains.
-    pub(super) fn page(&mut self, bytes: &[u8], asked: Option<Asked<'_>>) -> Result<Page, serde_json::Error> {
+    pub(super) fn page(&mut self, bytes: &[u8], asked: Option<WantedIds<'_>>) -> Result<Page, serde_json::Error> {
         let before = self.rows();
         self.records.begin_page();
         let awaited = asked.map(|asked| asked.ids.iter().map(String::as_str).collect());

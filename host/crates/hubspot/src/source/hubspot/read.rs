@@ -7,7 +7,7 @@ use sluice_model::schema::attribute;
 
 use super::{
     HubSpot, Refused, api,
-    decode::{Asked, Page, RecordDecoder},
+    decode::{Page, RecordDecoder, WantedIds},
     failed, not_readable,
     paging::{Course, Paging},
 };
@@ -226,7 +226,7 @@ impl<'r> Reader<'r> {
         if missing > 0 || first.is_none() {
             return Ok(Page { first, after, listed, missing, gone: 0 });
         }
-        match self.values(Asked { ids: &ids, may_be_gone: last }).await {
+        match self.values(WantedIds { ids: &ids, may_be_gone: last }).await {
             Ok(page) => Ok(Page { first, after, listed, ..page }),
             // None of them is there any more, says HubSpot; the list will say the same, if it is true.
             Err(error) => match Refused::of(error) {
@@ -239,7 +239,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Asks for the values of these records, and decodes them.
-    async fn values(&self, asked: Asked<'_>) -> Result<Page, HttpError> {
+    async fn values(&self, asked: WantedIds<'_>) -> Result<Page, HttpError> {
         let inputs: Vec<_> = asked.ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
         let body = serde_json::json!({ "inputs": inputs, "properties": self.properties });
         let request = Request::post(&self.hubspot.general, self.hubspot.paths.batch_read(self.type_id), &body);
@@ -247,7 +247,7 @@ impl<'r> Reader<'r> {
         self.hubspot.client.decoded(&request, |body| self.decode(body, Some(asked))).await
     }
 
-    fn decode(&self, body: &Bytes, asked: Option<Asked<'_>>) -> Result<Page, Undecodable> {
+    fn decode(&self, body: &Bytes, asked: Option<WantedIds<'_>>) -> Result<Page, Undecodable> {
         Ok(self.locked().page(body, asked)?)
     }
 

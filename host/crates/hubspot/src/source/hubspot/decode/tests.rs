@@ -103,7 +103,7 @@ fn of_a_page_that_cannot_be_read_nothing_remains() {
 }
 
 fn asked(decoder: &mut RecordDecoder, page: &[u8], ids: &[String], may_be_gone: bool) -> Page {
-    decoder.page(page, Some(Asked { ids, may_be_gone })).unwrap()
+    decoder.page(page, Some(WantedIds { ids, may_be_gone })).unwrap()
 }
 
 #[test]

@@ -183,7 +183,12 @@ pub(super) struct StageRow<'a> {
 }
 
 impl<'a> StageRow<'a> {
-    pub(super) fn of(type_id: &'a str, pipeline: &'a api::Pipeline, stage: &'a api::Stage, rows: &Rows<'_>) -> Self {
+    pub(super) fn of(
+        type_id: &'a str,
+        pipeline: &'a api::Pipeline,
+        stage: &'a api::PipelineStage,
+        rows: &Rows<'_>,
+    ) -> Self {
         Self {
             object_type_id: type_id,
             pipeline_id: &pipeline.id,

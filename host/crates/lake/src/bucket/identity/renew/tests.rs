@@ -9,7 +9,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// A clock and an issuer that a test moves by hand.
 #[derive(Debug, Default)]
-struct Stage {
+struct Scene {
     seconds: AtomicU64,
     issued: AtomicU32,
     fails: AtomicBool,
@@ -17,7 +17,7 @@ struct Stage {
 }
 
 #[derive(Debug)]
-struct Numbered(Arc<Stage>);
+struct Numbered(Arc<Scene>);
 
 #[async_trait]
 impl Issuer for Numbered {
@@ -33,15 +33,15 @@ impl Issuer for Numbered {
     }
 }
 
-fn stage(lasts: Duration) -> (Arc<Stage>, Renewed) {
-    let stage = Arc::new(Stage { lasts: AtomicU64::new(lasts.as_secs()), ..Stage::default() });
-    let shown = Arc::clone(&stage);
+fn scene(lasts: Duration) -> (Arc<Scene>, Renewed) {
+    let scene = Arc::new(Scene { lasts: AtomicU64::new(lasts.as_secs()), ..Scene::default() });
+    let shown = Arc::clone(&scene);
     let clock =
         Clock::new(move || after(Timestamp::UNIX_EPOCH, Duration::from_secs(shown.seconds.load(Ordering::SeqCst))));
-    (Arc::clone(&stage), Renewed::new(Box::new(Numbered(stage)), clock))
+    (Arc::clone(&scene), Renewed::new(Box::new(Numbered(scene)), clock))
 }
 
-impl Stage {
+impl Scene {
     fn set_time(&self, seconds: u64) {
         self.seconds.store(seconds, Ordering::SeqCst);
     }
@@ -53,60 +53,60 @@ async fn key(renewed: &Renewed) -> String {
 
 #[tokio::test]
 async fn credentials_are_kept_until_the_margin_and_then_renewed() {
-    let (stage, renewed) = stage(HOUR);
+    let (scene, renewed) = scene(HOUR);
     assert_eq!(key(&renewed).await, "session 1");
-    stage.set_time(3299);
+    scene.set_time(3299);
     assert_eq!(key(&renewed).await, "session 1");
-    stage.set_time(3300);
+    scene.set_time(3300);
     assert_eq!(key(&renewed).await, "session 2");
-    stage.set_time(3300 + 3299);
+    scene.set_time(3300 + 3299);
     assert_eq!(key(&renewed).await, "session 2");
 }
 
 #[tokio::test]
 async fn a_short_session_is_used_for_two_thirds_of_its_length() {
-    let (stage, renewed) = stage(Duration::from_secs(30));
+    let (scene, renewed) = scene(Duration::from_secs(30));
     assert_eq!(key(&renewed).await, "session 1");
-    stage.set_time(19);
+    scene.set_time(19);
     assert_eq!(key(&renewed).await, "session 1");
-    stage.set_time(20);
+    scene.set_time(20);
     assert_eq!(key(&renewed).await, "session 2");
 }
 
 #[tokio::test]
 async fn a_failed_renewal_is_bridged_and_tried_again_at_intervals() {
-    let (stage, renewed) = stage(HOUR);
+    let (scene, renewed) = scene(HOUR);
     assert_eq!(key(&renewed).await, "session 1");
-    stage.fails.store(true, Ordering::SeqCst);
-    stage.set_time(3300);
+    scene.fails.store(true, Ordering::SeqCst);
+    scene.set_time(3300);
     for _ in 0..100 {
         assert_eq!(key(&renewed).await, "session 1");
     }
-    assert_eq!(stage.issued.load(Ordering::SeqCst), 2, "one try, however many ask");
-    stage.set_time(3360);
+    assert_eq!(scene.issued.load(Ordering::SeqCst), 2, "one try, however many ask");
+    scene.set_time(3360);
     assert_eq!(key(&renewed).await, "session 1");
-    assert_eq!(stage.issued.load(Ordering::SeqCst), 3);
-    stage.fails.store(false, Ordering::SeqCst);
-    stage.set_time(3420);
+    assert_eq!(scene.issued.load(Ordering::SeqCst), 3);
+    scene.fails.store(false, Ordering::SeqCst);
+    scene.set_time(3420);
     assert_eq!(key(&renewed).await, "session 4");
 }
 
 #[tokio::test]
 async fn once_the_old_have_ended_the_failure_is_told() {
-    let (stage, renewed) = stage(HOUR);
+    let (scene, renewed) = scene(HOUR);
     assert_eq!(key(&renewed).await, "session 1");
-    stage.fails.store(true, Ordering::SeqCst);
-    stage.set_time(3600);
+    scene.fails.store(true, Ordering::SeqCst);
+    scene.set_time(3600);
     let error = renewed.current().await.unwrap_err();
     assert_eq!(error.to_string(), "STS could not be reached for credentials");
 }
 
 #[tokio::test]
 async fn many_that_ask_at_once_cause_one_renewal() {
-    let (stage, renewed) = stage(HOUR);
+    let (scene, renewed) = scene(HOUR);
     let renewed = Arc::new(renewed);
     for (time, expected) in [(0, 1), (3300, 2), (10_000, 3)] {
-        stage.set_time(time);
+        scene.set_time(time);
         let barrier = Arc::new(Barrier::new(50));
         let asking: Vec<_> = (0..50)
             .map(|_| {
@@ -120,7 +120,7 @@ async fn many_that_ask_at_once_cause_one_renewal() {
         for task in asking {
             task.await.unwrap();
         }
-        assert_eq!(stage.issued.load(Ordering::SeqCst), expected, "at {time} s");
+        assert_eq!(scene.issued.load(Ordering::SeqCst), expected, "at {time} s");
     }
 }
 
