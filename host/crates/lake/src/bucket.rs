@@ -23,6 +23,7 @@
 //!
 //! This module does not know what it stores; keys come from `table::key` and `state::lease`.
 
+mod answer;
 mod cause;
 mod error;
 mod identity;
@@ -178,8 +179,8 @@ impl Bucket {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             match self.store.put_opts(&path, PutPayload::from_bytes(content.clone()), options).await {
                 Ok(_) => return Ok(Put::Created),
-                Err(error) if cause::is_conflict(&error) => {}
-                Err(object_store::Error::AlreadyExists { .. }) => return Ok(Put::Exists),
+                Err(error) if Place::means_conflict(&error) => {}
+                Err(error) if Place::means_present(&error) => return Ok(Put::Exists),
                 Err(error) => return Err(self.place.judge_create(key, &error)),
             }
         }

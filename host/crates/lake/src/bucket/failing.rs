@@ -19,7 +19,7 @@ use object_store::{
     path::Path,
 };
 
-use super::{Bucket, place::Place};
+use super::{Bucket, answer::Answer, place::Place};
 
 /// A kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,20 +118,20 @@ impl FailingStore {
 
     /// Counts a request and gives its fate.
     fn fate(&self, call: Call, path: &Path) -> (Result<()>, Result<()>) {
-        self.fault(call, path).fate(path)
+        self.fault(call, path).fate()
     }
 }
 
 impl Fault {
     /// What it does: an error before the request takes effect, or one after.
-    fn fate(self, path: &Path) -> (Result<()>, Result<()>) {
+    fn fate(self) -> (Result<()>, Result<()>) {
         match self {
             Fault::None | Fault::ConditionIgnored => (Ok(()), Ok(())),
             Fault::NoAnswer => (Err(no_answer()), Ok(())),
             Fault::AnswerLost => (Ok(()), Err(no_answer())),
-            Fault::AnsweredTwice => (Ok(()), Err(gone(path))),
+            Fault::AnsweredTwice => (Ok(()), Err(gone())),
             Fault::DiskFull => (Err(disk_full()), Ok(())),
-            Fault::Denied => (Err(denied(path)), Ok(())),
+            Fault::Denied => (Err(denied()), Ok(())),
         }
     }
 }
@@ -141,16 +141,19 @@ fn no_answer() -> Error {
     Error::Generic { store: "S3", source: Box::new(source) }
 }
 
-fn gone(path: &Path) -> Error {
-    Error::NotFound {
-        path: path.to_string(),
-        source: "Server returned non-2xx status code: 404 Not Found: <Code>NoSuchUpload</Code>".into(),
-    }
+/// The answer to a request that was carried out before: there is no such upload any more.
+fn gone() -> Error {
+    answered(Answer { status: 404, code: Some("NoSuchUpload".to_owned()), ..Answer::default() })
 }
 
-fn denied(path: &Path) -> Error {
-    let answer = "Server returned non-2xx status code: 403 Forbidden: <Code>AccessDenied</Code><Message>no</Message>";
-    Error::PermissionDenied { path: path.to_string(), source: answer.into() }
+fn denied() -> Error {
+    let (code, message) = (Some("AccessDenied".to_owned()), Some("no".to_owned()));
+    answered(Answer { status: 403, code, message, ..Answer::default() })
+}
+
+fn answered(answer: Answer) -> Error {
+    let source = HttpError::new(HttpErrorKind::Unknown, answer);
+    Error::Generic { store: "S3", source: Box::new(source) }
 }
 
 fn disk_full() -> Error {
@@ -174,7 +177,7 @@ impl ObjectStore for Shared {
         if fault == Fault::ConditionIgnored {
             options.mode = PutMode::Overwrite;
         }
-        let (before, after) = fault.fate(path);
+        let (before, after) = fault.fate();
         before?;
         let put = self.0.inner.put_opts(path, payload, options).await?;
         after.map(|()| put)

@@ -2,10 +2,12 @@
 
 use std::{error::Error, io};
 
+use object_store::client::{HttpError, HttpErrorKind};
 use rustix::io::Errno;
 
 use super::{
-    cause::{Answer, Cause, Failure, chain},
+    answer::Answer,
+    cause::{Cause, chain},
     error::BucketError,
     identity::IdentityError,
     operation::Operation,
@@ -16,8 +18,24 @@ use super::{
 impl Place {
     /// Whether a failed get or delete says that there is no such object (and not that there is no such bucket).
     pub(super) fn means_absent(error: &object_store::Error) -> bool {
-        let no_bucket = matches!(Failure::read(error), Failure::Answered(answer) if answer.has_code(&["NoSuchBucket"]));
-        matches!(error, object_store::Error::NotFound { .. }) && !no_bucket
+        match Answer::within(error) {
+            Some(answer) => answer.status == 404 && !answer.has_code(&["NoSuchBucket"]),
+            None => matches!(error, object_store::Error::NotFound { .. }),
+        }
+    }
+
+    /// Whether a failed conditional put says that there is such an object.
+    pub(super) fn means_present(error: &object_store::Error) -> bool {
+        match Answer::within(error) {
+            // S3 says 412; stores are about that say 304.
+            Some(answer) => matches!(answer.status, 304 | 412),
+            None => matches!(error, object_store::Error::AlreadyExists { .. }),
+        }
+    }
+
+    /// Whether a failed conditional put says that requests met, and not whether there is such an object.
+    pub(super) fn means_conflict(error: &object_store::Error) -> bool {
+        Answer::within(error).is_some_and(|answer| answer.status == 409)
     }
 
     /// What a failure of the object store means.
@@ -28,13 +46,19 @@ impl Place {
         if let (Kind::Folder, Some(system)) = (&self.kind, chain(error).find_map(|link| link.downcast_ref())) {
             return self.judge_disk(operation, key, system);
         }
-        match Failure::read(error) {
-            Failure::Answered(answer) => self.judge_answer(operation, key, &answer),
-            Failure::Unanswered(source) => self.unavailable(operation, key, source.through(self.proxy())),
-            Failure::Local(source) => {
-                BucketError::Other { location: self.location(key), operation: operation.verb(), source }
-            }
+        if let Some(answer) = Answer::within(error) {
+            return self.judge_answer(operation, key, answer);
         }
+        // The innermost: the outer one says only whether it is tried again.
+        if let Some(unanswered) = chain(error).filter_map(|link| link.downcast_ref::<HttpError>()).last() {
+            let reason = unanswered.source().map_or_else(|| Cause::of(unanswered), Cause::of);
+            let reason = match unanswered.kind() {
+                HttpErrorKind::Timeout => Cause::new(format!("no answer in time: {reason}")),
+                _ => reason,
+            };
+            return self.unavailable(operation, key, reason.through(self.proxy()));
+        }
+        BucketError::Other { location: self.location(key), operation: operation.verb(), source: Cause::of(error) }
     }
 
     fn judge_answer(&self, operation: Operation, key: &str, answer: &Answer) -> BucketError {
@@ -56,8 +80,8 @@ impl Place {
         match answer.status {
             _ if answer.has_code(&["NoSuchBucket"]) => BucketError::NoSuchBucket { bucket, source },
             _ if elsewhere => BucketError::WrongRegion { bucket, region, expected: answer.region.clone(), source },
-            Some(301 | 302 | 307 | 308) => BucketError::WrongRegion { bucket, region, expected: None, source },
-            Some(401 | 403) => BucketError::AccessDenied {
+            301 | 302 | 307 | 308 => BucketError::WrongRegion { bucket, region, expected: None, source },
+            401 | 403 => BucketError::AccessDenied {
                 action: operation.action(),
                 location: self.location(key),
                 resource: {
@@ -71,12 +95,10 @@ impl Place {
                 source,
             },
             // A bare 404 to anything but a read is about the bucket: only reads are told that an object is absent.
-            Some(404) if answer.code.is_none() && operation != Operation::Get => {
-                BucketError::NoSuchBucket { bucket, source }
-            }
-            Some(501) => BucketError::Unsupported { location: self.description.clone(), what: "this request", source },
+            404 if answer.code.is_none() && operation != Operation::Get => BucketError::NoSuchBucket { bucket, source },
+            501 => BucketError::Unsupported { location: self.description.clone(), what: "this request", source },
             // A success here is one whose body says `InternalError` or `SlowDown`.
-            Some(200 | 408 | 429 | 500..) => self.unavailable(operation, key, source),
+            200 | 408 | 429 | 500.. => self.unavailable(operation, key, source),
             _ => BucketError::Rejected { location: self.location(key), operation: operation.verb(), source },
         }
     }

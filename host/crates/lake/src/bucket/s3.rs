@@ -1,5 +1,6 @@
 //! Opening a bucket on S3 or on a store that speaks its protocol.
 
+mod answers;
 mod endpoint;
 
 use std::time::Duration;
@@ -53,6 +54,7 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
         // Deleting many objects in one request is what stores that are not AWS's most often lack.
         .with_disable_bulk_delete(true)
         .with_client_options(client_options(&endpoint))
+        .with_http_connector(answers::Connector)
         .with_retry(retries())
         .with_endpoint(address(&endpoint, &settings.bucket, path_style));
     let store = builder.build().map_err(|error| place.unusable(&error))?;

@@ -13,7 +13,10 @@ use aws_sdk_sts::{
 };
 
 use super::{connection::ThroughProxy, error::IdentityError};
-use crate::bucket::cause::{Answer, Cause, chain};
+use crate::bucket::{
+    answer::Answer,
+    cause::{Cause, chain},
+};
 
 /// What it means that the chain gives nothing.
 pub(super) fn judge(error: &CredentialsError) -> IdentityError {
@@ -40,7 +43,7 @@ fn answer<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<Cause> {
     let SdkError::ServiceError(refusal) = error else { return None };
     let error = refusal.err();
     let answer = Answer {
-        status: Some(refusal.raw().status().as_u16()),
+        status: refusal.raw().status().as_u16(),
         code: error.code().map(str::to_owned),
         message: error.message().map(str::to_owned),
         request: error.meta().request_id().map(str::to_owned),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bucket::cause::{Answer, Cause};
+use crate::bucket::{answer::Answer, cause::Cause};
 
 /// Credentials that cannot be had or are not accepted, by who can act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

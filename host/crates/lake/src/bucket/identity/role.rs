@@ -22,7 +22,8 @@ use super::{
     renew::{Issued, Issuer},
 };
 use crate::bucket::{
-    cause::{Answer, Cause, chain},
+    answer::Answer,
+    cause::{Cause, chain},
     settings::Role,
 };
 
@@ -116,7 +117,7 @@ fn of_refusal(role: &Role, error: &SdkError<AssumeRoleError>) -> IdentityError {
     };
     let status = refusal.raw().status().as_u16();
     let answer = Answer {
-        status: Some(status),
+        status,
         code: refusal.err().code().map(str::to_owned),
         message: refusal.err().message().map(str::to_owned),
         request: refusal.err().request_id().map(str::to_owned),

@@ -1,0 +1,48 @@
+//! Answers of S3 and STS to requests that they did not fulfil.
+
+use std::{error::Error, fmt};
+
+use super::cause::{Cause, chain};
+
+/// What a person and we ourselves need of such an answer. Nothing else of it is kept: what a service says of a wrong
+/// signature has the session token in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) code: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) request: Option<String>,
+    /// The region that the answer says the bucket is in.
+    pub(super) region: Option<String>,
+}
+
+impl Answer {
+    /// The answer that is the reason of an error.
+    pub(super) fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        chain(error).find_map(|link| link.downcast_ref())
+    }
+
+    pub(super) fn has_code(&self, codes: &[&str]) -> bool {
+        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+    }
+
+    /// The answer in words: ``S3 answered 403 `AccessDenied`: … (request …)``.
+    pub(super) fn cause(&self, service: &str) -> Cause {
+        Cause::said(&format!("{service} {self}"))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "answered {}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(formatter, " `{code}`")?;
+        }
+        if let Some(message) = &self.message {
+            write!(formatter, ": {message}")?;
+        }
+        self.request.as_ref().map_or(Ok(()), |request| write!(formatter, " (request `{request}`)"))
+    }
+}
+
+impl Error for Answer {}
