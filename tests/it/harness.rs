@@ -127,12 +127,44 @@ impl Workspace {
             .replace(&self.aws.endpoint().replace("http://", ""), "[AWS]")
     }
 
-    /// The rows of a table of the newest commit, by its column names, as text.
+    /// The newest commit, as `sluice tables` tells it to programs.
     pub(crate) fn commit(&self) -> serde_json::Value {
         let output = self.sluice(&["tables", "pipeline.toml", "--format", "json"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
+
+    /// The keys of the data files that the newest commit lists.
+    pub(crate) fn listed_files(&self) -> Vec<String> {
+        let commit = self.commit();
+        let files = commit["tables"].as_array().unwrap().iter().flat_map(|table| table["files"].as_array().unwrap());
+        files.map(|file| key_of(file["url"].as_str().unwrap())).collect()
+    }
+}
+
+/// The key of a data file that a URL ends in: table, run, file.
+fn key_of(url: &str) -> String {
+    let parts: Vec<&str> = url.rsplitn(4, '/').collect();
+    [parts[2], parts[1], parts[0]].join("/")
+}
+
+/// The keys of all data files under a folder that is a bucket, in their order, unfinished ones included.
+pub(crate) fn data_files(bucket: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![bucket.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(bucket).unwrap().display().to_string();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !name.starts_with("_sluice/") {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// Where the tests keep compiled plugins: one folder for all, since compiling takes seconds.

@@ -12,6 +12,8 @@ mod bucket;
 mod check;
 /// Processes that end with their test.
 mod child;
+/// Runs that fail or are killed at each step of theirs.
+mod crashes;
 /// The plugins of `tests/guests`, built for the tests.
 mod guests;
 /// A folder, simulated ends, the binary.
