@@ -25,6 +25,24 @@ pub(crate) struct Workspace {
 /// Contacts in the portals of these tests: a few pages, and every oddity.
 pub(crate) const CONTACTS: u64 = 500;
 
+/// What differs from run to run in what the binary says, and what stands in a snapshot instead.
+pub(crate) const FILTERS: [(&str, &str); 12] = [
+    (r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]"),
+    (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "[RUN]"),
+    (r"\d+\.\d+ s\b", "[TIME] s"),
+    // Run ids and times are in files, and press to one length more or less.
+    (r" +\d+\.\d [KM]iB", " [SIZE]"),
+    (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[INSTANT]"),
+    (r"process \d+ on host `[^`]+`", "process [PID] on host `[HOST]`"),
+    (r"correlation id `[^`]+`", "correlation id `[ID]`"),
+    (r"\([0-9a-f]{12}\)", "([DIGEST])"),
+    (r"\(request `[^`]+`\)", "(request `[ID]`)"),
+    (r"failed after \d+ attempts", "failed after [N] attempts"),
+    (r"budget of \d+ instructions", "budget of [FUEL] instructions"),
+    // How long the waits of a retry are is chance: a run of half a minute tells how far it is.
+    (r"(?m)^(\d+ min )?\d+ s: .* API budget .*\n", ""),
+];
+
 /// A portal of that size.
 pub(crate) fn portal() -> hubspot::Options {
     hubspot::Options {
@@ -114,8 +132,8 @@ impl Workspace {
         command
     }
 
-    /// What a run that must fail says, and its exit code, with everything taken out that differs from run to run.
-    pub(crate) fn refusal(&self, arguments: &[&str]) -> String {
+    /// The exit code of a command and all that it says, with everything taken out that differs from run to run.
+    pub(crate) fn told(&self, arguments: &[&str]) -> String {
         let output = self.sluice(arguments);
         let code = output.status.code().map_or("killed".to_owned(), |code| code.to_string());
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();

@@ -30,6 +30,8 @@ mod secrets;
 mod settings;
 /// Golden pipeline files: each `tests/ui/spec/*.toml` with the errors it gets.
 mod spec;
+/// What the commands say when all is well.
+mod texts;
 /// What the project says of itself: import rules, generated files, module stories.
 mod tidy;
 /// Runs through what HubSpot, networks and gateways do.
