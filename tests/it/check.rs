@@ -12,7 +12,7 @@ const EXTERNAL_ID: &str = "external_id = \"sluice-external-id\"";
 /// Checks a pipeline; gives what is told, and what failed.
 fn check(workspace: &Workspace, source: &str, transforms: &str, sink: &str) -> (String, Vec<String>) {
     workspace.pipeline(&[source, transforms, sink]);
-    let told = workspace.refusal(&["check", "pipeline.toml"]);
+    let told = workspace.told(&["check", "pipeline.toml"]);
     let failed = told.lines().filter_map(|line| line.strip_prefix("FAIL ")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(told.starts_with("exit code 0\n"), failed.is_empty(), "{told}");
     assert!(!told.contains(hubspot::TOKEN), "the token is told");

@@ -25,6 +25,24 @@ pub(crate) struct Workspace {
 /// Contacts in the portals of these tests: a few pages, and every oddity.
 pub(crate) const CONTACTS: u64 = 500;
 
+/// What differs from run to run in what the binary says, and what stands in a snapshot instead.
+pub(crate) const FILTERS: [(&str, &str); 12] = [
+    (r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]"),
+    (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "[RUN]"),
+    (r"\d+\.\d+ s\b", "[TIME] s"),
+    // Run ids and times are in files, and press to one length more or less.
+    (r" +\d+\.\d [KM]iB", " [SIZE]"),
+    (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[INSTANT]"),
+    (r"process \d+ on host `[^`]+`", "process [PID] on host `[HOST]`"),
+    (r"correlation id `[^`]+`", "correlation id `[ID]`"),
+    (r"\([0-9a-f]{12}\)", "([DIGEST])"),
+    (r"\(request `[^`]+`\)", "(request `[ID]`)"),
+    (r"failed after \d+ attempts", "failed after [N] attempts"),
+    (r"budget of \d+ instructions", "budget of [FUEL] instructions"),
+    // How long the waits of a retry are is chance: a run of half a minute tells how far it is.
+    (r"(?m)^(\d+ min )?\d+ s: .* API budget .*\n", ""),
+];
+
 /// A portal of that size.
 pub(crate) fn portal() -> hubspot::Options {
     hubspot::Options {
@@ -114,8 +132,8 @@ impl Workspace {
         command
     }
 
-    /// What a run that must fail says, and its exit code, with everything taken out that differs from run to run.
-    pub(crate) fn refusal(&self, arguments: &[&str]) -> String {
+    /// The exit code of a command and all that it says, with everything taken out that differs from run to run.
+    pub(crate) fn told(&self, arguments: &[&str]) -> String {
         let output = self.sluice(arguments);
         let code = output.status.code().map_or("killed".to_owned(), |code| code.to_string());
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
@@ -127,12 +145,44 @@ impl Workspace {
             .replace(&self.aws.endpoint().replace("http://", ""), "[AWS]")
     }
 
-    /// The rows of a table of the newest commit, by its column names, as text.
+    /// The newest commit, as `sluice tables` tells it to programs.
     pub(crate) fn commit(&self) -> serde_json::Value {
         let output = self.sluice(&["tables", "pipeline.toml", "--format", "json"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
+
+    /// The keys of the data files that the newest commit lists.
+    pub(crate) fn listed_files(&self) -> Vec<String> {
+        let commit = self.commit();
+        let files = commit["tables"].as_array().unwrap().iter().flat_map(|table| table["files"].as_array().unwrap());
+        files.map(|file| key_of(file["url"].as_str().unwrap())).collect()
+    }
+}
+
+/// The key of a data file that a URL ends in: table, run, file.
+fn key_of(url: &str) -> String {
+    let parts: Vec<&str> = url.rsplitn(4, '/').collect();
+    [parts[2], parts[1], parts[0]].join("/")
+}
+
+/// The keys of all data files under a folder that is a bucket, in their order, unfinished ones included.
+pub(crate) fn data_files(bucket: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![bucket.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(bucket).unwrap().display().to_string();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !name.starts_with("_sluice/") {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// Where the tests keep compiled plugins: one folder for all, since compiling takes seconds.

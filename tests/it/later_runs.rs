@@ -9,7 +9,7 @@ use sluice_simulator::{
 
 use crate::{
     child::Running,
-    harness::{CONTACTS, Workspace, portal},
+    harness::{CONTACTS, Workspace, data_files, portal},
 };
 
 fn tables(workspace: &Workspace) -> Vec<String> {
@@ -234,7 +234,7 @@ fn a_killed_run_leaves_the_tables_as_they_were_and_the_next_one_tidies_up() {
         fs::remove_dir_all(bucket.join("_sluice/leases")).unwrap();
         run(&workspace, &[], 0);
         assert_eq!(workspace.commit()["commit"], 3, "what is swept before reading takes a commit of its own");
-        let kept: BTreeSet<String> = listed.iter().cloned().chain(listed_files(&workspace)).collect();
+        let kept: BTreeSet<String> = listed.iter().cloned().chain(workspace.listed_files()).collect();
         assert_eq!(
             data_files(&bucket),
             Vec::from_iter(kept),
@@ -275,39 +275,6 @@ fn a_run_whose_lease_is_taken_ends_without_a_commit() {
     let report: serde_json::Value =
         serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap();
     assert_eq!(report["outcome"], "failed");
-}
-
-/// The keys of the files that the newest commit lists.
-fn listed_files(workspace: &Workspace) -> Vec<String> {
-    let commit = workspace.commit();
-    let tables = commit["tables"].as_array().unwrap().iter();
-    let files = tables.flat_map(|table| table["files"].as_array().unwrap());
-    files.map(|file| key_of(file["url"].as_str().unwrap())).collect()
-}
-
-/// The key that a URL of a data file ends in: table, run, file.
-fn key_of(url: &str) -> String {
-    let parts: Vec<&str> = url.rsplitn(4, '/').collect();
-    [parts[2], parts[1], parts[0]].join("/")
-}
-
-/// All data files under a folder that is a bucket, unfinished ones included.
-fn data_files(bucket: &std::path::Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![bucket.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(bucket).unwrap().display().to_string();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !name.starts_with("_sluice/") {
-                found.push(name);
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 #[test]

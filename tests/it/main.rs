@@ -12,6 +12,8 @@ mod bucket;
 mod check;
 /// Processes that end with their test.
 mod child;
+/// Runs that fail or are killed at each step of theirs.
+mod crashes;
 /// The plugins of `tests/guests`, built for the tests.
 mod guests;
 /// A folder, simulated ends, the binary.
@@ -26,8 +28,12 @@ mod sandbox;
 mod secrets;
 /// Keys of the pipeline file, each by its effect.
 mod settings;
+/// The contract of sources.
+mod sources;
 /// Golden pipeline files: each `tests/ui/spec/*.toml` with the errors it gets.
 mod spec;
+/// What the commands say when all is well.
+mod texts;
 /// What the project says of itself: import rules, generated files, module stories.
 mod tidy;
 /// Runs through what HubSpot, networks and gateways do.

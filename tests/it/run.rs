@@ -1,6 +1,10 @@
 //! Whole runs against simulated ends: what is requested, what lands, what is told.
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::Arc,
+};
 
 use arrow_array::{Array, ArrayRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -9,7 +13,7 @@ use sluice_simulator::{aws, data, hubspot};
 use crate::{
     child::Running,
     guests::{evil, hello, test_and_build},
-    harness::{CONTACTS, Workspace, portal},
+    harness::{CONTACTS, Workspace, data_files, is_page, portal},
 };
 
 fn run(workspace: &Workspace, sections: &[&str]) -> String {
@@ -258,6 +262,62 @@ fn instances_take_of_the_memory_of_all_plugins_what_they_use() {
     run(&workspace, &[&source, &mark, &transform, &workspace.file_sink(), "[run]\nplugin_memory = \"600MiB\"\n"]);
 }
 
+/// The object types of the pages of records that have been answered, in that order.
+fn types_of_pages(workspace: &Workspace) -> Vec<String> {
+    let requests = workspace.hubspot.requests().into_iter();
+    let pages = requests.filter(|request| is_page(request) && request.status == Some(200));
+    pages.filter_map(|page| Some(page.path.split("/objects/").nth(1)?.split('/').nth(1)?.to_owned())).collect()
+}
+
+#[test]
+fn a_stream_that_does_not_get_on_holds_no_other_up() {
+    // After a first look, contacts get no page.
+    let hang = hubspot::Fault {
+        path: hubspot::PathPattern::Contains("/objects/2026-09/0-1".to_owned()),
+        method: Some(http::Method::GET),
+        occurrences: 1..u64::MAX,
+        action: hubspot::FaultAction::Hang,
+    };
+    let workspace = Workspace::with(hubspot::Options { faults: vec![hang], ..portal() }, aws::Options::default());
+    let source = workspace.source("streams = [\"contacts\", \"companies\", \"deals\", \"tickets\", \"owners\"]");
+    workspace.pipeline(&[&source, &workspace.file_sink(), "[run]\nstreams_at_once = 2\n"]);
+    let mut running = workspace.start(&["run", "pipeline.toml", "--quiet"]);
+    let is_written = |table: &str| {
+        let files = data_files(&workspace.path().join("tables"));
+        files.iter().any(|file| file.starts_with(&format!("{table}/")) && file.ends_with(".parquet"))
+    };
+    let others = ["objects_companies", "objects_deals", "objects_tickets", "owners"];
+    running.until("all other streams are read and written", |_| others.into_iter().all(is_written));
+    let types: BTreeSet<String> = types_of_pages(&workspace).into_iter().collect();
+    assert_eq!(types, ["0-2", "0-3", "0-5"].map(str::to_owned).into());
+    let hangs = |request: &hubspot::LoggedRequest| is_page(request) && request.status.is_none();
+    assert!(workspace.hubspot.requests().iter().any(hangs), "contacts were not begun");
+    running.interrupt();
+    assert_eq!(running.output().status.code(), Some(130));
+}
+
+#[test]
+fn streams_side_by_side_share_the_limit_and_never_pass_it() {
+    const LIMIT: u32 = 20;
+    let data = data::Options { contacts: 1_000, ..data::Options::default() };
+    let options = hubspot::Options { data, requests_per_10s: LIMIT, ..portal() };
+    let workspace = Workspace::with(options, aws::Options::default());
+    let source = "streams = [\"contacts\", \"companies\", \"deals\", \"vehicle\"]\nrequests_per_10s = 20";
+    run(&workspace, &[&workspace.source(source), &workspace.file_sink()]);
+    let requests = workspace.hubspot.requests();
+    let (searches, counted): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request.path.ends_with("/search"));
+    assert!(counted.len() > LIMIT as usize, "only {} requests: the limit is not reached", counted.len());
+    // The simulator refuses what passes its limits.
+    assert!(counted.iter().chain(&searches).all(|request| request.status == Some(200)), "{requests:?}");
+    // Had they been read one after the other, the pages of each would stand together. When the limit is reached, all streams
+    // that are read wait for seconds in one line, and get their pages in turn.
+    let pages = types_of_pages(&workspace);
+    let mut turns = pages.clone();
+    turns.dedup();
+    let streams: BTreeSet<&String> = pages.iter().collect();
+    assert!(streams.len() == 4 && turns.len() > 4, "{pages:?}");
+}
+
 #[test]
 fn of_two_runs_at_once_one_names_the_other() {
     let slow = hubspot::Options { latency: std::time::Duration::from_millis(200), ..portal() };
@@ -266,7 +326,7 @@ fn of_two_runs_at_once_one_names_the_other() {
     let mut first = workspace.start(&["run", "pipeline.toml", "--quiet"]);
     first.until("it begins", |_| !workspace.hubspot.requests().is_empty());
     let before = workspace.hubspot.requests().len();
-    let told = workspace.refusal(&["run", "pipeline.toml"]);
+    let told = workspace.told(&["run", "pipeline.toml"]);
     assert!(told.starts_with("exit code 1\n") && told.contains(&format!("process {} on host", first.id())), "{told}");
     assert!(before > 0 && first.output().status.success());
     assert_eq!(workspace.commit()["commit"], 1);
@@ -607,14 +667,14 @@ fn a_new_plugin_tests_builds_and_runs_as_it_was_written() {
 fn looking_at_tables_creates_nothing() {
     let workspace = Workspace::new();
     let typo = workspace.path().join("typo");
-    let told = workspace.refusal(&["tables", &format!("file://{}", typo.display())]);
+    let told = workspace.told(&["tables", &format!("file://{}", typo.display())]);
     assert!(
         told.starts_with("exit code 2\nerror: there is no folder `file://[FOLDER]/typo`\nhint: check the path"),
         "{told}"
     );
     assert!(!typo.exists());
     workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
-    let told = workspace.refusal(&["tables", "pipeline.toml"]);
+    let told = workspace.told(&["tables", "pipeline.toml"]);
     assert!(told.contains("there is no folder"), "{told}");
     assert!(!workspace.path().join("tables").exists());
 }

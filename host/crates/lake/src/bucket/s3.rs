@@ -44,7 +44,6 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
     let path_style = settings.path_style || settings.bucket.contains('.');
     let proxy = sluice_net::proxy::of(&endpoint);
     let place = Place::s3(&settings.bucket, &settings.prefix, &region).behind(proxy);
-    sluice_net::tls::set_up();
     let builder = AmazonS3Builder::new()
         .with_bucket_name(&settings.bucket)
         .with_region(&region)

@@ -24,6 +24,7 @@ pub(super) struct Connector;
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        sluice_net::tls::set_up();
         Ok(HttpClient::new(Reading(ReqwestConnector::default().connect(options)?)))
     }
 }

@@ -1,0 +1,253 @@
+//! The contract of sources: one suite, run by every kind.
+
+use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
+
+use arrow_array::RecordBatch;
+use jiff::Timestamp;
+use sluice_hubspot::{
+    http::{Backoff, Patience, RetryPolicy},
+    source::{
+        Read, ReadRequest, RowsSeen, Source, SourceError,
+        hubspot::{HubSpot, Paths, Settings},
+        recorded::{NoSchema, RecordedSource, RecordedStream},
+    },
+};
+use sluice_model::{
+    schema::{Field, Marks, Schema, arrow_schema},
+    secret::Secret,
+    stream::StreamInfo,
+};
+use sluice_simulator::{data, hubspot};
+use tokio::{sync::mpsc, time::timeout};
+
+/// How long a read may take: many times what it does.
+const DEADLINE: Duration = Duration::from_mins(2);
+
+/// More contacts than one batch holds.
+const CONTACTS: u64 = 9_000;
+
+/// Everything that the rest of the program relies on. Gives the streams that can be read, with their schemas.
+async fn keeps_the_contract(source: &dyn Source) -> Vec<(StreamInfo, Schema)> {
+    let streams = streams_have_names_of_their_own(source).await;
+    let mut readable = Vec::new();
+    for stream in streams {
+        if let Some(schema) = schemas_are_sound_and_stay(source, &stream).await {
+            readable.push((stream, schema));
+        }
+    }
+    assert!(!readable.is_empty());
+    readable
+}
+
+/// The same of a source that has records.
+async fn reads_by_the_contract(source: &dyn Source, readable: &[(StreamInfo, Schema)]) {
+    for (stream, schema) in readable {
+        let rows = all_columns_come_in_the_order_that_was_asked_for(source, stream, schema).await;
+        counts_and_trials_agree_with_reads(source, stream, schema, rows).await;
+        only_columns_that_were_asked_for_come(source, stream, schema, rows).await;
+        a_read_ends_when_nobody_listens(source, stream, schema).await;
+    }
+}
+
+async fn streams_have_names_of_their_own(source: &dyn Source) -> Vec<StreamInfo> {
+    let streams = source.streams().await.unwrap();
+    assert_eq!(streams, source.streams().await.unwrap(), "the order is stable");
+    let mut taken = BTreeSet::new();
+    for stream in &streams {
+        for name in stream.names() {
+            assert!(taken.insert(name.to_owned()), "two streams answer to `{name}`");
+        }
+    }
+    let tables: BTreeSet<String> = streams.iter().map(|stream| stream.table().to_lowercase()).collect();
+    assert_eq!(tables.len(), streams.len(), "two tables would be one where case does not count");
+    streams
+}
+
+async fn schemas_are_sound_and_stay(source: &dyn Source, stream: &StreamInfo) -> Option<Schema> {
+    let schema = match source.schema(stream).await {
+        Ok(schema) => schema,
+        Err(SourceError::NotReadable { stream: name, .. }) => {
+            assert_eq!(name, stream.name);
+            return None;
+        }
+        Err(error) => panic!("{}: {error}", stream.name),
+    };
+    assert_eq!(schema.name, stream.name);
+    let names: BTreeSet<&String> = schema.fields.iter().map(|field| &field.name).collect();
+    assert_eq!(names.len(), schema.fields.len(), "{}: two columns of one name", stream.name);
+    assert!(schema.fields.iter().any(Field::is_key), "{}: no key", stream.name);
+    assert_eq!(source.schema(stream).await.unwrap(), schema, "{}: asked again", stream.name);
+    Some(schema)
+}
+
+fn request(stream: &StreamInfo, columns: Vec<Field>) -> ReadRequest {
+    let ingested_at = Timestamp::from_second(1_795_000_000).unwrap();
+    ReadRequest { stream: stream.clone(), columns, ingested_at, seen: RowsSeen::default() }
+}
+
+/// Reads a stream; what came, and how it ended. Whatever the end, nothing comes after it.
+async fn read(source: &dyn Source, request: &ReadRequest) -> (Vec<RecordBatch>, Result<Read, SourceError>) {
+    let (send, mut receive) = mpsc::channel(1);
+    let reading = async { source.read(request.clone(), send).await };
+    let receiving = async {
+        let mut batches = Vec::new();
+        while let Some(batch) = receive.recv().await {
+            batches.push(batch);
+        }
+        batches
+    };
+    let both = async { tokio::join!(reading, receiving) };
+    let (outcome, batches) = timeout(DEADLINE, both).await.expect("the read ends, and its channel with it");
+    (batches, outcome)
+}
+
+/// Reads a stream with these columns; gives the number of its rows.
+async fn rows_with(source: &dyn Source, stream: &StreamInfo, columns: Vec<Field>) -> u64 {
+    let expected = arrow_schema(&columns);
+    let request = request(stream, columns);
+    let (batches, outcome) = read(source, &request).await;
+    outcome.unwrap();
+    for batch in &batches {
+        assert_eq!(batch.schema(), expected, "{}", stream.name);
+        assert!(batch.num_rows() > 0, "{}: an empty batch", stream.name);
+    }
+    let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+    if stream.object_type_id.is_some() {
+        assert_eq!(request.seen.get(), rows, "{}: rows that were seen as they came", stream.name);
+    }
+    rows
+}
+
+async fn all_columns_come_in_the_order_that_was_asked_for(
+    source: &dyn Source,
+    stream: &StreamInfo,
+    schema: &Schema,
+) -> u64 {
+    let reversed = schema.fields.iter().rev().cloned().collect();
+    rows_with(source, stream, reversed).await
+}
+
+async fn only_columns_that_were_asked_for_come(source: &dyn Source, stream: &StreamInfo, schema: &Schema, rows: u64) {
+    for column in [schema.fields.first(), schema.fields.last()].into_iter().flatten() {
+        let found = rows_with(source, stream, vec![column.clone()]).await;
+        assert_eq!(found, rows, "{}: {} alone", stream.name, column.name);
+    }
+}
+
+async fn counts_and_trials_agree_with_reads(source: &dyn Source, stream: &StreamInfo, schema: &Schema, rows: u64) {
+    source.try_read(&request(stream, schema.fields.clone())).await.unwrap();
+    if let Some(count) = source.count(stream).await {
+        assert_eq!(count, rows, "{}", stream.name);
+    }
+}
+
+async fn a_read_ends_when_nobody_listens(source: &dyn Source, stream: &StreamInfo, schema: &Schema) {
+    let (send, receive) = mpsc::channel(1);
+    drop(receive);
+    let request = request(stream, schema.fields.clone());
+    let reading = source.read(request.clone(), send);
+    timeout(DEADLINE, reading).await.expect("the read ends").expect("that nobody listens is no error");
+    if stream.object_type_id.is_some() && source.count(stream).await.is_some_and(|rows| rows >= CONTACTS) {
+        assert!(request.seen.get() < CONTACTS, "{}: it was read to its end all the same", stream.name);
+    }
+}
+
+/// A simulated account, and the source that reads it. At once: a request that fails is not sent again.
+async fn account(token: &str, faults: Vec<hubspot::Fault>) -> (hubspot::Running, HubSpot) {
+    let data = data::Options { contacts: CONTACTS, ..data::Options::default() };
+    let options = hubspot::Options {
+        data,
+        faults,
+        requests_per_10s: 100_000,
+        searches_per_second: 1_000,
+        ..hubspot::Options::default()
+    };
+    let running = hubspot::start(options, None).await.unwrap();
+    let source = HubSpot::new(&Settings {
+        base_url: running.base_url().parse().unwrap(),
+        token: Secret::new(token),
+        paths: Paths::Dated("2026-09"),
+        requests_per_10s: NonZeroU32::new(100_000),
+        retry: RetryPolicy {
+            patience: Patience::Attempts(NonZeroU32::MIN),
+            backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
+        },
+        sensitive: false,
+        describes: Marks::new(),
+    });
+    (running, source.unwrap())
+}
+
+/// A source that has what another has, but no records.
+async fn recorded(source: &dyn Source) -> RecordedSource {
+    let mut streams = Vec::new();
+    for stream in source.streams().await.unwrap() {
+        let records = source.count(&stream).await;
+        let schema = source.schema(&stream).await.map_err(|error| match error {
+            SourceError::NotReadable { why, reason, hint, .. } => NoSchema { why, reason, hint },
+            other => panic!("{other}"),
+        });
+        streams.push(RecordedStream { stream, records, schema });
+    }
+    RecordedSource::read(&RecordedSource::of(streams).write()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hubspot_keeps_the_contract() {
+    let (_running, source) = account(hubspot::SENSITIVE_TOKEN, Vec::new()).await;
+    let readable = keeps_the_contract(&source).await;
+    reads_by_the_contract(&source, &readable).await;
+    let (contacts, schema) = readable.iter().find(|(stream, _)| stream.name == "contacts").unwrap();
+    assert_eq!(source.count(contacts).await, Some(CONTACTS));
+    let (batches, _) = read(&source, &request(contacts, schema.fields.clone())).await;
+    assert!(batches.len() > 1, "contacts are more than one batch");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_recorded_keeps_the_contract_as_far_as_it_reads() {
+    let (_running, source) = account(hubspot::SENSITIVE_TOKEN, Vec::new()).await;
+    let recorded = recorded(&source).await;
+    let readable = keeps_the_contract(&recorded).await;
+    assert_eq!(readable, keeps_the_contract(&source).await);
+    for (stream, schema) in &readable {
+        assert_eq!(recorded.count(stream).await, source.count(stream).await, "{}", stream.name);
+        let (batches, outcome) = read(&recorded, &request(stream, schema.fields.clone())).await;
+        assert!(batches.is_empty() && matches!(outcome, Err(SourceError::NotReadable { .. })), "{outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_trial_refuses_a_read_refuses_too() {
+    // The token may list sensitive properties, and not read them.
+    let (_running, source) = account(hubspot::TOKEN, Vec::new()).await;
+    let streams = source.streams().await.unwrap();
+    let contacts = streams.iter().find(|stream| stream.name == "contacts").unwrap();
+    let request = request(contacts, source.schema(contacts).await.unwrap().fields);
+    let tried = source.try_read(&request).await;
+    let (batches, outcome) = read(&source, &request).await;
+    assert!(matches!(tried, Err(SourceError::NotReadable { .. })), "{tried:?}");
+    assert!(matches!(outcome, Err(SourceError::NotReadable { .. })) && batches.is_empty(), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_error_nothing_comes() {
+    // After the first batch, in the middle of the second.
+    let fault = hubspot::Fault {
+        path: hubspot::PathPattern::Contains("/objects/2026-09/0-1".to_owned()),
+        method: Some(http::Method::GET),
+        occurrences: 85..u64::MAX,
+        action: hubspot::FaultAction::Status { status: 500, body: hubspot::FaultBody::Json, retry_after: None },
+    };
+    let (running, source) = account(hubspot::SENSITIVE_TOKEN, vec![fault]).await;
+    let streams = source.streams().await.unwrap();
+    let contacts = streams.iter().find(|stream| stream.name == "contacts").unwrap();
+    let schema = source.schema(contacts).await.unwrap();
+    let asked_for = vec![schema.fields[0].clone()];
+    let (batches, outcome) = read(&source, &request(contacts, asked_for)).await;
+    assert!(matches!(outcome, Err(SourceError::Http { .. })), "{outcome:?}");
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    assert!(rows > 0 && rows < 8_500, "{rows} rows: whole batches of the pages before the error");
+    let asked = running.requests().len();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(running.requests().len(), asked, "nor is anything asked for");
+}
