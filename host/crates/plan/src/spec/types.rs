@@ -348,8 +348,8 @@ pub struct CredentialsSpec {
 pub struct RunSpec {
     /// How many streams are read at once. Default: 8. More fill the account's budget better, and take more memory.
     pub streams_at_once: Option<std::num::NonZeroU32>,
-    /// Memory of all plugins together. A stream waits until its instances fit, each counted at its `limits.memory`.
-    /// Default: `4GiB`.
+    /// The most memory that all plugins may take together. What each instance takes counts as it grows; one that would go
+    /// past this ends the run. Default: `4GiB`.
     #[schemars(with = "Option<ByteSize>")]
     pub plugin_memory: Option<Spanned<ByteSize>>,
     /// For how long a request to the source may fail, for whatever reason that may pass, before the run ends: connections
