@@ -60,7 +60,11 @@ pub use self::{
     settings::{Credentials, Role, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
 };
-use self::{operation::Operation, place::Place, upload::PARTS_IN_FLIGHT};
+use self::{
+    operation::Operation,
+    place::Place,
+    upload::{Object, PARTS_IN_FLIGHT},
+};
 
 /// The folder of every bucket in which sluice keeps what is not a table. No table has such a name: theirs never start
 /// with `_`.
@@ -191,7 +195,8 @@ impl Bucket {
     /// worth of content.
     pub fn upload(&self, key: &str) -> Result<Upload, BucketError> {
         let path = self.path(key)?;
-        Ok(Upload::new(Arc::clone(&self.store), Arc::clone(&self.place), Arc::clone(&self.parts), key.to_owned(), path))
+        let (store, place) = (Arc::clone(&self.store), Arc::clone(&self.place));
+        Ok(Upload::new(Object { store, place, key: key.to_owned(), path }, Arc::clone(&self.parts)))
     }
 
     /// All objects under a folder, however deep, in the order of their keys. A request for every thousand of them on S3.

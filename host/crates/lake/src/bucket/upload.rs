@@ -30,45 +30,57 @@ pub(super) const PARTS_IN_FLIGHT: usize = 8;
 
 /// An object that is being written.
 pub struct Upload {
-    store: Arc<dyn ObjectStore>,
-    place: Arc<Place>,
-    key: String,
-    path: ObjectPath,
+    object: Object,
     in_flight: Arc<Semaphore>,
-    collected: Vec<Bytes>,
-    collected_bytes: usize,
-    parts: Option<Box<dyn MultipartUpload>>,
-    parts_begun: u64,
-    sending: JoinSet<object_store::Result<()>>,
+    collected: Collected,
+    parts: Parts,
     written: u64,
 }
 
-impl Upload {
-    pub(super) fn new(
-        store: Arc<dyn ObjectStore>,
-        place: Arc<Place>,
-        in_flight: Arc<Semaphore>,
-        key: String,
-        path: ObjectPath,
-    ) -> Self {
-        Self {
-            store,
-            place,
-            key,
-            path,
-            in_flight,
-            collected: Vec::new(),
-            collected_bytes: 0,
-            parts: None,
-            parts_begun: 0,
-            sending: JoinSet::new(),
-            written: 0,
+/// Which object it is, and where.
+pub(super) struct Object {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) place: Arc<Place>,
+    pub(super) key: String,
+    pub(super) path: ObjectPath,
+}
+
+/// Content that is no part yet.
+#[derive(Default)]
+struct Collected {
+    pieces: Vec<Bytes>,
+    bytes: usize,
+}
+
+/// The parts of an object that is larger than one.
+#[derive(Default)]
+struct Parts {
+    upload: Option<Box<dyn MultipartUpload>>,
+    begun: u64,
+    sending: JoinSet<object_store::Result<()>>,
+}
+
+impl Collected {
+    fn add(&mut self, content: Bytes) {
+        if !content.is_empty() {
+            self.bytes += content.len();
+            self.pieces.push(content);
         }
+    }
+
+    fn take(&mut self) -> PutPayload {
+        std::mem::take(self).pieces.into_iter().collect()
+    }
+}
+
+impl Upload {
+    pub(super) fn new(object: Object, in_flight: Arc<Semaphore>) -> Self {
+        Self { object, in_flight, collected: Collected::default(), parts: Parts::default(), written: 0 }
     }
 
     /// The object's key.
     pub fn key(&self) -> &str {
-        &self.key
+        &self.object.key
     }
 
     /// How many bytes have been written so far.
@@ -82,12 +94,12 @@ impl Upload {
     /// of a part begun earlier.
     pub async fn write(&mut self, mut content: Bytes) -> Result<(), BucketError> {
         self.written += content.len() as u64;
-        while self.collected_bytes + content.len() >= PART_SIZE {
-            let rest_of_part = content.split_to(PART_SIZE - self.collected_bytes);
-            self.collect(rest_of_part);
+        while self.collected.bytes + content.len() >= PART_SIZE {
+            let rest_of_part = content.split_to(PART_SIZE - self.collected.bytes);
+            self.collected.add(rest_of_part);
             self.send_part().await?;
         }
-        self.collect(content);
+        self.collected.add(content);
         Ok(())
     }
 
@@ -96,7 +108,7 @@ impl Upload {
         match self.complete().await {
             Ok(()) => Ok(self.written),
             Err(error) => {
-                let key = self.key.clone();
+                let key = self.object.key.clone();
                 if let Err(left) = self.abort().await {
                     tracing::warn!(key, error = %left, "the parts of a failed upload could not be removed");
                 }
@@ -107,50 +119,38 @@ impl Upload {
 
     /// Gives the object up and removes its parts. Nothing appears.
     pub async fn abort(mut self) -> Result<(), BucketError> {
-        self.sending.shutdown().await;
-        match self.parts.take() {
+        self.parts.sending.shutdown().await;
+        match self.parts.upload.take() {
             Some(mut parts) => match parts.abort().await {
                 Ok(()) => Ok(()),
-                Err(error) => Err(self.place.judge(Operation::AbortUpload, &self.key, &error)),
+                Err(error) => Err(self.object.place.judge(Operation::AbortUpload, &self.object.key, &error)),
             },
             None => Ok(()),
         }
     }
 
-    fn collect(&mut self, content: Bytes) {
-        if !content.is_empty() {
-            self.collected_bytes += content.len();
-            self.collected.push(content);
-        }
-    }
-
-    fn take_collected(&mut self) -> PutPayload {
-        self.collected_bytes = 0;
-        std::mem::take(&mut self.collected).into_iter().collect()
-    }
-
     /// Begins to send what is collected as the next part.
     async fn send_part(&mut self) -> Result<(), BucketError> {
-        if self.parts_begun == MOST_PARTS {
-            return Err(self.place.too_large(&self.key, LARGEST_FILE));
+        if self.parts.begun == MOST_PARTS {
+            return Err(self.object.place.too_large(&self.object.key, LARGEST_FILE));
         }
         let Ok(permit) = Arc::clone(&self.in_flight).acquire_owned().await else {
             unreachable!("the semaphore of a bucket is never closed");
         };
-        while let Some(sent) = self.sending.try_join_next() {
+        while let Some(sent) = self.parts.sending.try_join_next() {
             self.check_sent(sent)?;
         }
-        let payload = self.take_collected();
-        let parts = match &mut self.parts {
+        let payload = self.collected.take();
+        let parts = match &mut self.parts.upload {
             Some(parts) => parts,
-            None => match self.store.put_multipart(&self.path).await {
-                Ok(parts) => self.parts.insert(parts),
+            None => match self.object.store.put_multipart(&self.object.path).await {
+                Ok(parts) => self.parts.upload.insert(parts),
                 Err(error) => return Err(self.judge(&error)),
             },
         };
         let part = parts.put_part(payload);
-        self.parts_begun += 1;
-        self.sending.spawn(async move {
+        self.parts.begun += 1;
+        self.parts.sending.spawn(async move {
             let sent = part.await;
             drop(permit);
             sent
@@ -159,32 +159,32 @@ impl Upload {
     }
 
     async fn complete(&mut self) -> Result<(), BucketError> {
-        if self.parts.is_none() {
-            let payload = self.take_collected();
-            return match self.store.put(&self.path, payload).await {
+        if self.parts.upload.is_none() {
+            let payload = self.collected.take();
+            return match self.object.store.put(&self.object.path, payload).await {
                 Ok(_) => Ok(()),
                 Err(error) => Err(self.judge(&error)),
             };
         }
-        if self.collected_bytes > 0 {
+        if self.collected.bytes > 0 {
             self.send_part().await?;
         }
-        while let Some(sent) = self.sending.join_next().await {
+        while let Some(sent) = self.parts.sending.join_next().await {
             self.check_sent(sent)?;
         }
-        let Some(mut parts) = self.parts.take() else { return Ok(()) };
+        let Some(mut parts) = self.parts.upload.take() else { return Ok(()) };
         let Err(error) = parts.complete().await else { return Ok(()) };
         if Place::means_absent(&error) && self.is_complete().await {
             // The upload is gone because it was completed, by a request whose answer was lost.
             return Ok(());
         }
-        self.parts = Some(parts);
+        self.parts.upload = Some(parts);
         Err(self.judge(&error))
     }
 
     /// Whether the object is there with all that was written.
     async fn is_complete(&self) -> bool {
-        self.store.head(&self.path).await.is_ok_and(|object| object.size == self.written)
+        self.object.store.head(&self.object.path).await.is_ok_and(|object| object.size == self.written)
     }
 
     fn check_sent(&self, sent: Result<object_store::Result<()>, tokio::task::JoinError>) -> Result<(), BucketError> {
@@ -196,15 +196,15 @@ impl Upload {
     }
 
     fn judge(&self, error: &object_store::Error) -> BucketError {
-        self.place.judge(Operation::Put, &self.key, error)
+        self.object.place.judge(Operation::Put, &self.object.key, error)
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let (Some(mut parts), Ok(runtime)) = (self.parts.take(), Handle::try_current()) {
-            let key = std::mem::take(&mut self.key);
-            self.sending.abort_all();
+        if let (Some(mut parts), Ok(runtime)) = (self.parts.upload.take(), Handle::try_current()) {
+            let key = std::mem::take(&mut self.object.key);
+            self.parts.sending.abort_all();
             runtime.spawn(async move {
                 if let Err(error) = parts.abort().await {
                     tracing::debug!(key, %error, "the parts of an upload that was given up could not be removed");
@@ -218,9 +218,9 @@ impl fmt::Debug for Upload {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Upload")
-            .field("key", &self.key)
+            .field("key", &self.object.key)
             .field("written", &self.written)
-            .field("parts_begun", &self.parts_begun)
+            .field("parts_begun", &self.parts.begun)
             .finish_non_exhaustive()
     }
 }
