@@ -29,10 +29,10 @@ mod error;
 mod identity;
 mod judge;
 mod local;
+mod location;
 pub mod numbered;
 mod operation;
 mod partition;
-mod place;
 mod probe;
 mod s3;
 pub mod settings;
@@ -61,8 +61,8 @@ pub use self::{
     upload::{LARGEST_FILE, PART_SIZE, Upload},
 };
 use self::{
+    location::Location,
     operation::Operation,
-    place::Place,
     upload::{Object, PARTS_IN_FLIGHT},
 };
 
@@ -86,7 +86,7 @@ const LONGEST_LIST: usize = 5_000_000;
 #[derive(Clone)]
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
-    place: Arc<Place>,
+    location: Arc<Location>,
     folder: Option<local::Folder>,
     parts: Arc<Semaphore>,
 }
@@ -123,28 +123,28 @@ impl Bucket {
     pub async fn open_existing(settings: &Settings) -> Result<Self, BucketError> {
         match settings {
             Settings::S3(settings) => {
-                let (store, place) = s3::open(settings, Clock::system()).await?;
-                Ok(Self::over(Arc::new(store), place, None))
+                let (store, location) = s3::open(settings, Clock::system()).await?;
+                Ok(Self::over(Arc::new(store), location, None))
             }
             Settings::File { path } => {
-                let (store, folder, place) = local::open(path).await?;
-                Ok(Self::over(Arc::new(store), place, Some(folder)))
+                let (store, folder, location) = local::open(path).await?;
+                Ok(Self::over(Arc::new(store), location, Some(folder)))
             }
         }
     }
 
     /// An empty bucket in memory, for tests. It lives as long as its clones.
     pub fn memory() -> Self {
-        Self::over(Arc::new(InMemory::new()), Place::memory(), None)
+        Self::over(Arc::new(InMemory::new()), Location::memory(), None)
     }
 
-    fn over(store: Arc<dyn ObjectStore>, place: Place, folder: Option<local::Folder>) -> Self {
-        Self { store, place: Arc::new(place), folder, parts: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)) }
+    fn over(store: Arc<dyn ObjectStore>, location: Location, folder: Option<local::Folder>) -> Self {
+        Self { store, location: Arc::new(location), folder, parts: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)) }
     }
 
     /// The bucket as people write it: `s3://bucket/prefix`, `file:///folder`. Keys follow after a `/`.
     pub fn describe(&self) -> &str {
-        &self.place.description
+        &self.location.description
     }
 
     /// The content of an object; `None` if there is none of that key. For small objects: commits and leases.
@@ -152,15 +152,15 @@ impl Bucket {
         let path = self.path(key)?;
         let answer = match self.store.get(&path).await {
             Ok(found) if found.meta.size > LARGEST_READ => {
-                return Err(self.place.not_ours(key, "larger than any it writes"));
+                return Err(self.location.not_ours(key, "larger than any it writes"));
             }
             Ok(found) => found.bytes().await,
             Err(error) => Err(error),
         };
         match answer {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if Place::means_absent(&error) => Ok(None),
-            Err(error) => Err(self.place.judge(Operation::Get, key, &error)),
+            Err(error) if Location::means_absent(&error) => Ok(None),
+            Err(error) => Err(self.location.judge(Operation::Get, key, &error)),
         }
     }
 
@@ -169,7 +169,7 @@ impl Bucket {
         let path = self.path(key)?;
         match self.store.put(&path, PutPayload::from_bytes(content)).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.place.judge(Operation::Put, key, &error)),
+            Err(error) => Err(self.location.judge(Operation::Put, key, &error)),
         }
     }
 
@@ -183,20 +183,20 @@ impl Bucket {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             match self.store.put_opts(&path, PutPayload::from_bytes(content.clone()), options).await {
                 Ok(_) => return Ok(Put::Created),
-                Err(error) if Place::means_conflict(&error) => {}
-                Err(error) if Place::means_present(&error) => return Ok(Put::Exists),
-                Err(error) => return Err(self.place.judge_create(key, &error)),
+                Err(error) if Location::means_conflict(&error) => {}
+                Err(error) if Location::means_present(&error) => return Ok(Put::Exists),
+                Err(error) => return Err(self.location.judge_create(key, &error)),
             }
         }
-        Err(self.place.contested(key, CONFLICT_RETRIES))
+        Err(self.location.contested(key, CONFLICT_RETRIES))
     }
 
     /// Begins to write a big object, which appears when the upload is finished. Nothing is sent before there is a part's
     /// worth of content.
     pub fn upload(&self, key: &str) -> Result<Upload, BucketError> {
         let path = self.path(key)?;
-        let (store, place) = (Arc::clone(&self.store), Arc::clone(&self.place));
-        Ok(Upload::new(Object { store, place, key: key.to_owned(), path }, Arc::clone(&self.parts)))
+        let (store, location) = (Arc::clone(&self.store), Arc::clone(&self.location));
+        Ok(Upload::new(Object { store, location, key: key.to_owned(), path }, Arc::clone(&self.parts)))
     }
 
     /// All objects under a folder, however deep, in the order of their keys. A request for every thousand of them on S3.
@@ -222,7 +222,7 @@ impl Bucket {
                 names.sort();
                 Ok(names)
             }
-            Err(error) => Err(self.place.judge(Operation::List, "", &error)),
+            Err(error) => Err(self.location.judge(Operation::List, "", &error)),
         }
     }
 
@@ -232,13 +232,13 @@ impl Bucket {
         let path = self.path(key)?;
         match self.store.delete(&path).await {
             Ok(()) => Ok(()),
-            Err(error) if Place::means_absent(&error) => {
+            Err(error) if Location::means_absent(&error) => {
                 if let Some(root) = &self.folder {
                     root.remove_empty_folders_above(key).await;
                 }
                 Ok(())
             }
-            Err(error) => Err(self.place.judge(Operation::Delete, key, &error)),
+            Err(error) => Err(self.location.judge(Operation::Delete, key, &error)),
         }
     }
 
@@ -247,7 +247,7 @@ impl Bucket {
     /// removes theirs, where the bucket's owner has set it.
     pub async fn list_unfinished(&self, folder: &str) -> Result<Vec<Unfinished>, BucketError> {
         match &self.folder {
-            Some(root) => root.list_unfinished(&self.place, folder).await,
+            Some(root) => root.list_unfinished(&self.location, folder).await,
             None => Ok(Vec::new()),
         }
     }
@@ -255,14 +255,14 @@ impl Bucket {
     /// Removes what an unfinished upload left.
     pub async fn delete_unfinished(&self, unfinished: &Unfinished) -> Result<(), BucketError> {
         match &self.folder {
-            Some(root) => root.delete_unfinished(&self.place, unfinished).await,
+            Some(root) => root.delete_unfinished(&self.location, unfinished).await,
             None => Ok(()),
         }
     }
 
     /// The object's path in the store: the bucket's prefix and the key.
     fn path(&self, key: &str) -> Result<ObjectPath, BucketError> {
-        let full = match (self.place.prefix(), key) {
+        let full = match (self.location.prefix(), key) {
             ("", key) => key.to_owned(),
             (prefix, "") => prefix.to_owned(),
             (prefix, key) => format!("{prefix}/{key}"),
@@ -280,12 +280,15 @@ impl Bucket {
         let in_order = if self.folder.is_some() { usize::MAX } else { at_most };
         let mut entries: Vec<Entry> = found
             .take(in_order.min(LONGEST_LIST + 1))
-            .map_ok(|object| Entry { key: self.place.key_of(object.location.as_ref()).to_owned(), bytes: object.size })
+            .map_ok(|object| Entry {
+                key: self.location.key_of(object.location.as_ref()).to_owned(),
+                bytes: object.size,
+            })
             .try_collect()
             .await
-            .map_err(|error| self.place.judge(Operation::List, folder, &error))?;
+            .map_err(|error| self.location.judge(Operation::List, folder, &error))?;
         if entries.len() > LONGEST_LIST {
-            return Err(self.place.not_ours(folder, "of more objects than any it fills"));
+            return Err(self.location.not_ours(folder, "of more objects than any it fills"));
         }
         entries.sort_by(|left, right| left.key.cmp(&right.key));
         entries.truncate(at_most);
@@ -306,6 +309,6 @@ pub struct Unfinished {
 
 impl fmt::Debug for Bucket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Bucket").field("place", &self.place.description).finish_non_exhaustive()
+        formatter.debug_struct("Bucket").field("place", &self.location.description).finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ use object_store::{
     path::Path,
 };
 
-use super::{Bucket, answer::Answer, place::Place};
+use super::{Bucket, answer::Answer, location::Location};
 
 /// A kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,19 +69,19 @@ pub(crate) struct FailingStore {
 pub(crate) fn failing(
     plan: impl Fn(Call, &str, usize) -> Fault + Send + Sync + 'static,
 ) -> (Bucket, Arc<FailingStore>) {
-    failing_at(Place::memory(), plan)
+    failing_at(Location::memory(), plan)
 }
 
 /// The same, with messages and errors as of S3.
 pub(crate) fn failing_s3(
     plan: impl Fn(Call, &str, usize) -> Fault + Send + Sync + 'static,
 ) -> (Bucket, Arc<FailingStore>) {
-    failing_at(Place::s3("lake", "", "eu-west-1"), plan)
+    failing_at(Location::s3("lake", "", "eu-west-1"), plan)
 }
 
 /// The same, with messages and errors as of another kind of bucket.
 pub(in crate::bucket) fn failing_at(
-    place: Place,
+    location: Location,
     plan: impl Fn(Call, &str, usize) -> Fault + Send + Sync + 'static,
 ) -> (Bucket, Arc<FailingStore>) {
     let store = Arc::new(FailingStore {
@@ -91,7 +91,7 @@ pub(in crate::bucket) fn failing_at(
         parts_in_flight: AtomicUsize::new(0),
         most_parts_in_flight: AtomicUsize::new(0),
     });
-    (Bucket::over(Arc::new(Shared(Arc::clone(&store))), place, None), store)
+    (Bucket::over(Arc::new(Shared(Arc::clone(&store))), location, None), store)
 }
 
 impl FailingStore {

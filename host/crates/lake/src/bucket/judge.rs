@@ -10,12 +10,12 @@ use super::{
     cause::{Cause, chain},
     error::BucketError,
     identity::IdentityError,
+    location::{Kind, Location},
     operation::Operation,
     partition::Partition,
-    place::{Kind, Place},
 };
 
-impl Place {
+impl Location {
     /// Whether a failed get or delete says that there is no such object (and not that there is no such bucket).
     pub(super) fn means_absent(error: &object_store::Error) -> bool {
         match Answer::within(error) {

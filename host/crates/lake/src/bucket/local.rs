@@ -11,7 +11,7 @@ use std::{
 
 use object_store::local::LocalFileSystem;
 
-use super::{Unfinished, error::BucketError, operation::Operation, place::Place};
+use super::{Unfinished, error::BucketError, location::Location, operation::Operation};
 
 /// The folder of a bucket, as the operating system names it.
 #[derive(Debug, Clone)]
@@ -21,26 +21,30 @@ pub(super) struct Folder(PathBuf);
 pub(super) async fn create(path: &Path) -> Result<(), BucketError> {
     let wanted = path.to_owned();
     let created = in_background(move || std::fs::create_dir_all(&wanted)).await;
-    created.map_err(|error| Place::folder(path).judge_disk(Operation::Put, "", &error))
+    created.map_err(|error| Location::folder(path).judge_disk(Operation::Put, "", &error))
 }
 
 /// Opens a folder that is there.
-pub(super) async fn open(path: &Path) -> Result<(LocalFileSystem, Folder, Place), BucketError> {
-    let place = Place::folder(path);
+pub(super) async fn open(path: &Path) -> Result<(LocalFileSystem, Folder, Location), BucketError> {
+    let location = Location::folder(path);
     let wanted = path.to_owned();
     let found = in_background(move || wanted.canonicalize()).await;
     let path = found.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => BucketError::NoSuchFolder { location: place.description.clone() },
-        _ => place.judge_disk(Operation::Get, "", &error),
+        io::ErrorKind::NotFound => BucketError::NoSuchFolder { location: location.description.clone() },
+        _ => location.judge_disk(Operation::Get, "", &error),
     })?;
-    let place = Place::folder(&path);
-    let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| place.judge(Operation::Put, "", &error))?;
+    let location = Location::folder(&path);
+    let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| location.judge(Operation::Put, "", &error))?;
     // Flushed to the disk before a write returns; folders that a delete leaves empty are removed.
-    Ok((store.with_fsync(true).with_automatic_cleanup(true), Folder(path), place))
+    Ok((store.with_fsync(true).with_automatic_cleanup(true), Folder(path), location))
 }
 
 impl Folder {
-    pub(super) async fn list_unfinished(&self, place: &Place, folder: &str) -> Result<Vec<Unfinished>, BucketError> {
+    pub(super) async fn list_unfinished(
+        &self,
+        location: &Location,
+        folder: &str,
+    ) -> Result<Vec<Unfinished>, BucketError> {
         let (root, start) = (self.0.clone(), self.0.join(folder));
         let found = in_background(move || {
             let mut found = Vec::new();
@@ -48,10 +52,14 @@ impl Folder {
             found.sort_by(|left, right| (&left.key, left.upload).cmp(&(&right.key, right.upload)));
             Ok(found)
         });
-        found.await.map_err(|error| place.judge_disk(Operation::List, folder, &error))
+        found.await.map_err(|error| location.judge_disk(Operation::List, folder, &error))
     }
 
-    pub(super) async fn delete_unfinished(&self, place: &Place, unfinished: &Unfinished) -> Result<(), BucketError> {
+    pub(super) async fn delete_unfinished(
+        &self,
+        location: &Location,
+        unfinished: &Unfinished,
+    ) -> Result<(), BucketError> {
         let path = self.0.join(format!("{}#{}", unfinished.key, unfinished.upload));
         let deleted = in_background(move || {
             std::fs::remove_file(&path)?;
@@ -63,7 +71,7 @@ impl Folder {
         });
         match deleted.await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(place.judge_disk(Operation::Delete, &unfinished.key, &error))
+                Err(location.judge_disk(Operation::Delete, &unfinished.key, &error))
             }
             _ => Ok(()),
         }

@@ -12,7 +12,7 @@ use object_store::{
 use sluice_model::clock::Clock;
 use url::Url;
 
-use super::{error::BucketError, identity, place::Place, settings::S3Settings};
+use super::{error::BucketError, identity, location::Location, settings::S3Settings};
 
 /// How long one request may take, its body included: a part of [`PART_SIZE`](super::PART_SIZE) takes 67 s on a line of
 /// 1 Mbit/s, the slowest that makes sense.
@@ -35,7 +35,7 @@ const PAUSE_GROWTH: f64 = 2.0;
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
 /// Fetches credentials and makes a client. Nothing is asked of S3 yet.
-pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS3, Place), BucketError> {
+pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS3, Location), BucketError> {
     let sdk = identity::environment(settings).await;
     let region = endpoint::region(&sdk, &settings.bucket)?;
     let endpoint = endpoint::of(&sdk, &region, settings)?;
@@ -43,7 +43,7 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
     // A name with dots is not covered by the certificate for `*.s3.<region>.amazonaws.com`.
     let path_style = settings.path_style || settings.bucket.contains('.');
     let proxy = sluice_net::proxy::of(&endpoint);
-    let place = Place::s3(&settings.bucket, &settings.prefix, &region).behind(proxy);
+    let location = Location::s3(&settings.bucket, &settings.prefix, &region).behind(proxy);
     let builder = AmazonS3Builder::new()
         .with_bucket_name(&settings.bucket)
         .with_region(&region)
@@ -56,8 +56,8 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
         .with_http_connector(answers::Connector)
         .with_retry(retries())
         .with_endpoint(address(&endpoint, &settings.bucket, path_style));
-    let store = builder.build().map_err(|error| place.unusable(&error))?;
-    Ok((store, place))
+    let store = builder.build().map_err(|error| location.unusable(&error))?;
+    Ok((store, location))
 }
 
 fn client_options(endpoint: &Url) -> ClientOptions {

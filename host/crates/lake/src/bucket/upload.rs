@@ -14,7 +14,7 @@ use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, path::Path as ObjectPath};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
-use super::{error::BucketError, operation::Operation, place::Place};
+use super::{error::BucketError, location::Location, operation::Operation};
 
 /// The size of a part in bytes; only the last is smaller. S3 takes 5 MiB to 5 GiB. Each open upload holds up to one part
 /// that is not full, and there is one open upload for each table that is being written, so parts are small; but not so
@@ -40,7 +40,7 @@ pub struct Upload {
 /// Which object it is, and where.
 pub(super) struct Object {
     pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) place: Arc<Place>,
+    pub(super) location: Arc<Location>,
     pub(super) key: String,
     pub(super) path: ObjectPath,
 }
@@ -123,7 +123,7 @@ impl Upload {
         match self.parts.upload.take() {
             Some(mut parts) => match parts.abort().await {
                 Ok(()) => Ok(()),
-                Err(error) => Err(self.object.place.judge(Operation::AbortUpload, &self.object.key, &error)),
+                Err(error) => Err(self.object.location.judge(Operation::AbortUpload, &self.object.key, &error)),
             },
             None => Ok(()),
         }
@@ -132,7 +132,7 @@ impl Upload {
     /// Begins to send what is collected as the next part.
     async fn send_part(&mut self) -> Result<(), BucketError> {
         if self.parts.begun == MOST_PARTS {
-            return Err(self.object.place.too_large(&self.object.key, LARGEST_FILE));
+            return Err(self.object.location.too_large(&self.object.key, LARGEST_FILE));
         }
         let Ok(permit) = Arc::clone(&self.in_flight).acquire_owned().await else {
             unreachable!("the semaphore of a bucket is never closed");
@@ -174,7 +174,7 @@ impl Upload {
         }
         let Some(mut parts) = self.parts.upload.take() else { return Ok(()) };
         let Err(error) = parts.complete().await else { return Ok(()) };
-        if Place::means_absent(&error) && self.is_complete().await {
+        if Location::means_absent(&error) && self.is_complete().await {
             // The upload is gone because it was completed, by a request whose answer was lost.
             return Ok(());
         }
@@ -196,7 +196,7 @@ impl Upload {
     }
 
     fn judge(&self, error: &object_store::Error) -> BucketError {
-        self.object.place.judge(Operation::Put, &self.object.key, error)
+        self.object.location.judge(Operation::Put, &self.object.key, error)
     }
 }
 

@@ -50,7 +50,7 @@ async fn a_folder_that_may_not_be_created_is_told_as_such() {
 
 #[tokio::test]
 async fn a_full_disk_is_told_as_such() {
-    let (bucket, _) = failing_at(Place::folder(Path::new("/data")), |_, _, _| Fault::DiskFull);
+    let (bucket, _) = failing_at(Location::folder(Path::new("/data")), |_, _, _| Fault::DiskFull);
     let error = bucket.put("t/x", Bytes::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no space left to write `file:///data/t/x`");
     assert!(error.hint().unwrap().contains("free some space"));
@@ -63,8 +63,8 @@ async fn a_full_disk_is_told_as_such() {
 
 #[test]
 fn failures_of_the_system_are_told_by_what_they_mean() {
-    let place = Place::folder(Path::new("/data"));
-    let told = |kind: io::ErrorKind| place.judge_disk(Operation::Put, "t/x", &kind.into()).to_string();
+    let location = Location::folder(Path::new("/data"));
+    let told = |kind: io::ErrorKind| location.judge_disk(Operation::Put, "t/x", &kind.into()).to_string();
     assert_eq!(told(io::ErrorKind::QuotaExceeded), "there is no space left to write `file:///data/t/x`");
     assert_eq!(told(io::ErrorKind::ReadOnlyFilesystem), "`file:///data/t/x` is on a read-only file system");
     assert_eq!(told(io::ErrorKind::PermissionDenied), "this process is not permitted to write `file:///data/t/x`");
@@ -73,10 +73,10 @@ fn failures_of_the_system_are_told_by_what_they_mean() {
 
 #[test]
 fn a_file_system_without_hard_links_is_told_as_such() {
-    let place = Place::folder(Path::new("/data"));
+    let location = Location::folder(Path::new("/data"));
     let told = |errno: rustix::io::Errno| {
         let source = Box::new(io::Error::from(errno));
-        place.judge_create("t/x", &object_store::Error::Generic { store: "LocalFileSystem", source })
+        location.judge_create("t/x", &object_store::Error::Generic { store: "LocalFileSystem", source })
     };
     for errno in [rustix::io::Errno::PERM, rustix::io::Errno::OPNOTSUPP] {
         let error = told(errno);

@@ -417,8 +417,8 @@ async fn a_proxy_that_refuses_is_named() {
         .build()
         .unwrap();
     let error = store.get(&"key".into()).await.unwrap_err();
-    let place = Place::s3("lake", "", "eu-west-1").behind(Some(proxy.clone()));
-    let told = told(&place.judge(Operation::Get, "key", &error));
+    let location = Location::s3("lake", "", "eu-west-1").behind(Some(proxy.clone()));
+    let told = told(&location.judge(Operation::Get, "key", &error));
     assert!(told.starts_with("`s3://lake/key` could not be reached to read it\n"), "{told}");
     assert!(told.contains(&format!("(through the proxy `{proxy}`)")), "{told}");
     assert!(!told.contains("PASSWORD"), "{told}");
@@ -437,5 +437,5 @@ async fn no_setting_shows_a_secret() {
     let shown = format!("{:?}", server.settings());
     assert!(!shown.contains("SECRETEXAMPLE") && !shown.contains("AKIDEXAMPLE"), "{shown}");
     let bucket = Bucket::open(&Settings::S3(server.settings())).await.unwrap();
-    assert_eq!(format!("{bucket:?}"), "Bucket { place: \"s3://lake/crm/raw\", .. }");
+    assert_eq!(format!("{bucket:?}"), "Bucket { location: \"s3://lake/crm/raw\", .. }");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// Where a bucket is, for messages and for reading its errors.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) description: String,
     pub(super) kind: Kind,
 }
@@ -17,7 +17,7 @@ pub(super) enum Kind {
     Memory,
 }
 
-impl Place {
+impl Location {
     pub(super) fn s3(bucket: &str, prefix: &str, region: &str) -> Self {
         let prefix = prefix.trim_matches('/').to_owned();
         let description = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
