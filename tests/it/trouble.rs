@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
+use http::Method;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use sluice_simulator::{
     aws,
@@ -181,8 +182,10 @@ fn a_missing_scope_is_known_before_anything_is_read() {
 
 #[test]
 fn records_that_may_not_be_seen_are_known_before_anything_is_read() {
-    // The properties of tickets may be listed; in the first run, their records too.
-    let workspace = with(vec![fault("/objects/2026-09/0-5", 3..u64::MAX, status(403, FaultBody::Json))]);
+    // The properties of tickets may be listed; in the first run (a look, then a page), their records too. How many there are
+    // is asked beside the reading, by a search that may or may not be sent before the reading ends: it does not count.
+    let hidden = fault("/objects/2026-09/0-5", 2..u64::MAX, status(403, FaultBody::Json));
+    let workspace = with(vec![Fault { method: Some(Method::GET), ..hidden }]);
     run(&workspace, r#"["contact*", "ticket*"]"#, "", 0);
     let pages = || workspace.hubspot.requests().iter().filter(|it| is_page(it) && it.path.ends_with("/0-5")).count();
     let before = pages();
