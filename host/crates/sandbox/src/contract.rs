@@ -1,6 +1,6 @@
 //! The contract as the host sees it: generated types and calls, and the rule about versions.
 //!
-//! The wire types are generated from the WIT text and stay inside `wasm`. Parameters are borrowing, so that a buffer is
+//! The wire types are generated from the WIT text and stay inside this crate. Parameters are borrowing, so that a buffer is
 //! copied once, from Arrow's memory into the guest's.
 //! The version stands in the name of the interface that a plugin exports, so it can be read before anything is compiled.
 

@@ -5,8 +5,8 @@
 //! Coming out, everything is hostile until checked: one linear pass over counts, sizes, offsets and UTF-8, and only then an
 //! Arrow array, by Arrow's own checking constructors. A buffer that passes is moved, not copied.
 //!
-//! Not done here: whether an outline makes sense for its schema ([`sluice_model::outline`]), or whether a plugin may compute what it
-//! computes (the guard).
+//! Not done here: whether an outline makes sense for its schema ([`sluice_model::outline`]), or whether a plugin may compute
+//! what it computes (the guard).
 
 mod columns;
 mod outcome;

@@ -1,4 +1,4 @@
-//! Where a bucket is and who writes to it: resolved, plain data. Reading a pipeline file is the business of `spec`.
+//! Where a bucket is and who writes to it: resolved, plain data. Reading a pipeline file is not the business of this crate.
 
 use std::{path::PathBuf, time::Duration};
 
