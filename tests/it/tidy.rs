@@ -121,14 +121,14 @@ fn dependencies(package: &str) -> BTreeSet<String> {
 fn paths(file: &File) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let text = file.code();
-    for (start, _) in text.match_indices("::") {
-        let head =
-            text[..start].rsplit(|character: char| !character.is_alphanumeric() && character != '_').next().unwrap();
-        let before = &text[..start - head.len()];
-        if before.ends_with("::") || !["crate", "super", "self"].contains(&head) {
-            continue;
+    for root in ["crate::", "super::", "self::"] {
+        for (start, _) in text.match_indices(root) {
+            let (before, path) = text.split_at(start);
+            // Not the end of a longer name, and not within a path.
+            if !before.ends_with(|character: char| character.is_alphanumeric() || "_:".contains(character)) {
+                flatten(path, &mut Vec::new(), &mut found);
+            }
         }
-        flatten(&text[start - head.len()..], &mut Vec::new(), &mut found);
     }
     found
 }
@@ -151,14 +151,15 @@ fn flatten<'t>(text: &'t str, prefix: &mut Vec<String>, found: &mut Vec<Vec<Stri
         }
     }
     let end = text.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(text.len());
-    prefix.push(text[..end].to_owned());
-    match text[end..].strip_prefix("::") {
+    let (segment, rest) = text.split_at(end);
+    prefix.push(segment.to_owned());
+    match rest.strip_prefix("::") {
         Some(rest) if rest.starts_with(|character: char| character.is_alphabetic() || "_{".contains(character)) => {
             flatten(rest, prefix, found)
         }
         _ => {
             found.push(prefix.clone());
-            &text[end..]
+            rest
         }
     }
 }
@@ -257,7 +258,9 @@ fn no_files_import_one_another_in_a_circle() {
             let before = arrows.len();
             arrows.retain(|module, to| !to.is_empty() && reached.contains(module));
             let left: BTreeSet<Vec<String>> = arrows.keys().cloned().collect();
-            arrows.values_mut().for_each(|to| to.retain(|module| left.contains(module)));
+            for to in arrows.values_mut() {
+                to.retain(|module| left.contains(module));
+            }
             if arrows.len() == before {
                 break;
             }

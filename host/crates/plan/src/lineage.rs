@@ -206,7 +206,9 @@ impl Stage {
     /// All marks of some columns.
     pub(super) fn marks_of(&self, columns: &[usize]) -> Marks {
         let mut marks = Marks::new();
-        columns.iter().for_each(|&index| marks.add(&self.columns[index].field.marks));
+        for &index in columns {
+            marks.add(&self.columns[index].field.marks);
+        }
         marks
     }
 
