@@ -309,6 +309,6 @@ pub struct Unfinished {
 
 impl fmt::Debug for Bucket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Bucket").field("place", &self.location.description).finish_non_exhaustive()
+        formatter.debug_struct("Bucket").field("location", &self.location.description).finish_non_exhaustive()
     }
 }

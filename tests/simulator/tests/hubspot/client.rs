@@ -52,6 +52,7 @@ impl Reply {
 
 impl Client {
     pub(crate) async fn new(options: hubspot::Options) -> Self {
+        sluice_net::tls::set_up();
         let running = hubspot::start(options, None).await.expect("a free port");
         Self { running, http: reqwest::Client::new(), token: hubspot::SENSITIVE_TOKEN.to_owned() }
     }

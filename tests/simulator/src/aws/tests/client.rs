@@ -28,6 +28,7 @@ impl Account {
     }
 
     pub(super) async fn with(set: impl FnOnce(&mut Options)) -> Self {
+        sluice_net::tls::set_up();
         let root = tempfile::tempdir().expect("a folder");
         let mut options = Options { root: root.path().to_owned(), ..Options::default() };
         set(&mut options);
@@ -87,6 +88,8 @@ impl Account {
         let AwsCredential { key_id, secret_key, token } = credential;
         let config = aws_sdk_sts::Config::builder()
             .behavior_version(BehaviorVersion::latest())
+            // The simulator speaks HTTP without TLS.
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .region(Region::new(self.options.region.clone()))
             .endpoint_url(self.running.endpoint())
             .retry_config(aws_sdk_sts::config::retry::RetryConfig::disabled())
