@@ -114,16 +114,13 @@ impl Instance {
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(usize::try_from(limits.result_bytes).unwrap_or(usize::MAX));
         let fuel = arm(&mut store, limits, Given::default());
-        match fuel.and_then(|()| pre.instantiate(&mut store)) {
-            Ok(exports) => {
-                Ok(Self { plugin: plugin.clone(), limits: limits.clone(), store, exports, groups: None, spent: false })
-            }
-            Err(error) => {
-                let kind = what_happened(&mut store, limits, Given::default(), &error)
-                    .unwrap_or_else(|| PluginErrorKind::NotInstantiated(reason(&format!("{error:#}"))));
-                Err(named(plugin, Call::Instantiate, kind))
-            }
-        }
+        let exports = fuel.and_then(|()| pre.instantiate(&mut store)).map_err(|error| {
+            let kind = what_happened(&mut store, limits, Given::default(), &error);
+            kind.unwrap_or_else(|| PluginErrorKind::NotInstantiated(reason(&format!("{error:#}"))))
+        });
+        let exports = exports.and_then(|exports| unless_the_budget_refused(&mut store, exports));
+        let exports = exports.map_err(|kind| named(plugin, Call::Instantiate, kind))?;
+        Ok(Self { plugin: plugin.clone(), limits: limits.clone(), store, exports, groups: None, spent: false })
     }
 
     /// The plugin's name.
@@ -254,11 +251,7 @@ impl Instance {
             let kind = what_happened(&mut self.store, &self.limits, given, &error);
             self.failed(call, kind.unwrap_or(PluginErrorKind::Broken(Breach::Unreadable)))
         })?;
-        // A guest can make do without memory that it was refused. Where others had it, the next run would answer otherwise.
-        match self.store.data_mut().limiter.take_refused() {
-            Some(Refused::ByTheBudget(spent)) => Err(self.failed(call, PluginErrorKind::BudgetSpent(spent))),
-            Some(Refused::ByItsLimit) | None => Ok(answer),
-        }
+        unless_the_budget_refused(&mut self.store, answer).map_err(|kind| self.failed(call, kind))
     }
 
     /// The answer, unless it is that the plugin cannot.
@@ -310,6 +303,15 @@ fn what_happened(
             Some(PluginErrorKind::ResultTooLarge { limit: limits.result_bytes })
         }
         (None, None) => None,
+    }
+}
+
+/// An answer, unless the guest was refused memory that others had. It can make do without; but the next run would answer
+/// otherwise.
+fn unless_the_budget_refused<T>(store: &mut Store<State>, answer: T) -> Result<T, PluginErrorKind> {
+    match store.data_mut().limiter.take_refused() {
+        Some(Refused::ByTheBudget(spent)) => Err(PluginErrorKind::BudgetSpent(spent)),
+        Some(Refused::ByItsLimit) | None => Ok(answer),
     }
 }
 

@@ -1,0 +1,39 @@
+//! What an instance does without is no answer, if it was refused because others had it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands, which says what is wrong")]
+
+use sluice_sandbox::{Call, Engine, Limits, MemoryBudget, Plugin, PluginErrorKind, Setup};
+
+const PLUGIN: &str = include_str!("active_only.wat");
+/// What `open` of the plugin does.
+const OPEN: &str = "(i32.const 1040)";
+/// It asks for 6 MiB more, and goes on whatever it gets.
+const ASKS: &str = "(drop (memory.grow (i32.const 96)))";
+const MIB: u64 = 1 << 20;
+
+fn setup(text: &str) -> Setup {
+    let bytes = wat::parse_str(text).unwrap();
+    Setup::new(Plugin::load(&Engine::new(None).unwrap(), "greedy", &bytes, None).unwrap())
+}
+
+#[test]
+fn an_instance_that_makes_do_with_less_than_it_asked_for() {
+    let at_open = PLUGIN.replace(OPEN, &format!("{ASKS} {OPEN}"));
+    let at_start = PLUGIN.replace("  ;; Any settings are fine.", &format!("(func $start {ASKS}) (start $start)"));
+    for (text, call) in [(at_open, Call::Open), (at_start, Call::Instantiate)] {
+        assert_ne!(text, PLUGIN);
+        let setup = setup(&text);
+        setup.instance(false).unwrap();
+        // By its own limit it gets the same every time, so what it does then is what it does.
+        setup.clone().with_limits(Limits { memory: MIB, ..Limits::default() }).instance(false).unwrap();
+        let shared = MemoryBudget::new(8 * MIB);
+        let setup = setup.with_memory(shared);
+        let first = setup.instance(false).unwrap();
+        let error = setup.instance(false).unwrap_err();
+        assert_eq!(error.call, call);
+        let PluginErrorKind::BudgetSpent(spent) = &error.kind else { panic!("{error}") };
+        assert_eq!((spent.budget, &*spent.held[0].0), (8 * MIB, "greedy"));
+        drop(first);
+        setup.instance(false).unwrap();
+    }
+}
