@@ -108,6 +108,10 @@ fn with_attachments(spec: &Spec, marks: &Marks) -> Planner {
     Planner::new(spec, spec.pipeline.transform.iter().map(loaded).collect())
 }
 
+fn marks(names: &[&str]) -> Marks {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
 fn planner(spec: &Spec) -> Planner {
     with_attachments(spec, &Marks::new())
 }
@@ -628,4 +632,59 @@ fn streams_are_chosen_by_name_type_id_and_glob() {
     );
     assert_eq!(chosen("streams = [\"contcts\"]").1, ["no stream of the source is called `contcts`"]);
     assert_eq!(chosen("streams = [\"contacts\", \"contacts\"]").1, ["stream `contacts` is listed twice"]);
+}
+
+/// Step by step: `note` is computed of a marked column and cleared, then computed of that column once more.
+#[test]
+fn what_was_cleared_before_the_last_transform_may_have_come_back() {
+    let lines =
+        |cleared: &str| format!("streams = [\"contacts\"]\nsettings = {{ as = \"note\" }}\nclears = {{ {cleared} }}\n");
+    let note = "[\"contacts.note\"]";
+    let spec = spec(&format!(
+        "{PHI}{}{}[sink]\ntype = \"parquet\"\nurl = \"file:///tmp/tables\"\naccepts = [\"phi\"]\n",
+        transform("one", &lines(&format!("phi = {note}, secret = {note}"))),
+        transform("two", &lines(&format!("secret = {note}"))),
+    ));
+    let planner = with_attachments(&spec, &Marks::from(["secret".parse().unwrap()]));
+    let mut draft = draft(&spec);
+    for transform in planner.transforms() {
+        let input = draft.visible();
+        let reads = reads(&input, &["property_diagnosis"]);
+        let kept = ["objectId", "property_diagnosis"].map(|name| keep(&input, name));
+        let outputs = kept.into_iter().chain([compute(0, text("note"))]).collect();
+        draft.apply(transform, outline(&input, vec![reads], outputs)).unwrap();
+    }
+    let plan = planner.resolve(vec![draft], &[]).unwrap();
+    let audit = plan.audit(&plan.streams[0]);
+    assert_eq!(audit.transforms[0].cleared.keys().collect::<Vec<_>>(), ["phi", "secret"]);
+    let note = audit.column("note").unwrap();
+    assert_eq!((&note.marks, &note.cleared), (&marks(&["phi"]), &marks(&["secret"])));
+    assert_eq!(note.computed_by, ["two"], "it is computed anew, of nothing that `one` computed");
+    assert_eq!(note.from.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["property_diagnosis"]);
+    let kept = audit.column("objectId").unwrap();
+    assert_eq!((kept.from.len(), kept.computed_by.len(), kept.cleared.len()), (1, 0, 0));
+    assert!(audit.column("unknown").is_none());
+}
+
+/// Columns that are computed of columns that were computed, whichever way, know where they come from.
+#[test]
+fn lineage_goes_through_every_step_and_is_shared_by_what_is_computed_together() {
+    let spec = spec(&format!("{}{}", transform("one", ""), transform("two", "")));
+    let all_of_all = |input: &Schema| {
+        let readable: Vec<usize> = (0..input.fields.len()).filter(|&index| !input.fields[index].is_key()).collect();
+        let computed = readable.iter().map(|&index| compute(0, text(&input.fields[index].name)));
+        let outputs = std::iter::once(keep(input, "objectId")).chain(computed).collect();
+        outline(input, vec![readable.clone()], outputs)
+    };
+    let plan = resolve(&spec, &[&all_of_all, &all_of_all]).unwrap();
+    let stream = &plan.streams[0];
+    let sources = ["property_diagnosis", "property_email", "property_hs_object_id", "property_score"];
+    for (index, column) in stream.stages[2].columns.iter().enumerate().skip(1) {
+        assert_eq!(stream.origins(2, index).into_iter().collect::<Vec<_>>(), sources, "{}", column.field.name);
+        assert_eq!(column.ancestry.computed_in(), [0, 1]);
+        assert!(column.ancestry.shares_sources(&stream.stages[2].columns[1].ancestry));
+    }
+    assert_eq!(stream.origins(2, 0).into_iter().collect::<Vec<_>>(), ["objectId"]);
+    let columns = plan.audit(stream).columns;
+    assert!(columns.iter().skip(1).all(|column| column.computed_by == ["two", "one"]));
 }

@@ -74,11 +74,6 @@ impl Setup {
         Self { log, ..self }
     }
 
-    /// The plugin.
-    pub fn plugin(&self) -> &Plugin {
-        &self.plugin
-    }
-
     /// What it is used as.
     pub fn name(&self) -> &str {
         &self.name

@@ -143,11 +143,6 @@ impl Transform {
         Ok(Self { name: name.to_owned(), schema: arrow_schema(&program.fields), program, instances })
     }
 
-    /// What it does with a batch.
-    pub fn program(&self) -> &Program {
-        &self.program
-    }
-
     /// Transforms a batch.
     pub fn apply(&mut self, batch: &RecordBatch) -> Result<Transformed, TransformError> {
         if batch.num_rows() == 0 {
