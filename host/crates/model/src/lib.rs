@@ -15,6 +15,7 @@ pub mod schema;
 pub mod stream;
 
 pub mod audit;
+pub mod delivery;
 pub mod digest;
 pub mod limits;
 pub mod outline;
