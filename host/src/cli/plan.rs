@@ -184,7 +184,7 @@ fn stream_json(stream: &StreamPlan) -> Value {
     json!({
         "stream": stream.stream.name,
         "kind": stream.stream.kind.as_str(),
-        "object_type_id": stream.stream.object_type_id,
+        "object_type_id": stream.stream.kind.type_id(),
         "table": stream.table,
         "requested": names(stream.requested()),
         "withheld": names(stream.withheld.iter()),

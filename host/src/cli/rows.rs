@@ -12,7 +12,10 @@ use arrow_array::{
 use jiff::{SignedDuration, civil, fmt::temporal::Pieces};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use sluice_model::schema::{ColumnType, Field, arrow_schema, attribute};
+use sluice_model::{
+    schema::{ColumnType, Field, arrow_schema, attribute},
+    stream::StreamKind,
+};
 
 use super::Usage;
 
@@ -24,9 +27,6 @@ const MICROS_A_DAY: i64 = 86_400_000_000;
 
 /// The microseconds of the years 1 to 9999: the times that tables hold. jiff's own instants end a day before.
 const TIMES: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
-
-/// Columns that are part of a table's key wherever they occur.
-const KEYS: [&str; 2] = ["objectTypeId", "objectId"];
 
 /// One row: names and values, in the order of the line.
 struct Row(Vec<(String, Value)>);
@@ -83,7 +83,7 @@ impl<'t> Rows<'t> {
         Ok(Self { file, lines: rows, names })
     }
 
-    /// Fields for the columns that the rows have, by their values.
+    /// Fields for the columns that the rows have, by their values. They are taken for rows of records: these have the keys.
     pub(super) fn fields(&self) -> Result<Vec<Field>, Usage> {
         let field = |name: &String| {
             let mut known = None;
@@ -99,7 +99,7 @@ impl<'t> Rows<'t> {
                 };
             }
             let mut field = Field::new(name, known.unwrap_or(ColumnType::Text));
-            if KEYS.contains(&name.as_str()) {
+            if StreamKind::KEY_OF_RECORDS.contains(&name.as_str()) {
                 field = field.required().with(attribute::KEY, "true");
             }
             Ok(field)

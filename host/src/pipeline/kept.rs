@@ -195,13 +195,9 @@ fn marks_of_today(plan: &Plan, table: &Table, column: &Field) -> Marks {
     let itself = [SourceColumn { name: column.name.clone(), property: None }];
     let from = recorded.map_or(&itself[..], |recorded| &recorded.from);
     let mut ids = table.stream_ids.iter().cloned();
-    let stream = StreamInfo {
-        name: table.stream.clone(),
-        kind: StreamKind::Objects,
-        object_type_id: ids.next(),
-        fully_qualified_name: ids.next(),
-        shared_name: None,
-    };
+    let single = StreamKind::single(&table.stream);
+    let kind = single.unwrap_or_else(|| StreamKind::objects(ids.next().unwrap_or_default()));
+    let stream = StreamInfo { fully_qualified_name: ids.next(), ..StreamInfo::new(&table.stream, kind) };
     let is_of = |known: &&StreamPlan| known.stream.names().any(|name| stream.names().any(|own| own == name));
     let today = plan.streams.iter().find(is_of);
     let mut marks = Marks::new();

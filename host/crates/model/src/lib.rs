@@ -6,16 +6,17 @@
 //! - [`schema`]: columns with their types and marks; [`stream`]: what they are the columns of.
 //! - [`outline`]: what a plugin says it does to one schema; [`program`]: what is done with a batch because of it;
 //!   [`limits`]: what it may use up; [`digest`]: what it is known by.
+//! - [`delivery`]: rows on their way from a source to a table.
 //! - [`audit`]: what let which columns of a table pass.
 //! - [`problem`]: what is wrong, where, and what would mend it.
 //! - [`secret`]: values that are used and never shown; [`printable`]: text that is not ours, made fit to be shown.
 //! - [`run_id`]: the name of one run; [`clock`]: the time of day, handed to whoever needs it.
 
+pub mod delivery;
 pub mod schema;
 pub mod stream;
 
 pub mod audit;
-pub mod delivery;
 pub mod digest;
 pub mod limits;
 pub mod outline;

@@ -58,8 +58,7 @@ fn stream(number: usize) -> (StreamInfo, Schema) {
     }));
     let stream = StreamInfo {
         name: name.clone(),
-        kind: StreamKind::Objects,
-        object_type_id: Some(format!("2-{number}")),
+        kind: StreamKind::objects(format!("2-{number}")),
         fully_qualified_name: None,
         shared_name: None,
     };

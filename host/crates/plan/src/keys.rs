@@ -104,7 +104,7 @@ fn raw_id_beside_key(stream: &StreamPlan) -> Option<Problem> {
 fn holds_ids_of(stream: &StreamPlan, source: &Field) -> bool {
     let own = source.is_key() && !source.attributes.contains_key(attribute::OBJECT_TYPE);
     let references = source.attributes.get(attribute::REFERENCES);
-    own || references.is_some_and(|type_id| Some(type_id) == stream.stream.object_type_id.as_ref())
+    own || references.is_some_and(|type_id| Some(type_id.as_str()) == stream.stream.kind.type_id())
 }
 
 /// Whether a key column goes back to the record's id, rather than to the id of its type.

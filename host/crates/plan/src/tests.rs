@@ -32,8 +32,7 @@ fn transform(name: &str, lines: &str) -> String {
 fn stream(name: &str, type_id: &str) -> StreamInfo {
     StreamInfo {
         name: name.to_owned(),
-        kind: StreamKind::Objects,
-        object_type_id: Some(type_id.to_owned()),
+        kind: StreamKind::objects(type_id),
         fully_qualified_name: None,
         shared_name: None,
     }

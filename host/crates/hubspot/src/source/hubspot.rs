@@ -17,14 +17,14 @@ mod answers;
 mod api;
 mod columns;
 mod decode;
-mod definitions;
 mod json;
+mod kinds;
 mod list;
 mod names;
 mod paging;
+mod property;
 mod read;
 mod record;
-mod schema;
 mod sensitivity;
 #[cfg(test)]
 mod tests;
@@ -38,11 +38,11 @@ use async_trait::async_trait;
 use futures::future::join;
 use serde::de::DeserializeOwned;
 use sluice_model::{
-    schema::{Attributes, Marks, Schema, attribute},
+    schema::{Marks, Schema},
     secret::Secret,
     stream::{StreamInfo, StreamKind},
 };
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
@@ -62,9 +62,6 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Searches a second and account; HubSpot says nothing of it in headers.
 const SEARCHES_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
-
-/// How long a count may take, its wait for the limit of searches included: later, nobody needs it any more.
-const LONGEST_COUNT: Duration = Duration::from_secs(5);
 
 /// How to reach an account.
 #[derive(Debug, Clone)]
@@ -196,16 +193,11 @@ impl HubSpot {
         self.pipeline_lists.get(type_id, list).await
     }
 
-    /// All object types that can be read: id and name.
+    /// The streams of all object types.
     async fn object_types(&self) -> Result<Vec<StreamInfo>, SourceError> {
         let custom = &self.custom_types().await?.types;
-        let own = types::STANDARD.iter().map(|standard| StreamInfo {
-            name: standard.name.to_owned(),
-            kind: StreamKind::Objects,
-            object_type_id: Some(standard.id.to_owned()),
-            fully_qualified_name: None,
-            shared_name: None,
-        });
+        let own = types::STANDARD.iter();
+        let own = own.map(|standard| StreamInfo::new(standard.name, StreamKind::objects(standard.id)));
         Ok(own.chain(names::custom_streams(custom)).collect())
     }
 
@@ -217,18 +209,6 @@ impl HubSpot {
     fn get(&self, path: String) -> crate::http::Request {
         crate::http::Request::get(&self.general, path)
     }
-}
-
-/// What the contract's attributes say of a stream.
-fn attributes_of(stream: &StreamInfo) -> Attributes {
-    let mut attributes = Attributes::from([(attribute::KIND.to_owned(), stream.kind.to_string())]);
-    if let Some(id) = &stream.object_type_id {
-        attributes.insert(attribute::OBJECT_TYPE_ID.to_owned(), id.clone());
-    }
-    if let Some(name) = &stream.fully_qualified_name {
-        attributes.insert(attribute::FULLY_QUALIFIED_NAME.to_owned(), name.clone());
-    }
-    attributes
 }
 
 /// Why the properties of a type are not listed.
@@ -292,49 +272,27 @@ fn not_readable(stream: &StreamInfo, why: Unreadable, cause: &HttpError) -> Sour
 #[async_trait]
 impl Source for HubSpot {
     async fn streams(&self) -> Result<Vec<StreamInfo>, SourceError> {
-        let mut streams = self.object_types().await?;
-        streams.extend(definitions::streams());
+        let mut streams = Vec::new();
+        for kind in kinds::KINDS {
+            streams.extend(kind.streams(self).await?);
+        }
         Ok(streams)
     }
 
     async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError> {
-        let Some(type_id) = &stream.object_type_id else { return Ok(schema::of_definitions(stream)) };
-        match &*self.properties(type_id).await? {
-            Ok(properties) => Ok(schema::of_records(stream, type_id, properties)),
-            Err(Refusal { level, why, cause }) => Err(unlisted(stream, *level, *why, cause)),
-        }
+        kinds::of(stream).schema(self, stream).await
     }
 
     async fn count(&self, stream: &StreamInfo) -> Option<u64> {
-        let type_id = stream.object_type_id.as_ref()?;
-        let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": [] });
-        let request = crate::http::Request::post(&self.search, self.paths.search(type_id), &body).expendable();
-        match timeout(LONGEST_COUNT, self.json::<api::Total>(&request)).await {
-            Ok(Ok(answer)) => Some(answer.total as u64),
-            // Not every type can be searched.
-            Ok(Err(error)) => {
-                tracing::debug!(stream = stream.name, error = sluice_model::error_chain(&error), "records not counted");
-                None
-            }
-            Err(_) => {
-                tracing::debug!(stream = stream.name, "records not counted in time");
-                None
-            }
-        }
+        kinds::of(stream).count(self, stream).await
     }
 
     async fn try_read(&self, request: &ReadRequest) -> Result<(), SourceError> {
-        match &request.stream.object_type_id {
-            Some(type_id) => read::first_record(self, type_id, request).await,
-            None => definitions::try_read(self, request).await,
-        }
+        kinds::of(&request.stream).try_read(self, request).await
     }
 
     async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Read, SourceError> {
-        match &request.stream.object_type_id {
-            Some(type_id) => read::records(self, type_id, &request, &batches).await,
-            None => definitions::read(self, &request, &batches).await,
-        }
+        kinds::of(&request.stream).read(self, &request, &batches).await
     }
 
     fn usage(&self) -> Usage {

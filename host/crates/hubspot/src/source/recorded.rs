@@ -14,6 +14,9 @@ use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usa
 /// The format that this version writes and reads.
 const FORMAT: u32 = 1;
 
+/// The kind of streams of records.
+const OBJECTS: &str = "objects";
+
 /// Streams and their schemas, as they were when they were recorded.
 #[derive(Debug, Default)]
 pub struct RecordedSource {
@@ -58,6 +61,12 @@ pub enum NotRecorded {
         stream: String,
         /// What stands for its kind.
         kind: String,
+    },
+    /// A stream of records that does not say of which type.
+    #[error("stream `{stream}` has records, and no `object_type_id`")]
+    NoType {
+        /// The stream.
+        stream: String,
     },
     /// A column that is none.
     #[error("stream `{stream}`: {cause}")]
@@ -157,7 +166,7 @@ fn store(recorded: &RecordedStream) -> StoredStream {
     StoredStream {
         name: stream.name.clone(),
         kind: stream.kind.to_string(),
-        object_type_id: stream.object_type_id.clone(),
+        object_type_id: stream.kind.type_id().map(str::to_owned),
         fully_qualified_name: stream.fully_qualified_name.clone(),
         shared_name: stream.shared_name.clone(),
         records: *records,
@@ -177,9 +186,14 @@ fn store(recorded: &RecordedStream) -> StoredStream {
 
 fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
     let StoredStream { name, kind, object_type_id, fully_qualified_name, shared_name, records, schema } = stored;
-    let known =
-        std::iter::once(StreamKind::Objects).chain(StreamKind::DEFINITIONS).find(|known| known.as_str() == kind);
-    let Some(kind) = known else { return Err(NotRecorded::Kind { stream: name, kind }) };
+    let kind = match (kind.as_str(), object_type_id) {
+        (OBJECTS, Some(type_id)) => StreamKind::Objects { type_id },
+        (OBJECTS, None) => return Err(NotRecorded::NoType { stream: name }),
+        (single, _) => match StreamKind::single(single) {
+            Some(kind) => kind,
+            None => return Err(NotRecorded::Kind { stream: name, kind }),
+        },
+    };
     let schema = match schema {
         StoredSchema::Readable { attributes, columns } => {
             let fields: Result<Vec<Field>, _> = columns.into_iter().map(Field::try_from).collect();
@@ -191,11 +205,7 @@ fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
             Err(NoSchema { why, reason: not_readable, hint })
         }
     };
-    Ok(RecordedStream {
-        stream: StreamInfo { name, kind, object_type_id, fully_qualified_name, shared_name },
-        records,
-        schema,
-    })
+    Ok(RecordedStream { stream: StreamInfo { name, kind, fully_qualified_name, shared_name }, records, schema })
 }
 
 #[async_trait]
@@ -243,13 +253,7 @@ mod tests {
     use super::*;
 
     fn recorded() -> RecordedSource {
-        let stream = |name: &str, id: &str| StreamInfo {
-            name: name.to_owned(),
-            kind: StreamKind::Objects,
-            object_type_id: Some(id.to_owned()),
-            fully_qualified_name: None,
-            shared_name: None,
-        };
+        let stream = |name: &str, id: &str| StreamInfo::new(name, StreamKind::objects(id));
         let mut email = Field::new("property_email", ColumnType::Text).with(attribute::PROPERTY, "email");
         email.marks.insert("phi".parse().unwrap());
         let schema = Schema {
@@ -290,6 +294,11 @@ mod tests {
         for (from, to, told) in [
             ("\"format\": 1", "\"format\": 2", "it is of format 2"),
             ("\"kind\": \"objects\"", "\"kind\": \"things\"", "the unknown kind `things`"),
+            (
+                "\"object_type_id\": \"0-1\"",
+                "\"label\": \"0-1\"",
+                "stream `contacts` has records, and no `object_type_id`",
+            ),
             ("\"type\": \"text\"", "\"type\": \"money\"", "column `objectId` has the unknown type `money`"),
             ("\"phi\"", "\"P!\"", "`P!` is no mark"),
             ("\"streams\"", "\"tables\"", "it is no description of a source"),

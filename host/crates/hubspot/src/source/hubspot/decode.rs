@@ -20,7 +20,7 @@ use serde::de::DeserializeSeed;
 use sluice_model::schema::{ColumnType, Field, arrow_schema, attribute};
 
 use self::seen::Seen;
-use super::{columns::ColumnBuilder, json, record, value};
+use super::{columns::ColumnBuilder, json, property::column_type_of, record, value};
 
 /// Rows after which a batch is complete: enough that a call into a plugin costs next to nothing a row, and few enough that a
 /// batch of the widest streams stays small.
@@ -130,7 +130,7 @@ impl RecordDecoder {
                 number,
                 typed: None,
                 unparsed: None,
-                column_type: super::schema::column_type_of(field),
+                column_type: column_type_of(field),
             });
             if field.attributes.contains_key(attribute::UNPARSED_OF) {
                 slot.unparsed = Some(index);

@@ -110,8 +110,7 @@ pub(super) fn custom_streams(schemas: &[ObjectSchema]) -> Vec<StreamInfo> {
         });
         StreamInfo {
             name,
-            kind: StreamKind::Objects,
-            object_type_id: Some(schema.object_type_id.clone()),
+            kind: StreamKind::objects(&schema.object_type_id),
             fully_qualified_name: full_name,
             shared_name: shares_name.then(|| schema.name.clone()),
         }
@@ -129,7 +128,7 @@ fn with_id(schema: &ObjectSchema) -> String {
 fn is_plain_type(name: &str) -> bool {
     let is_legal = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     let is_taken = types::STANDARD.iter().any(|standard| standard.name == name || standard.singular == name)
-        || StreamKind::DEFINITIONS.iter().any(|kind| kind.as_str() == name);
+        || StreamKind::single(name).is_some();
     let looks_made = name.is_empty() || name.starts_with('_') || name.starts_with(CUSTOM) || is_fully_qualified(name);
     is_legal && !is_taken && !looks_made
 }

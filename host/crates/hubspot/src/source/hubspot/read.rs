@@ -10,6 +10,7 @@ use super::{
     decode::{Page, RecordDecoder, WantedIds},
     failed, not_readable,
     paging::{Course, Paging},
+    record::ID_PROPERTY,
 };
 use crate::{
     http::{HttpError, PageSize, Request, Undecodable},
@@ -31,10 +32,6 @@ const LISTINGS_OF_A_PAGE: u32 = 4;
 
 /// What separates the names of properties in a URL. A name that holds it can only be asked for by batch read.
 const SEPARATOR: &str = ",";
-
-/// The property that every record has: what is asked for where no other is wanted, since asking for none brings a default
-/// set.
-const ID_PROPERTY: &str = "hs_object_id";
 
 /// Reads all records, and puts their batches into the channel.
 pub(super) async fn records(
@@ -101,6 +98,7 @@ fn wanted_properties(request: &ReadRequest) -> Vec<String> {
         }
     }
     if names.is_empty() {
+        // Asking for none brings a default set.
         names.push(ID_PROPERTY.to_owned());
     }
     names

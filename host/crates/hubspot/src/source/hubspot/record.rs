@@ -1,6 +1,11 @@
 //! The names of the columns that hold what a record has beside its properties. Streams of definitions have some of them too.
 
-pub(super) const OBJECT_TYPE_ID: &str = "objectTypeId";
-pub(super) const OBJECT_ID: &str = "objectId";
+use sluice_model::stream::StreamKind;
+
+pub(super) const OBJECT_TYPE_ID: &str = StreamKind::KEY_OF_RECORDS[0];
+pub(super) const OBJECT_ID: &str = StreamKind::KEY_OF_RECORDS[1];
 pub(super) const UPDATED_AT: &str = "updatedAt";
 pub(super) const INGESTED_AT: &str = "ingestedAt";
+
+/// The property that repeats the id of a record.
+pub(super) const ID_PROPERTY: &str = "hs_object_id";

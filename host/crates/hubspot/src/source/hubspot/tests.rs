@@ -7,7 +7,7 @@ use std::sync::{
 
 use arrow_array::{Array, StringArray};
 use serde_json::{Value, json};
-use sluice_model::schema::{ColumnType, Field};
+use sluice_model::schema::{ColumnType, Field, attribute};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -38,14 +38,13 @@ fn settings(server: &Server) -> Settings {
     }
 }
 
+/// The stream of a kind that an account has one of.
+fn single(kind: StreamKind) -> StreamInfo {
+    StreamInfo::new(kind.as_str(), kind)
+}
+
 fn contacts() -> StreamInfo {
-    StreamInfo {
-        name: "contacts".to_owned(),
-        kind: StreamKind::Objects,
-        object_type_id: Some("0-1".to_owned()),
-        fully_qualified_name: None,
-        shared_name: None,
-    }
+    StreamInfo::new("contacts", StreamKind::objects("0-1"))
 }
 
 /// Serves JSON for what a request asks.
@@ -145,7 +144,7 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
         _ => forbidden(),
     })
     .await;
-    let stream = definitions::streams().find(|stream| stream.kind == StreamKind::PropertyDefinitions).unwrap();
+    let stream = single(StreamKind::PropertyDefinitions);
     let request = ReadRequest {
         columns: vec![Field::new("name", ColumnType::Text), Field::new("label", ColumnType::Text)],
         stream,
@@ -214,7 +213,7 @@ async fn definitions_say_which_types_they_lack() {
         _ => absent(),
     })
     .await;
-    let stream = definitions::streams().find(|stream| stream.kind == StreamKind::PropertyDefinitions).unwrap();
+    let stream = single(StreamKind::PropertyDefinitions);
     let columns = vec![Field::new("name", ColumnType::Text)];
     let request = ReadRequest {
         columns,
@@ -411,7 +410,7 @@ async fn that_there_is_none_is_hubspots_word_and_no_status() {
                 _ => absent(),
             })
             .await;
-            let stream = definitions::streams().find(|stream| stream.kind == StreamKind::Pipelines).unwrap();
+            let stream = single(StreamKind::Pipelines);
             let columns = vec![Field::new("pipelineId", ColumnType::Text)];
             let request = ReadRequest {
                 columns,
@@ -472,7 +471,13 @@ async fn definitions_are_asked_for_once() {
     .await;
     let hubspot = hubspot(&server);
     hubspot.schema(&contacts()).await.unwrap();
-    for stream in definitions::streams().filter(|stream| stream.kind != StreamKind::Owners) {
+    let of_types = [
+        StreamKind::Pipelines,
+        StreamKind::PipelineStages,
+        StreamKind::PropertyDefinitions,
+        StreamKind::TypeDefinitions,
+    ];
+    for stream in of_types.map(single) {
         let request = ReadRequest {
             columns: Vec::new(),
             stream,
@@ -599,7 +604,7 @@ async fn odd_members_of_definitions_cost_one_value() {
     assert_eq!(serde_json::from_str::<Value>(options.get()).unwrap()[0]["label"], "half \u{fffd}");
 
     let rows = async |kind: StreamKind, columns: &[(&str, ColumnType)]| -> Vec<String> {
-        let stream = definitions::streams().find(|stream| stream.kind == kind).unwrap();
+        let stream = single(kind);
         let columns = columns.iter().map(|(name, column_type)| Field::new(*name, *column_type)).collect();
         let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
         let request = ReadRequest { columns, stream, ingested_at, seen: RowsSeen::default() };

@@ -1,5 +1,8 @@
 //! HubSpot's own object types.
 
+/// What a column refers to when it holds the id of an owner, which is no object type.
+pub(super) const OWNER: &str = "owner";
+
 /// One of HubSpot's own object types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StandardType {

@@ -1,0 +1,74 @@
+//! The kinds of streams that HubSpot has, a file each: its columns, what it is made of, how it is read.
+//!
+//! [`KINDS`] is the table of all. A further kind is a variant of [`StreamKind`], which says what the kind carries and what it
+//! is called, a file here that implements [`Kind`], and a row in the table; nothing else asks what a stream is of.
+//! Kinds that are lists of definitions share [`definitions`], and need to say no more than their columns and rows.
+
+mod definitions;
+mod objects;
+mod owners;
+mod pipeline_stages;
+mod pipelines;
+mod property_definitions;
+mod type_definitions;
+
+use async_trait::async_trait;
+use sluice_model::{
+    schema::{Attributes, Field, Schema, attribute},
+    stream::{StreamInfo, StreamKind},
+};
+
+use super::HubSpot;
+use crate::source::{BatchSender, Read, ReadRequest, SourceError};
+
+/// One kind of streams.
+#[async_trait]
+pub(super) trait Kind: Sync {
+    /// Whether it is this kind.
+    fn is(&self, kind: &StreamKind) -> bool;
+
+    /// Its streams that the account offers.
+    async fn streams(&self, hubspot: &HubSpot) -> Result<Vec<StreamInfo>, SourceError>;
+
+    /// The schema of one of them.
+    async fn schema(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError>;
+
+    /// How many rows one of them has now, where that can be known by one request.
+    async fn count(&self, _: &HubSpot, _: &StreamInfo) -> Option<u64> {
+        None
+    }
+
+    /// Tries whether one of them may be read.
+    async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError>;
+
+    /// Reads one of them.
+    async fn read(&self, hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<Read, SourceError>;
+}
+
+/// All kinds, in the order in which their streams are offered.
+pub(super) const KINDS: [&dyn Kind; 6] = [
+    &objects::Objects,
+    &owners::Owners,
+    &pipelines::Pipelines,
+    &pipeline_stages::PipelineStages,
+    &property_definitions::PropertyDefinitions,
+    &type_definitions::TypeDefinitions,
+];
+
+/// The kind of a stream.
+pub(super) fn of(stream: &StreamInfo) -> &'static dyn Kind {
+    let kind = KINDS.into_iter().find(|kind| kind.is(&stream.kind));
+    kind.unwrap_or_else(|| unreachable!("every kind stands in the table"))
+}
+
+/// A schema of these columns, with what the contract's attributes say of their stream.
+fn schema(stream: &StreamInfo, fields: Vec<Field>) -> Schema {
+    let mut attributes = Attributes::from([(attribute::KIND.to_owned(), stream.kind.to_string())]);
+    if let Some(id) = stream.kind.type_id() {
+        attributes.insert(attribute::OBJECT_TYPE_ID.to_owned(), id.to_owned());
+    }
+    if let Some(name) = &stream.fully_qualified_name {
+        attributes.insert(attribute::FULLY_QUALIFIED_NAME.to_owned(), name.clone());
+    }
+    Schema { name: stream.name.clone(), fields, attributes }
+}

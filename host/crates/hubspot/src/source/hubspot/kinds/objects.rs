@@ -1,0 +1,99 @@
+//! Records of one object type: contacts, deals, the account's own types.
+//!
+//! Their columns are the type's properties, of all levels of sensitivity: what is sensitive is known, and marked, before any
+//! value is asked for. How they are read, [`read`](super::super::read) tells.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sluice_model::{
+    schema::{ColumnType, Field, Schema, attribute},
+    stream::{StreamInfo, StreamKind},
+};
+use tokio::time::timeout;
+
+use super::Kind;
+use crate::source::{
+    BatchSender, Read, ReadRequest, SourceError,
+    hubspot::{HubSpot, Refusal, api, names, property, read, record, unlisted},
+};
+
+/// How long a count may take, its wait for the limit of searches included: later, nobody needs it any more.
+const LONGEST_COUNT: Duration = Duration::from_secs(5);
+
+/// Records, a stream an object type.
+pub(super) struct Objects;
+
+#[async_trait]
+impl Kind for Objects {
+    fn is(&self, kind: &StreamKind) -> bool {
+        matches!(kind, StreamKind::Objects { .. })
+    }
+
+    async fn streams(&self, hubspot: &HubSpot) -> Result<Vec<StreamInfo>, SourceError> {
+        hubspot.object_types().await
+    }
+
+    async fn schema(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError> {
+        let type_id = type_of(stream);
+        match &*hubspot.properties(type_id).await? {
+            Ok(properties) => Ok(super::schema(stream, columns(type_id, properties))),
+            Err(Refusal { level, why, cause }) => Err(unlisted(stream, *level, *why, cause)),
+        }
+    }
+
+    async fn count(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Option<u64> {
+        let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": [] });
+        let path = hubspot.paths.search(type_of(stream));
+        let request = crate::http::Request::post(&hubspot.search, path, &body).expendable();
+        match timeout(LONGEST_COUNT, hubspot.json::<api::Total>(&request)).await {
+            Ok(Ok(answer)) => Some(answer.total as u64),
+            // Not every type can be searched.
+            Ok(Err(error)) => {
+                tracing::debug!(stream = stream.name, error = sluice_model::error_chain(&error), "records not counted");
+                None
+            }
+            Err(_) => {
+                tracing::debug!(stream = stream.name, "records not counted in time");
+                None
+            }
+        }
+    }
+
+    async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError> {
+        read::first_record(hubspot, type_of(&request.stream), request).await
+    }
+
+    async fn read(&self, hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<Read, SourceError> {
+        read::records(hubspot, type_of(&request.stream), request, batches).await
+    }
+}
+
+/// The object type of a stream of records.
+fn type_of(stream: &StreamInfo) -> &str {
+    stream.kind.type_id().unwrap_or_else(|| unreachable!("records are of one type"))
+}
+
+/// The columns of a stream of records: what every record has, then one a property.
+fn columns(type_id: &str, properties: &[api::Property]) -> Vec<Field> {
+    let mut fields = vec![
+        Field::new(record::OBJECT_TYPE_ID, ColumnType::Text)
+            .required()
+            .with(attribute::KEY, "true")
+            .with(attribute::OBJECT_TYPE, "true"),
+        Field::new(record::OBJECT_ID, ColumnType::Text)
+            .required()
+            .with(attribute::KEY, "true")
+            .with(attribute::REFERENCES, type_id),
+        Field::new(record::UPDATED_AT, ColumnType::Timestamp),
+        Field::new(record::INGESTED_AT, ColumnType::Timestamp).required(),
+    ];
+    let names = names::columns(&properties.iter().map(|property| property.name.as_str()).collect::<Vec<_>>());
+    for (property, column) in properties.iter().zip(names) {
+        let field = property::field(property, &column, type_id);
+        let companion = (field.column_type != ColumnType::Text).then(|| property::companion_of(&field));
+        fields.push(field);
+        fields.extend(companion);
+    }
+    fields
+}

@@ -1,0 +1,103 @@
+//! Owners: the people that records are assigned to, archived ones included, since records still name them.
+
+use std::borrow::Cow;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use sluice_model::{
+    schema::{Field, attribute},
+    stream::{StreamInfo, StreamKind},
+};
+
+use super::definitions::{Definitions, Rows, Table, Times, flag, key, said, text, time};
+use crate::source::{
+    SourceError,
+    hubspot::{
+        HubSpot, Refused, api,
+        decode::raw,
+        failed,
+        list::{self, Listing},
+        not_readable, record, types,
+    },
+};
+
+/// Owners a page: the most that the API allows.
+const MOST_OWNERS: &str = "500";
+
+pub(super) struct Owners;
+
+#[async_trait]
+impl Definitions for Owners {
+    const KIND: StreamKind = StreamKind::Owners;
+
+    fn fields() -> Vec<Field> {
+        vec![
+            key("ownerId").with(attribute::REFERENCES, types::OWNER),
+            text("userId"),
+            text("email"),
+            text("firstName"),
+            text("lastName"),
+            text("type"),
+            flag("archived"),
+            time("createdAt"),
+            time(record::UPDATED_AT),
+        ]
+    }
+
+    async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
+        let mut owners: Vec<api::Owner> = Vec::new();
+        // Archived owners are listed apart.
+        for archived in ["false", "true"] {
+            let request =
+                hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
+            match hubspot.all(request).await.or_refused("owners")? {
+                Ok(listed) => owners.extend(listed),
+                Err(Refused { why, cause }) => return Err(not_readable(table.stream, why, &cause)),
+            }
+        }
+        let owners = list::distinct(owners);
+        let rows: Vec<_> = owners.iter().map(|owner| OwnerRow::of(owner, &table.rows)).collect();
+        table.add(&rows)
+    }
+
+    /// Asks for one: no other stream lists owners.
+    async fn try_read(hubspot: &HubSpot, stream: &StreamInfo) -> Result<(), SourceError> {
+        let first = hubspot.get(hubspot.paths.owners()).parameter("limit", "1");
+        match hubspot.json::<api::ListPage<api::Owner>>(&first).await.map_err(Refused::of) {
+            Ok(_) => Ok(()),
+            Err(Ok(Refused { why, cause })) => Err(not_readable(stream, why, &cause)),
+            Err(Err(cause)) => Err(failed("owners", cause)),
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnerRow<'a> {
+    owner_id: &'a str,
+    user_id: Option<Cow<'a, str>>,
+    email: Option<&'a str>,
+    first_name: Option<&'a str>,
+    last_name: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: Option<&'a str>,
+    archived: Option<bool>,
+    #[serde(flatten)]
+    times: Times,
+}
+
+impl<'a> OwnerRow<'a> {
+    pub(super) fn of(owner: &'a api::Owner, rows: &Rows<'_>) -> Self {
+        let user_id = owner.user_id.as_ref().or(owner.user_id_including_inactive.as_ref());
+        Self {
+            owner_id: &owner.id,
+            user_id: user_id.and_then(|id| raw::id(id)),
+            email: said(owner.email.as_deref()),
+            first_name: said(owner.first_name.as_deref()),
+            last_name: said(owner.last_name.as_deref()),
+            kind: said(owner.kind.as_deref()),
+            archived: owner.archived,
+            times: rows.times(owner.created_at.as_deref(), owner.updated_at.as_deref()),
+        }
+    }
+}
