@@ -23,3 +23,4 @@ pub mod pipeline;
 
 pub mod environment;
 pub mod standard;
+mod value;

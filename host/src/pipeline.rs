@@ -24,8 +24,10 @@ mod trial;
 mod at_once;
 mod context;
 mod reading;
+mod shape;
 mod stream;
 mod unique;
+mod worker;
 mod written;
 
 mod kept;
@@ -68,7 +70,7 @@ pub use self::{
     plugins::Plugins,
     progress::{Progress, StreamProgress, StreamState},
     renamed::{Renamed, of as renamed},
-    report::{Ran, Report, StreamReport, TransformReport},
+    report::{Ran, Report, StreamReport, TableReport, TransformReport},
     shutdown::Shutdown,
 };
 
@@ -185,7 +187,9 @@ async fn read_and_commit(
     let lost = kept::that_lost_parts(base.as_ref(), &context.planned, &streams, &mut not_written)
         .map_err(|problems| Error::refused(&plan.file, problems))?;
     for index in &lost {
-        tables::remove(run.bucket, &streams[*index].files).await;
+        for table in &streams[*index].tables {
+            tables::remove(run.bucket, &table.files).await;
+        }
     }
     let change = tables::change(&author, plan, &streams, &lost, &not_written);
     if run.shutdown.is_stopping() {

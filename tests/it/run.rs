@@ -249,7 +249,7 @@ fn instances_take_of_the_memory_of_all_plugins_what_they_use() {
     workspace.pipeline(&[&source, &workspace.file_sink()]);
     let plan = workspace.sluice(&["plan", "pipeline.toml", "--format", "json"]);
     let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
-    let columns = plan["streams"][0]["columns"].as_array().unwrap().iter();
+    let columns = plan["streams"][0]["tables"][0]["columns"].as_array().unwrap().iter();
     let texts = columns.filter(|column| column["type"] == "text").filter_map(|column| column["name"].as_str());
     let own = |name: &&str| name.starts_with("property_") && !name.starts_with("property_unparsed_");
     let cleared: Vec<&str> = texts.filter(own).filter(|name| *name != "property_hs_object_id").take(CLEARED).collect();

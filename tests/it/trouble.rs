@@ -226,11 +226,11 @@ fn columns_that_came_or_went_are_told() {
     let workspace = Workspace::new();
     let without = "[[source.columns]]\nexclude = [\"property_email\"]";
     run(&workspace, r#"["contacts"]"#, "", 0);
-    assert_eq!(report(&workspace)["streams"][0]["drift"], serde_json::json!([]));
+    assert_eq!(report(&workspace)["streams"][0]["tables"][0]["drift"], serde_json::json!([]));
     let told = run(&workspace, r#"["contacts"]"#, without, 0);
     assert!(told.contains("contacts: columns since the last commit, gone: `property_email`"), "{told}");
     let gone = serde_json::json!([{ "column": "property_email", "before": "text", "now": null }]);
-    assert_eq!(report(&workspace)["streams"][0]["drift"], gone);
+    assert_eq!(report(&workspace)["streams"][0]["tables"][0]["drift"], gone);
 }
 
 /// A count is for the eyes of people: where nobody looks, nobody is asked.

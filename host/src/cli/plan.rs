@@ -9,7 +9,7 @@ use sluice_model::{
     printable::printable,
     schema::{Field, Mark},
 };
-use sluice_plan::{Step, StreamPlan};
+use sluice_plan::{Step, StreamPlan, TableColumn};
 
 use super::{
     PlanFormat, Usage,
@@ -66,7 +66,8 @@ fn text(planned: &Planned) -> String {
 }
 
 fn stream_text(stream: &StreamPlan) -> String {
-    let mut text = format!("\n{} → {}\n", stream.stream.name, stream.table);
+    let tables: Vec<&str> = stream.tables.iter().map(|table| table.name.as_str()).collect();
+    let mut text = format!("\n{} → {}\n", stream.stream.name, tables.join(", "));
     text.push_str(&format!("  requested: {} columns\n", stream.requested().count()));
     for renamed in pipeline::renamed(stream) {
         text.push_str(&format!("  {}\n", printable(&renamed.to_string(), usize::MAX)));
@@ -94,14 +95,20 @@ fn stream_text(stream: &StreamPlan) -> String {
             text.push_str("    keeps everything as it is\n");
         }
     }
-    let last = stream.last_stage();
-    let mut grid = Grid::new(&["column", "type", "marks", "from"]);
-    for (index, field) in stream.table_columns().enumerate() {
-        let from: Vec<String> = stream.origins(last, index).into_iter().map(str::to_owned).collect();
-        let from = if from == [field.name.clone()] { String::new() } else { some(&from) };
-        grid.row(vec![field.name.clone(), field.column_type.name().to_owned(), marks(field.marks.iter()), from]);
+    for table in &stream.tables {
+        if stream.tables.len() > 1 {
+            text.push_str(&format!("  {}\n", table.name));
+        }
+        let mut grid = Grid::new(&["column", "type", "marks", "from"]);
+        for column in &table.columns {
+            let field = &column.field;
+            let from: Vec<String> = stream.origins_of(column).into_iter().map(str::to_owned).collect();
+            let from = if from == [field.name.clone()] { String::new() } else { some(&from) };
+            grid.row(vec![field.name.clone(), field.column_type.name().to_owned(), marks(field.marks.iter()), from]);
+        }
+        text.push_str(&grid.render(2));
     }
-    text + &grid.render(2)
+    text
 }
 
 /// What a step is trusted with.
@@ -152,7 +159,6 @@ fn json(planned: &Planned) -> Value {
 }
 
 fn stream_json(stream: &StreamPlan) -> Value {
-    let last = stream.last_stage();
     let steps: Vec<Value> = stream
         .steps
         .iter()
@@ -168,28 +174,27 @@ fn stream_json(stream: &StreamPlan) -> Value {
             })
         })
         .collect();
-    let columns: Vec<Value> = stream
-        .table_columns()
-        .enumerate()
-        .map(|(index, field)| {
-            json!({
-                "name": field.name,
-                "type": field.column_type.name(),
-                "nullable": field.nullable,
-                "marks": names_of_marks(field.marks.iter()),
-                "from": stream.origins(last, index),
-            })
+    let column = |column: &TableColumn| {
+        json!({
+            "name": column.field.name,
+            "type": column.field.column_type.name(),
+            "nullable": column.field.nullable,
+            "marks": names_of_marks(column.field.marks.iter()),
+            "from": stream.origins_of(column),
         })
-        .collect();
+    };
+    let tables = stream
+        .tables
+        .iter()
+        .map(|table| json!({ "table": table.name, "columns": table.columns.iter().map(column).collect::<Vec<_>>() }));
     json!({
         "stream": stream.stream.name,
         "kind": stream.stream.kind.as_str(),
         "object_type_id": stream.stream.kind.type_id(),
-        "table": stream.table,
         "requested": names(stream.requested()),
         "withheld": names(stream.withheld.iter()),
         "steps": steps,
-        "columns": columns,
+        "tables": tables.collect::<Vec<_>>(),
     })
 }
 

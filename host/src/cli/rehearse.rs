@@ -20,9 +20,9 @@ use super::{
     inspect::{read_plugin, refused_plugin},
     output::{self, Grid, LogForm, Output, thousands},
     plan::read_schema,
-    rows::{self, Rows},
+    rows::Rows,
 };
-use crate::pipeline;
+use crate::{pipeline, value};
 
 /// Characters of a value in a table.
 const LONGEST_VALUE: usize = 60;
@@ -151,7 +151,7 @@ fn table(batch: &RecordBatch) -> String {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut grid = Grid::new(&names);
     for row in 0..batch.num_rows() {
-        let values = batch.columns().iter().map(|column| match rows::json(column, row) {
+        let values = batch.columns().iter().map(|column| match value::json(column, row) {
             serde_json::Value::Null => "–".to_owned(),
             serde_json::Value::String(text) => printable(&text, LONGEST_VALUE),
             other => other.to_string(),
@@ -166,7 +166,7 @@ fn ndjson(batch: &RecordBatch) -> String {
     let mut text = String::new();
     for row in 0..batch.num_rows() {
         let members = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
-            format!("{}:{}", serde_json::Value::from(field.name().as_str()), rows::json(column, row))
+            format!("{}:{}", serde_json::Value::from(field.name().as_str()), value::json(column, row))
         });
         text.push_str(&format!("{{{}}}\n", members.collect::<Vec<_>>().join(",")));
     }

@@ -10,26 +10,16 @@ use super::{
     judge,
     output::{Grid, bytes, thousands},
 };
-use crate::pipeline::{Drift, Kept, KeptTable, LeftOut, NotWritten, Renamed, Report, StreamReport, TransformReport};
+use crate::pipeline::{
+    Drift, Kept, KeptTable, LeftOut, NotWritten, Renamed, Report, StreamReport, TableReport, TransformReport,
+};
 
 /// The form of the JSON. Raised when a name changes its meaning or goes.
 const FORMAT: u32 = 1;
 
 /// The report for people.
 pub(super) fn text(report: &Report) -> String {
-    let mut grid = Grid::new(&["table", "read>", "written>", "dropped>", "rejected>", "files>", "size>"]);
-    for stream in &report.streams {
-        grid.row(vec![
-            stream.table.clone(),
-            thousands(stream.rows_in),
-            thousands(stream.rows_out),
-            thousands(dropped(stream)),
-            thousands(rejected(stream)),
-            stream.files.to_string(),
-            bytes(stream.bytes),
-        ]);
-    }
-    let mut text = grid.render(0);
+    let mut text = grid(report).render(0);
     for stream in &report.streams {
         for transform in &stream.transforms {
             if let Some(line) = let_go(stream, transform) {
@@ -100,6 +90,36 @@ pub(super) fn text(report: &Report) -> String {
     text
 }
 
+/// What was read, and what stands in which table. Tables that several streams feed stand at the end, each once, without the
+/// rows that were read for them: those were read for the tables before, or stand with their streams.
+fn grid(report: &Report) -> Grid {
+    let mut grid = Grid::new(&["table", "read>", "written>", "dropped>", "rejected>", "files>", "size>"]);
+    let mut shared: BTreeMap<&str, (u64, usize, u64)> = BTreeMap::new();
+    for stream in &report.streams {
+        let own = stream.tables.iter().find(|table| !table.is_shared);
+        grid.row(vec![
+            own.map_or_else(|| format!("({})", stream.stream), |table| table.table.clone()),
+            thousands(stream.rows_in),
+            thousands(stream.rows_out),
+            thousands(dropped(stream)),
+            thousands(rejected(stream)),
+            own.map_or_else(String::new, |table| table.files.to_string()),
+            own.map_or_else(String::new, |table| bytes(table.bytes)),
+        ]);
+        for table in stream.tables.iter().filter(|table| table.is_shared) {
+            let (rows, files, size) = shared.entry(&table.table).or_default();
+            *rows += table.rows;
+            *files += table.files;
+            *size += table.bytes;
+        }
+    }
+    for (table, (rows, files, size)) in shared {
+        let none = String::new;
+        grid.row(vec![table.to_owned(), none(), thousands(rows), none(), none(), files.to_string(), bytes(size)]);
+    }
+    grid
+}
+
 /// The tables that the run did not write, and why.
 fn not_written(tables: &NotWritten) -> String {
     let mut text = String::new();
@@ -164,10 +184,11 @@ fn printables(names: &[String]) -> Vec<String> {
     names.iter().map(|name| printable(name, usize::MAX)).collect()
 }
 
-/// What has changed in a table's columns.
+/// What has changed in the columns of a stream's own table.
 fn drift(stream: &StreamReport) -> Option<String> {
+    let own = stream.tables.iter().find(|table| !table.is_shared)?;
     let names = |is: fn(&Drift) -> bool| -> Vec<String> {
-        stream.drift.iter().filter(|drift| is(drift)).map(|drift| drift.column.clone()).collect()
+        own.drift.iter().filter(|drift| is(drift)).map(|drift| drift.column.clone()).collect()
     };
     let told = [
         ("new", names(|drift| drift.before.is_none())),
@@ -277,20 +298,27 @@ fn stream_json(stream: &StreamReport) -> Value {
         .collect();
     json!({
         "stream": stream.stream,
-        "table": stream.table,
         "rows_read": stream.rows_in,
         "rows_written": stream.rows_out,
         "rows_dropped": dropped(stream),
         "rows_rejected": rejected(stream),
-        "files": stream.files,
-        "bytes": stream.bytes,
+        "tables": stream.tables.iter().map(table_json).collect::<Vec<_>>(),
         "withheld": stream.withheld,
         "lacking": stream.lacking,
         "cut": stream.cut,
         "unnamed": stream.unnamed,
         "renamed": stream.renamed.iter().map(renamed_json).collect::<Vec<_>>(),
-        "drift": stream.drift.iter().map(drift_json).collect::<Vec<_>>(),
         "transforms": transforms,
+    })
+}
+
+fn table_json(table: &TableReport) -> Value {
+    json!({
+        "table": table.table,
+        "rows": table.rows,
+        "files": table.files,
+        "bytes": table.bytes,
+        "drift": table.drift.iter().map(drift_json).collect::<Vec<_>>(),
     })
 }
 

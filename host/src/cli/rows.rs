@@ -1,4 +1,4 @@
-//! Rows as NDJSON: read into columns for a plugin to be tried on, and written from them.
+//! Rows as NDJSON, read into columns for a plugin to be tried on.
 //!
 //! The types of columns are those of a schema, where there is one, or else of the values: `true`, whole numbers, numbers,
 //! text. Dates and times are text in JSON, so only a schema makes them what they are.
@@ -6,10 +6,9 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, cast::AsArray, types,
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use jiff::{SignedDuration, civil, fmt::temporal::Pieces};
+use jiff::{civil, fmt::temporal::Pieces};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use sluice_model::{
@@ -18,9 +17,7 @@ use sluice_model::{
 };
 
 use super::Usage;
-
-/// The day that dates count from.
-const EPOCH: civil::Date = civil::date(1970, 1, 1);
+use crate::value::EPOCH;
 
 /// Microseconds of a day.
 const MICROS_A_DAY: i64 = 86_400_000_000;
@@ -181,40 +178,10 @@ fn micros(value: &Value) -> Option<i64> {
     Some(micros).filter(|micros| TIMES.contains(micros))
 }
 
-/// The text of a time. One that no calendar here has is the number that it is.
-fn time_text(micros: i64) -> Value {
-    let time = EPOCH.to_datetime(civil::Time::midnight()).checked_add(SignedDuration::from_micros(micros));
-    time.map_or_else(|_| micros.into(), |time| format!("{time}Z").into())
-}
-
-/// A value of a column, as JSON.
-pub(super) fn json(column: &ArrayRef, row: usize) -> Value {
-    if column.is_null(row) {
-        return Value::Null;
-    }
-    if let Some(values) = column.as_boolean_opt() {
-        Value::Bool(values.value(row))
-    } else if let Some(values) = column.as_primitive_opt::<types::Int64Type>() {
-        values.value(row).into()
-    } else if let Some(values) = column.as_primitive_opt::<types::Float64Type>() {
-        // What JSON cannot say (`NaN`) is text.
-        let value = values.value(row);
-        if value.is_finite() { value.into() } else { value.to_string().into() }
-    } else if let Some(values) = column.as_string_opt::<i32>() {
-        values.value(row).into()
-    } else if let Some(values) = column.as_primitive_opt::<types::Date32Type>() {
-        let date = EPOCH.checked_add(SignedDuration::from_hours(24 * i64::from(values.value(row))));
-        date.map_or_else(|_| values.value(row).into(), |date| date.to_string().into())
-    } else if let Some(values) = column.as_primitive_opt::<types::TimestampMicrosecondType>() {
-        time_text(values.value(row))
-    } else {
-        Value::Null
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::json;
 
     fn read(text: &str) -> Result<Vec<(String, ColumnType)>, String> {
         let fields = Rows::read("rows.ndjson", text).and_then(|rows| rows.fields()).map_err(|error| error.0)?;
@@ -279,13 +246,5 @@ mod tests {
         for no_time in ["9999-12-31T23:59:59-00:01", "0000-12-31T23:59:59Z", "2026-01-31", "2026-01-31T10:00:00", "x"] {
             assert_eq!(times(&[no_time]).unwrap_err(), "rows.ndjson:1: column `time`: no timestamp", "{no_time}");
         }
-    }
-
-    #[test]
-    fn what_no_calendar_has_is_not_nothing() {
-        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX, i64::MIN]));
-        assert_eq!([json(&times, 0), json(&times, 1)], [i64::MAX, i64::MIN]);
-        let dates: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
-        assert_eq!(json(&dates, 0), i32::MAX);
     }
 }

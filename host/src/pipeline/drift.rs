@@ -3,7 +3,7 @@
 
 use sluice_lake::table::Commit;
 use sluice_model::schema::{ColumnType, Field};
-use sluice_plan::StreamPlan;
+use sluice_plan::TablePlan;
 
 /// A column that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +16,10 @@ pub struct Drift {
     pub now: Option<ColumnType>,
 }
 
-/// What has changed in the table of a stream since the newest commit. Nothing, where that lists no such table.
-pub(super) fn of(base: Option<&Commit>, stream: &StreamPlan) -> Vec<Drift> {
-    let Some(before) = base.and_then(|base| base.tables.get(&stream.table)) else { return Vec::new() };
-    let now: Vec<&Field> = stream.table_columns().collect();
+/// What has changed in a table since the newest commit. Nothing, where that lists no such table.
+pub(super) fn of(base: Option<&Commit>, table: &TablePlan) -> Vec<Drift> {
+    let Some(before) = base.and_then(|base| base.tables.get(&table.name)) else { return Vec::new() };
+    let now: Vec<&Field> = table.fields().collect();
     between(&before.columns, &now)
 }
 

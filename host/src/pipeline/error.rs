@@ -52,6 +52,15 @@ pub enum Error {
         /// Its key columns.
         key: Vec<String>,
     },
+    /// The rows of a table could not be made of those of its stream; a mistake in sluice.
+    #[error("the rows of table `{table}` could not be made")]
+    Shape {
+        /// The table.
+        table: String,
+        /// What Arrow says.
+        #[source]
+        cause: arrow_schema::ArrowError,
+    },
     /// A table could not be written.
     #[error(transparent)]
     Sink(#[from] SinkError),

@@ -14,12 +14,12 @@ use std::collections::BTreeSet;
 
 use sluice_lake::table::{Commit, Table};
 use sluice_model::{
-    audit::SourceColumn,
+    audit::{ColumnAudit, SourceColumn},
     problem::Problem,
     schema::{Field, Mark, Marks, attribute},
     stream::{StreamInfo, StreamKind},
 };
-use sluice_plan::{Plan, StreamPlan};
+use sluice_plan::{Plan, StreamPlan, TablePlan};
 
 use super::{planning::Planned, written::Written};
 
@@ -80,7 +80,10 @@ pub(super) fn judge(base: Option<&Commit>, planned: &Planned, wanted: &[usize]) 
     let mut not_written = NotWritten::default();
     let mut problems = Vec::new();
     for (name, table) in base.iter().flat_map(|base| &base.tables) {
-        let successor = written.iter().find(|stream| stream.table.eq_ignore_ascii_case(name));
+        let successor = written.iter().find_map(|stream| {
+            let table = stream.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))?;
+            Some((*stream, table))
+        });
         match (why_kept(planned, &written, table), successor) {
             (Some(why), Some(successor)) => problems.push(taken(name, &why, successor)),
             (Some(why), None) => {
@@ -89,7 +92,7 @@ pub(super) fn judge(base: Option<&Commit>, planned: &Planned, wanted: &[usize]) 
                 }
                 not_written.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
             }
-            (None, Some(successor)) if successor.table == *name => {}
+            (None, Some((_, table))) if table.name == *name => {}
             (None, _) => {
                 not_written.retired.insert(name.clone());
             }
@@ -109,21 +112,22 @@ pub(super) fn that_lost_parts(
     let mut indices = BTreeSet::new();
     let mut problems = Vec::new();
     for (index, (stream, written)) in planned.plan.streams.iter().zip(written).enumerate() {
-        let Some(table) = base.and_then(|base| base.tables.get(&stream.table)) else { continue };
+        let name = &stream.tables[0].name;
+        let Some(table) = base.and_then(|base| base.tables.get(name)) else { continue };
         let parts = written.read.lost(&table.parts);
         if parts.is_empty() {
             continue;
         }
         let why = Kept::LostParts { stream: stream.stream.name.clone(), parts };
-        problems.extend(not_acceptable(planned, &stream.table, table, &why));
-        not_written.kept.push(KeptTable { table: stream.table.clone(), run: table.run.to_string(), why });
+        problems.extend(not_acceptable(planned, name, table, &why));
+        not_written.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
         indices.insert(index);
     }
     if problems.is_empty() { Ok(indices) } else { Err(problems) }
 }
 
 /// A table that stays, and whose name this run would take.
-fn taken(name: &str, why: &Kept, successor: &StreamPlan) -> Problem {
+fn taken(name: &str, why: &Kept, (stream, table): (&StreamPlan, &TablePlan)) -> Problem {
     let (whose, mend) = match why {
         Kept::OfPipeline(pipeline) => (
             format!("belongs to pipeline `{pipeline}`"),
@@ -138,8 +142,8 @@ fn taken(name: &str, why: &Kept, successor: &StreamPlan) -> Problem {
         ),
         Kept::LostParts { .. } => unreachable!("that is known only when its own stream has been read"),
     };
-    let stream = &successor.stream.name;
-    Problem::new(format!("stream `{stream}` would be written to table `{}`, and `{name}` {whose}", successor.table))
+    let stream = &stream.stream.name;
+    Problem::new(format!("stream `{stream}` would be written to table `{}`, and `{name}` {whose}", table.name))
         .hint(mend)
 }
 
@@ -191,27 +195,33 @@ fn not_acceptable(planned: &Planned, name: &str, table: &Table, why: &Kept) -> O
 /// The marks that the columns of the source which a stored column depends on have today, but those that were cleared from it
 /// when it was computed. A column that the audit record does not speak of is its own origin.
 fn marks_of_today(plan: &Plan, table: &Table, column: &Field) -> Marks {
-    let recorded = table.audit.column(&column.name);
-    let itself = [SourceColumn { name: column.name.clone(), property: None }];
-    let from = recorded.map_or(&itself[..], |recorded| &recorded.from);
+    let itself = ColumnAudit {
+        name: column.name.clone(),
+        from: [SourceColumn { name: column.name.clone(), property: None }].into(),
+        ..ColumnAudit::default()
+    };
+    let mut recorded: Vec<&ColumnAudit> = table.audit.column(&column.name).collect();
+    if recorded.is_empty() {
+        recorded.push(&itself);
+    }
     let mut ids = table.stream_ids.iter().cloned();
     let single = StreamKind::single(&table.stream);
     let kind = single.unwrap_or_else(|| StreamKind::objects(ids.next().unwrap_or_default()));
     let stream = StreamInfo { fully_qualified_name: ids.next(), ..StreamInfo::new(&table.stream, kind) };
     let is_of = |known: &&StreamPlan| known.stream.names().any(|name| stream.names().any(|own| own == name));
     let today = plan.streams.iter().find(is_of);
-    let mut marks = Marks::new();
-    for SourceColumn { name, property } in from {
+    let of_origin = |SourceColumn { name, property }: &SourceColumn| {
         let in_source = today.into_iter().flat_map(StreamPlan::in_source).filter(|field| field.name == *name);
-        marks.extend(in_source.flat_map(|field| field.marks.clone()));
         let mut origin = Field::new(name, column.column_type);
         origin.attributes.extend(property.iter().map(|property| (attribute::PROPERTY.to_owned(), property.clone())));
         let mut origin = [origin];
         plan.rules.add_marks(&stream, &mut origin);
-        marks.extend(origin.into_iter().flat_map(|origin| origin.marks));
-    }
-    match recorded {
-        Some(recorded) => &marks - &recorded.cleared,
-        None => marks,
-    }
+        let marks = in_source.map(|field| field.marks.clone()).chain(origin.into_iter().map(|origin| origin.marks));
+        marks.flatten().collect::<Marks>()
+    };
+    let of_values = |recorded: &ColumnAudit| {
+        let marks: Marks = recorded.from.iter().flat_map(of_origin).collect();
+        &marks - &recorded.cleared
+    };
+    recorded.into_iter().flat_map(of_values).collect()
 }

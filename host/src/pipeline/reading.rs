@@ -4,34 +4,70 @@
 //! next begins as soon as any ends. The largest begin first, so that what is left at the end is small: a stream is read page
 //! after page, and the last one alone cannot fill the account's budget.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use futures::future::BoxFuture;
 
 use sluice_lake::table::{Commit, Table};
 use sluice_plan::StreamPlan;
 
-use super::{Error, at_once::side_by_side, context::Context, stream::OneStream, written::Written};
+use super::{
+    Error,
+    at_once::{Jobs, side_by_side},
+    context::Context,
+    stream::OneStream,
+    written::Written,
+};
 
 /// Reads all streams; what became of each, in the order of the plan. On an error the others are stopped, and what they have
 /// not finished is taken back. `base`: the newest commit, which knows how large they were.
 pub(super) async fn all(context: &Arc<Context>, at_once: usize, base: Option<&Commit>) -> Result<Vec<Written>, Error> {
-    let order = largest_first(&context.planned.plan.streams, base);
-    let read = |index: usize| {
-        let context = Arc::clone(context);
-        async move {
+    let waiting = largest_first(&context.planned.plan.streams, base).into();
+    let mut streams = Streams { context: Arc::clone(context), waiting, outcomes: BTreeMap::new() };
+    side_by_side(&mut streams, at_once).await;
+    first_cause(streams.outcomes.into_values())
+}
+
+/// The streams of a run while they are read.
+struct Streams {
+    context: Arc<Context>,
+    /// Those that have not begun, by their index in the plan.
+    waiting: VecDeque<usize>,
+    outcomes: BTreeMap<usize, Result<Written, Error>>,
+}
+
+impl Jobs for Streams {
+    type Job = BoxFuture<'static, (usize, Result<Written, Error>)>;
+
+    fn next(&mut self) -> Option<Self::Job> {
+        let index = self.waiting.pop_front()?;
+        let context = Arc::clone(&self.context);
+        Some(Box::pin(async move {
             let written = OneStream::new(&context, index).run().await;
             if written.is_err() {
                 context.shutdown.stop();
             }
-            written
-        }
-    };
-    first_cause(side_by_side(order, at_once, read).await.into_iter())
+            (index, written)
+        }))
+    }
+
+    async fn changed(&self) {
+        std::future::pending::<()>().await;
+    }
+
+    fn ended(&mut self, (index, written): (usize, Result<Written, Error>)) {
+        self.outcomes.insert(index, written);
+    }
 }
 
 /// The order in which streams begin: those of unknown size, in the order of the plan (HubSpot's largest types stand first
 /// there), then the others by their rows in the newest commit, the largest first.
 fn largest_first(streams: &[StreamPlan], base: Option<&Commit>) -> Vec<usize> {
-    let rows = |stream: &StreamPlan| base.and_then(|base| base.tables.get(&stream.table)).map(Table::rows);
+    let rows = |stream: &StreamPlan| base.and_then(|base| base.tables.get(&stream.tables[0].name)).map(Table::rows);
     in_order_of(&streams.iter().map(rows).collect::<Vec<_>>())
 }
 
@@ -72,6 +108,45 @@ mod tests {
         assert_eq!(in_order_of(&[Some(3), None, Some(70), Some(3), None]), [1, 4, 2, 0, 3]);
     }
 
+    /// Streams of so many pages, under one budget.
+    struct Pages {
+        waiting: VecDeque<u64>,
+        budget: Budget,
+        sent: Arc<AtomicU32>,
+        began: Instant,
+        left: usize,
+        /// When there was only one stream left, and what had been sent by then.
+        alone: Option<(Duration, u32)>,
+    }
+
+    impl Jobs for Pages {
+        type Job = BoxFuture<'static, ()>;
+
+        fn next(&mut self) -> Option<Self::Job> {
+            let pages = self.waiting.pop_front()?;
+            let (budget, sent) = (self.budget.clone(), Arc::clone(&self.sent));
+            Some(Box::pin(async move {
+                for _ in 0..pages {
+                    let permit = budget.acquire().await;
+                    sent.fetch_add(1, Ordering::SeqCst);
+                    sleep(Duration::from_millis(300)).await;
+                    permit.answered(false, None);
+                }
+            }))
+        }
+
+        async fn changed(&self) {
+            std::future::pending::<()>().await;
+        }
+
+        fn ended(&mut self, (): ()) {
+            self.left -= 1;
+            if self.left == 1 {
+                self.alone = Some((self.began.elapsed(), self.sent.load(Ordering::SeqCst)));
+            }
+        }
+    }
+
     /// Twenty streams of one to 39 pages of 300 ms, under a limit that two readers fill: it is full until one is alone.
     #[tokio::test(start_paused = true)]
     async fn the_budget_is_full_until_the_last_stream_is_alone() {
@@ -79,25 +154,17 @@ mod tests {
         let pages: Vec<u64> = (0..20).map(|stream| 1 + stream * 7 % 20 * 2).collect();
         let interval = Duration::from_secs(10);
         let rate = Rate { requests: REQUESTS.try_into().unwrap(), interval };
-        let budget = Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None });
-        let (sent, left) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(20)));
-        let began = Instant::now();
-        let work = |index: usize| {
-            let (budget, sent, left, pages) = (budget.clone(), Arc::clone(&sent), Arc::clone(&left), pages[index]);
-            async move {
-                for _ in 0..pages {
-                    let permit = budget.acquire().await;
-                    sent.fetch_add(1, Ordering::SeqCst);
-                    sleep(Duration::from_millis(300)).await;
-                    permit.answered(false, None);
-                }
-                // What had been sent when there was only one stream left.
-                (left.fetch_sub(1, Ordering::SeqCst) == 2).then(|| (began.elapsed(), sent.load(Ordering::SeqCst)))
-            }
-        };
         let order = in_order_of(&pages.iter().map(|pages| Some(*pages)).collect::<Vec<_>>());
-        let outcomes = side_by_side(order, 8, work).await;
-        let (elapsed, sent) = outcomes.into_iter().flatten().next().unwrap();
+        let mut streams = Pages {
+            waiting: order.into_iter().map(|index| pages[index]).collect(),
+            budget: Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None }),
+            sent: Arc::default(),
+            began: Instant::now(),
+            left: pages.len(),
+            alone: None,
+        };
+        side_by_side(&mut streams, 8).await;
+        let (elapsed, sent) = streams.alone.unwrap();
         let allowed = f64::from(REQUESTS) * elapsed.as_secs_f64() / interval.as_secs_f64();
         assert!(f64::from(sent) >= 0.95 * allowed, "{sent} of {allowed} in {elapsed:?}");
     }

@@ -14,7 +14,7 @@ use super::{
     drift::{self, Drift},
     kept::NotWritten,
     renamed::{self, Renamed},
-    written::Written,
+    written::{Written, WrittenTable},
 };
 
 /// What a run has done.
@@ -56,16 +56,12 @@ pub struct Ran {
 pub struct StreamReport {
     /// The stream.
     pub stream: String,
-    /// Its table.
-    pub table: String,
     /// Rows read.
     pub rows_in: u64,
-    /// Rows written.
+    /// Rows that passed all transforms.
     pub rows_out: u64,
-    /// The table's files.
-    pub files: usize,
-    /// Their bytes.
-    pub bytes: u64,
+    /// What it has written into its tables.
+    pub tables: Vec<TableReport>,
     /// Columns of the source that were never requested because HubSpot marks them sensitive.
     pub withheld: Vec<String>,
     /// For a stream that is made of the lists of several object types: those that this identity may not see.
@@ -76,10 +72,25 @@ pub struct StreamReport {
     pub unnamed: Vec<String>,
     /// What has another name than one would think.
     pub renamed: Vec<Renamed>,
-    /// How the table's columns differ from those that it had before.
-    pub drift: Vec<Drift>,
     /// What each transform let go.
     pub transforms: Vec<TransformReport>,
+}
+
+/// What one stream has written into one table, which others may feed as well.
+#[derive(Debug, Clone)]
+pub struct TableReport {
+    /// The table.
+    pub table: String,
+    /// Whether others may feed it.
+    pub is_shared: bool,
+    /// Rows written.
+    pub rows: u64,
+    /// Files written.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How the table's columns differ from those that it had before.
+    pub drift: Vec<Drift>,
 }
 
 /// What one transform did to one stream.
@@ -131,22 +142,21 @@ pub(super) struct Done {
 pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
     let Done { base, commit, written, not_written } = done;
     let plan = &context.planned.plan;
-    let is_kept = |stream: &StreamPlan| not_written.kept.iter().any(|kept| kept.table == stream.table);
+    let is_kept = |stream: &StreamPlan| {
+        stream.tables.iter().all(|table| not_written.kept.iter().any(|kept| kept.table == table.name))
+    };
     let read = plan.streams.iter().zip(written).filter(|(stream, _)| !is_kept(stream));
     let streams: Vec<StreamReport> = read
         .map(|(stream, written)| StreamReport {
             stream: stream.stream.name.clone(),
-            table: stream.table.clone(),
             rows_in: written.rows_in,
             rows_out: written.rows_out,
-            files: written.files.len(),
-            bytes: written.files.iter().map(|file| file.bytes).sum(),
+            tables: tables(base.as_ref(), stream, &written.tables),
             withheld: names(stream.withheld.iter()),
             lacking: hidden(&written.read),
             cut: written.read.cut,
             unnamed: written.read.unnamed,
             renamed: renamed::of(stream),
-            drift: drift::of(base.as_ref(), stream),
             transforms: written
                 .steps
                 .into_iter()
@@ -176,6 +186,18 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
         unreadable: context.planned.unreadable.clone(),
         not_written,
     }
+}
+
+fn tables(base: Option<&Commit>, stream: &StreamPlan, written: &[WrittenTable]) -> Vec<TableReport> {
+    let of = stream.tables.iter().zip(written).map(|(table, written)| TableReport {
+        table: table.name.clone(),
+        is_shared: table.shape.is_shared(),
+        rows: written.rows,
+        files: written.files.len(),
+        bytes: written.files.iter().map(|file| file.bytes).sum(),
+        drift: drift::of(base, table),
+    });
+    of.collect()
 }
 
 /// What a stream is made of and this identity may not see.

@@ -6,24 +6,18 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use sluice_hubspot::source::{ReadRequest, SourceError};
 use sluice_lake::{sink::ParquetWriter, table::DataFile};
-use sluice_model::program::Program;
 use sluice_plan::StreamPlan;
-use sluice_sandbox::{Setup, Transform};
-use tokio::{
-    sync::mpsc,
-    task::{JoinError, JoinHandle},
-};
+use tokio::{sync::mpsc, task::JoinError};
 
 use super::{
     Error,
     context::Context,
     progress::StreamProgress,
     tables::remove,
-    unique::UniqueKeys,
-    written::{StepCount, Written},
+    worker::{Keys, Worked, Worker},
+    written::Written,
 };
 
 /// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
@@ -46,35 +40,40 @@ impl<'r> OneStream<'r> {
     /// Where a property is archived while it is read, its column would end in the middle: then the stream is read once more.
     pub(super) async fn run(self) -> Result<Written, Error> {
         self.progress.begin();
-        let (writer, written) = self.once().await?;
+        let (writers, written) = self.once().await?;
         if written.read.cut.is_empty() {
-            return self.finish(writer, written).await;
+            return self.finish(writers, written).await;
         }
         tracing::warn!(
             stream = self.plan.stream.name,
             properties = written.read.cut.join(", "),
             "properties were archived while the stream was read: it is read once more"
         );
-        remove(&self.context.files.bucket, &abort(writer).await).await;
+        remove(&self.context.files.bucket, &abort(writers).await).await;
         self.progress.begin();
-        let (writer, written) = self.once().await?;
-        self.finish(writer, written).await
+        let (writers, written) = self.once().await?;
+        self.finish(writers, written).await
     }
 
-    async fn finish(&self, writer: ParquetWriter, mut written: Written) -> Result<Written, Error> {
-        written.files = unwrapped(tokio::task::spawn_blocking(move || writer.finish()).await)?;
+    async fn finish(&self, writers: Vec<ParquetWriter>, mut written: Written) -> Result<Written, Error> {
+        let finish = move || writers.into_iter().map(ParquetWriter::finish).collect::<Result<Vec<_>, _>>();
+        let files = unwrapped(tokio::task::spawn_blocking(finish).await)?;
+        for (table, files) in written.tables.iter_mut().zip(files) {
+            table.files = files;
+        }
         self.progress.done();
         Ok(written)
     }
 
     /// Reads and transforms the whole stream. What has been written of it is taken back on an error.
-    async fn once(&self) -> Result<(ParquetWriter, Written), Error> {
+    async fn once(&self) -> Result<(Vec<ParquetWriter>, Written), Error> {
         let shutdown = &self.context.shutdown;
         if shutdown.is_stopping() {
             return Err(Error::Interrupted);
         }
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-        let mut worker = self.start_worker(receiver)?;
+        let worker = Worker::new(self.context, self.plan, &Keys::of(self.plan), &self.progress)?;
+        let mut worker = tokio::task::spawn_blocking(move || worker.work(receiver));
         let request = ReadRequest {
             stream: self.plan.stream.clone(),
             columns: self.plan.requested().cloned().collect(),
@@ -93,11 +92,11 @@ impl<'r> OneStream<'r> {
         match (unwrapped(worker.await), read) {
             // Of two failures the worker's comes first: the reader's may only follow from it.
             (Err(error), _) => Err(error),
-            (Ok(worker), Err(error)) => {
-                abort(worker.writer).await;
+            (Ok(done), Err(error)) => {
+                abort(done.writers).await;
                 Err(error)
             }
-            (Ok(Worker { writer, written, .. }), Ok(read)) => Ok((writer, Written { read, ..written })),
+            (Ok(Worked { writers, written }), Ok(read)) => Ok((writers, Written { read, ..written })),
         }
     }
 
@@ -110,119 +109,12 @@ impl<'r> OneStream<'r> {
         }
         std::future::pending::<()>().await;
     }
-
-    fn start_worker(&self, batches: mpsc::Receiver<RecordBatch>) -> Result<JoinHandle<Result<Worker, Error>>, Error> {
-        let columns: Vec<_> = self.plan.table_columns().cloned().collect();
-        let writer = ParquetWriter::new(&self.plan.table, &columns, self.context.files.clone())?;
-        let steps: Vec<_> = (0..self.plan.steps.len()).map(|index| self.prepared(index)).collect();
-        let (stream, progress) = (self.plan.stream.name.clone(), Arc::clone(&self.progress));
-        let keys = UniqueKeys::of(self.plan).map(|unique| TableKeys {
-            unique,
-            table: self.plan.table.clone(),
-            columns: self.plan.key_columns().map(|(index, _)| columns[index].name.clone()).collect(),
-        });
-        Ok(tokio::task::spawn_blocking(move || {
-            let failed = |cause| Error::Transform { stream: stream.clone(), cause: Box::new(cause) };
-            let mut transforms = Vec::new();
-            for step in steps {
-                let counts = StepCount { transform: step.setup.name().to_owned(), ..StepCount::default() };
-                let transform = Transform::new(step.program, &step.setup, step.withhold).map_err(failed)?;
-                transforms.push((transform, counts));
-            }
-            Worker { writer, keys, written: Written::default() }.work(batches, transforms, &progress, &stream)
-        }))
-    }
-
-    /// One step of the stream, ready to be made on the thread that works.
-    fn prepared(&self, index: usize) -> PreparedStep {
-        PreparedStep {
-            program: self.plan.program(index),
-            setup: self.context.plugins.of(&self.plan.steps[index].transform).clone(),
-            withhold: self.plan.reads_marked(index),
-        }
-    }
 }
 
-/// What a step is made of, on the thread that works.
-struct PreparedStep {
-    program: Program,
-    setup: Setup,
-    /// Whether the plugin is handed anything marked, so that nothing that it says is passed on.
-    withhold: bool,
-}
-
-/// The keys of a table, and how to name them.
-struct TableKeys {
-    unique: UniqueKeys,
-    table: String,
-    columns: Vec<String>,
-}
-
-/// What happens on the worker's thread.
-struct Worker {
-    writer: ParquetWriter,
-    /// Where they could be the same: the keys so far.
-    keys: Option<TableKeys>,
-    written: Written,
-}
-
-impl Worker {
-    /// Works until the channel is closed. On an error the unfinished file is taken back.
-    fn work(
-        mut self,
-        mut batches: mpsc::Receiver<RecordBatch>,
-        mut transforms: Vec<(Transform, StepCount)>,
-        progress: &StreamProgress,
-        stream: &str,
-    ) -> Result<Self, Error> {
-        while let Some(batch) = batches.blocking_recv() {
-            if let Err(error) = self.batch(batch, &mut transforms, progress, stream) {
-                self.writer.abort();
-                return Err(error);
-            }
-        }
-        self.written.steps = transforms.into_iter().map(|(_, counts)| counts).collect();
-        Ok(self)
-    }
-
-    fn batch(
-        &mut self,
-        batch: RecordBatch,
-        transforms: &mut [(Transform, StepCount)],
-        progress: &StreamProgress,
-        stream: &str,
-    ) -> Result<(), Error> {
-        let rows_in = batch.num_rows() as u64;
-        let mut batch = batch;
-        for (transform, counts) in transforms {
-            let transformed = transform
-                .apply(&batch)
-                .map_err(|cause| Error::Transform { stream: stream.to_owned(), cause: Box::new(cause) })?;
-            counts.dropped += transformed.dropped;
-            for (code, rows) in transformed.rejected {
-                *counts.rejected.entry(code).or_default() += rows;
-            }
-            batch = transformed.batch;
-        }
-        if let Some(keys) = &mut self.keys
-            && !keys.unique.add(&batch)
-        {
-            return Err(Error::SameKey { table: keys.table.clone(), key: keys.columns.clone() });
-        }
-        let rows_out = batch.num_rows() as u64;
-        if rows_out > 0 {
-            self.writer.write(&batch)?;
-        }
-        self.written.rows_in += rows_in;
-        self.written.rows_out += rows_out;
-        progress.wrote(rows_out);
-        Ok(())
-    }
-}
-
-/// Takes back the unfinished file of a table, and gives those that are finished.
-async fn abort(writer: ParquetWriter) -> Vec<DataFile> {
-    unwrapped(tokio::task::spawn_blocking(move || writer.abort()).await)
+/// Takes back the unfinished files of tables, and gives those that are finished.
+async fn abort(writers: Vec<ParquetWriter>) -> Vec<DataFile> {
+    let abort = move || writers.into_iter().flat_map(ParquetWriter::abort).collect();
+    unwrapped(tokio::task::spawn_blocking(abort).await)
 }
 
 /// What a task gave; its panic, if it had one, goes on here.

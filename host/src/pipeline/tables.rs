@@ -1,6 +1,6 @@
 //! What a run leaves in the bucket: the change that it commits, what it takes back, what it sweeps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use jiff::Timestamp;
 use sluice_lake::{
@@ -26,21 +26,27 @@ pub(super) fn change(
     not_written: &NotWritten,
 ) -> Change {
     let read = plan.streams.iter().zip(written).enumerate().filter(|(index, _)| !lost.contains(index));
-    let tables = read.map(|(_, (stream, written))| {
-        let table = Table {
+    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+    for (stream, written, table, of_table) in read.flat_map(|(_, (stream, written))| {
+        stream.tables.iter().zip(&written.tables).map(move |(table, of_table)| (stream, written, table, of_table))
+    }) {
+        let made = Table {
             run: author.run.clone(),
             pipeline: plan.pipeline.clone(),
             stream: stream.stream.name.clone(),
             stream_ids: stream.stream.names().filter(|name| *name != stream.stream.name).map(str::to_owned).collect(),
             parts: written.read.present.clone(),
             written: Timestamp::now(),
-            columns: stream.table_columns().cloned().collect(),
-            files: written.files.clone(),
-            audit: plan.audit(stream),
+            columns: table.fields().cloned().collect(),
+            files: of_table.files.clone(),
+            audit: plan.audit(stream, table),
         };
-        (stream.table.clone(), table)
-    });
-    Change { tables: tables.collect(), retired: not_written.retired.clone(), ..unchanged(author.clone()) }
+        match tables.entry(table.name.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(made)),
+            Entry::Occupied(mut entry) => entry.get_mut().files.extend(made.files),
+        }
+    }
+    Change { tables, retired: not_written.retired.clone(), ..unchanged(author.clone()) }
 }
 
 /// A change of nothing.

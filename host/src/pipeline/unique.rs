@@ -19,9 +19,10 @@ use arrow_array::{
     types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType},
 };
 use arrow_schema::{DataType, TimeUnit};
-use sluice_plan::StreamPlan;
+use sluice_plan::{StreamPlan, TablePlan};
 
 /// The keys of one table so far.
+#[derive(Debug)]
 pub(super) struct UniqueKeys {
     columns: Vec<usize>,
     hashers: [RandomState; 2],
@@ -29,11 +30,9 @@ pub(super) struct UniqueKeys {
 }
 
 impl UniqueKeys {
-    /// For a stream whose key, or a part of it, is computed.
-    pub(super) fn of(stream: &StreamPlan) -> Option<Self> {
-        let columns: Vec<usize> = stream.key_columns().map(|(index, _)| index).collect();
-        let is_computed = stream.key_columns().any(|(_, is_computed)| is_computed);
-        is_computed.then(|| Self::in_columns(columns))
+    /// For a table whose key, or a part of it, is computed.
+    pub(super) fn of(stream: &StreamPlan, table: &TablePlan) -> Option<Self> {
+        stream.computes_key(table).then(|| Self::in_columns(table.key().collect()))
     }
 
     fn in_columns(columns: Vec<usize>) -> Self {

@@ -20,7 +20,7 @@ pub struct Audit {
     pub transforms: Vec<TransformAudit>,
     /// The marks that might reach the table.
     pub accepts: Marks,
-    /// The columns of the table, in order.
+    /// The columns of the table, in order; one that holds the values of several columns of the stream, for each of these.
     pub columns: Vec<ColumnAudit>,
 }
 
@@ -88,7 +88,7 @@ pub struct AttachmentAudit {
 }
 
 /// A column of the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ColumnAudit {
     /// Its name.
     pub name: String,
@@ -112,8 +112,8 @@ pub struct SourceColumn {
 }
 
 impl Audit {
-    /// What the record says of a column of the table.
-    pub fn column(&self, name: &str) -> Option<&ColumnAudit> {
-        self.columns.iter().find(|column| column.name == name)
+    /// All that the record says of a column of the table.
+    pub fn column(&self, name: &str) -> impl Iterator<Item = &ColumnAudit> {
+        self.columns.iter().filter(move |column| column.name == name)
     }
 }

@@ -11,20 +11,20 @@ use sluice_model::{
 };
 
 use super::{
-    Ancestry, Origin, Plan, Step, StreamPlan,
+    Ancestry, Origin, Plan, Step, StreamPlan, TablePlan,
     rules::{Placed, Rules},
 };
 use crate::spec::Sensitive;
 
 impl Plan {
-    /// What lets which columns of a stream pass.
-    pub fn audit(&self, stream: &StreamPlan) -> Audit {
+    /// What lets which columns of a stream pass into one of its tables.
+    pub fn audit(&self, stream: &StreamPlan, table: &TablePlan) -> Audit {
         Audit {
             rules: rules(&self.rules),
             withheld: stream.withheld.iter().map(|field| field.name.clone()).collect(),
             transforms: stream.steps.iter().map(transform).collect(),
             accepts: self.accepts.clone(),
-            columns: columns(stream),
+            columns: columns(stream, table),
         }
     }
 }
@@ -71,24 +71,33 @@ fn transform(step: &Step) -> TransformAudit {
     }
 }
 
-fn columns(stream: &StreamPlan) -> Vec<ColumnAudit> {
+/// What is to be said of the columns of a table: of one that holds the values of several columns of the stream, for each of
+/// these.
+fn columns(stream: &StreamPlan, table: &TablePlan) -> Vec<ColumnAudit> {
     let last = stream.last_stage();
     let mut before: Option<(&Ancestry, Arc<[SourceColumn]>)> = None;
-    let mut columns = Vec::with_capacity(stream.stages[last].columns.len());
-    for (index, column) in stream.stages[last].columns.iter().enumerate() {
-        let from = match &before {
-            Some((ancestry, from)) if ancestry.shares_sources(&column.ancestry) => Arc::clone(from),
-            _ => stream.sources(last, index).map(source_column).collect(),
-        };
-        before = Some((&column.ancestry, Arc::clone(&from)));
-        let computed_in = column.ancestry.computed_in().iter().rev();
-        columns.push(ColumnAudit {
-            name: column.field.name.clone(),
-            marks: column.field.marks.clone(),
-            from,
-            computed_by: computed_in.map(|&step| stream.steps[step].transform.name.clone()).collect(),
-            cleared: cleared(stream, last, index),
-        });
+    let mut columns = Vec::with_capacity(table.columns.len());
+    for held in &table.columns {
+        let name = &held.field.name;
+        if held.from.is_empty() {
+            columns.push(ColumnAudit { name: name.clone(), ..ColumnAudit::default() });
+        }
+        for &index in &held.from {
+            let column = &stream.stages[last].columns[index];
+            let from = match &before {
+                Some((ancestry, from)) if ancestry.shares_sources(&column.ancestry) => Arc::clone(from),
+                _ => stream.sources(last, index).map(source_column).collect(),
+            };
+            before = Some((&column.ancestry, Arc::clone(&from)));
+            let computed_in = column.ancestry.computed_in().iter().rev();
+            columns.push(ColumnAudit {
+                name: name.clone(),
+                marks: column.field.marks.clone(),
+                from,
+                computed_by: computed_in.map(|&step| stream.steps[step].transform.name.clone()).collect(),
+                cleared: cleared(stream, last, index),
+            });
+        }
     }
     columns
 }

@@ -11,9 +11,11 @@ use sluice_model::{
 use super::{
     Step, StreamPlan,
     lineage::{self, Column, Stage},
+    table,
     transform::Transform,
     words::{Unsaid, Words},
 };
+use crate::spec::Layout;
 
 /// A stream on its way to a plan: begun with its schema, grown by an outline at a time.
 #[derive(Debug)]
@@ -112,10 +114,11 @@ impl StreamDraft {
         if self.name == self.stream.name { self.stream.table() } else { self.name.clone() }
     }
 
-    pub(super) fn finish(mut self) -> StreamPlan {
+    /// Finishes it, with the tables that it feeds in this layout.
+    pub(super) fn finish(mut self, layout: Layout) -> StreamPlan {
         lineage::find_needed(&mut self.stages, &self.steps);
         StreamPlan {
-            table: self.table(),
+            tables: table::of(&self.stream.kind, self.table(), self.last(), layout),
             stream: self.stream,
             attributes: self.attributes,
             withheld: self.withheld,

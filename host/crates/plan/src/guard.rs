@@ -1,12 +1,15 @@
 //! The guard: no marked column reaches a table unless the pipeline file says, in a line one can review, that it may.
 //!
-//! It judges the plan, before any record is read. Three things are refused:
+//! It judges the plan, before any record is read: each table that a stream feeds, whatever its shape. Three things are
+//! refused:
 //!
 //! - a column of a table that carries a mark the sink does not accept;
 //! - a transform that chooses rows by a marked column, unless its `clears_rows` names the mark: which rows pass tells
 //!   something of the values;
 //! - a name in `clears` or `clears_rows` that clears nothing: a reviewer would believe it did, and it would allow tomorrow
 //!   what nobody has looked at.
+
+use std::collections::HashSet;
 
 use sluice_model::{
     outline::Output,
@@ -16,7 +19,7 @@ use sluice_model::{
 };
 
 use super::{
-    Origin, Plan, Stage, Step, StreamPlan,
+    Origin, Plan, Stage, Step, StreamPlan, TablePlan,
     transform::{Clears, Transform},
 };
 
@@ -24,7 +27,10 @@ use super::{
 pub(super) fn judge(plan: &Plan, unreadable: &[StreamInfo]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for stream in &plan.streams {
-        problems.extend(marked_columns(plan, stream));
+        let mut told = HashSet::new();
+        for table in &stream.tables {
+            problems.extend(marked_columns(plan, stream, table, &mut told));
+        }
         problems.extend(rows_chosen_by_marks(stream));
     }
     for transform in &plan.transforms {
@@ -39,13 +45,20 @@ pub(super) fn judge(plan: &Plan, unreadable: &[StreamInfo]) -> Vec<Problem> {
     problems
 }
 
-fn marked_columns(plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
+/// Columns of a table with marks that the sink does not accept: by the columns of the stream that they are from, each of
+/// which is told once for all tables of the stream, since what mends the one mends the others.
+fn marked_columns<'p>(
+    plan: &'p Plan,
+    stream: &'p StreamPlan,
+    table: &'p TablePlan,
+    told: &mut HashSet<(usize, &'p Mark)>,
+) -> Vec<Problem> {
     let last = stream.last_stage();
     let stage = &stream.stages[last];
     let mut problems = Vec::new();
-    for (index, column) in stage.columns.iter().enumerate() {
-        for mark in column.field.marks.difference(&plan.accepts) {
-            if goes_with_its_property(stage, index, mark) {
+    for (column, index) in table.columns.iter().flat_map(|column| column.from.iter().map(move |&from| (column, from))) {
+        for mark in stage.columns[index].field.marks.difference(&plan.accepts) {
+            if goes_with_its_property(stage, index, mark) || !told.insert((index, mark)) {
                 continue;
             }
             let path = stream.path_of_mark(last, index, mark);
@@ -65,10 +78,10 @@ fn marked_columns(plan: &Plan, stream: &StreamPlan) -> Vec<Problem> {
             problems.push(
                 Problem::new(format!(
                     "column `{name}` of table `{}` would carry the mark `{mark}` into the bucket",
-                    stream.table
+                    table.name
                 ))
                 .at(computed_in.and_then(|(step, _)| step.transform.place))
-                .detail(format!("path: {} → `{}.{name}`", path.join(" → "), stream.table))
+                .detail(format!("path: {} → `{}.{name}`", path.join(" → "), table.name))
                 .hint(hint),
             );
         }

@@ -9,7 +9,7 @@ use sluice_model::{
     schema::{Field, attribute},
 };
 
-use super::{Origin, Plan, Stage, Step, StreamPlan};
+use super::{Origin, Plan, Stage, Step, StreamPlan, TablePlan};
 
 /// Reports every key column that does not survive as it must.
 pub(super) fn check(plan: &Plan) -> Vec<Problem> {
@@ -76,9 +76,10 @@ fn raw_id_beside_key(stream: &StreamPlan) -> Option<Problem> {
     let (_, key) = columns.iter().enumerate().find(|(index, column)| {
         column.field.is_key() && stream.raw(last, *index).is_none() && key_of_record(stream, last, *index)
     })?;
-    let (column, source) = columns.iter().enumerate().find_map(|(index, column)| {
+    let (table, column, source) = columns.iter().enumerate().find_map(|(index, column)| {
         let source = stream.raw(last, index).filter(|source| holds_ids_of(stream, source))?;
-        Some((column, source))
+        let table = stream.tables.iter().find(|table| table.columns.iter().any(|held| held.from.contains(&index)))?;
+        Some((table, column, source))
     })?;
     let step =
         stream.steps.iter().find(|step| step.outline.outputs.iter().any(|output| output.name() == key.field.name));
@@ -93,7 +94,7 @@ fn raw_id_beside_key(stream: &StreamPlan) -> Option<Problem> {
     Some(
         Problem::new(format!(
             "table `{}` would hold raw ids in `{}` beside the computed key `{}`",
-            stream.table, column.field.name, key.field.name
+            table.name, column.field.name, key.field.name
         ))
         .at(step.and_then(|step| step.transform.place))
         .hint(how),
@@ -113,11 +114,10 @@ fn key_of_record(stream: &StreamPlan, stage: usize, column: usize) -> bool {
 }
 
 impl StreamPlan {
-    /// The key columns of the table: the index of each, and whether a plugin computes it.
-    pub fn key_columns(&self) -> impl Iterator<Item = (usize, bool)> {
-        let last = self.stages.len() - 1;
-        let keys = self.table_columns().enumerate().filter(|(_, field)| field.is_key());
-        keys.map(move |(index, _)| (index, self.raw(last, index).is_none()))
+    /// Whether a plugin computes the key of a table, or a part of it.
+    pub fn computes_key(&self, table: &TablePlan) -> bool {
+        let keys = table.key().flat_map(|key| table.columns[key].from.iter());
+        keys.into_iter().any(|&from| self.raw(self.last_stage(), from).is_none())
     }
 
     /// The column of the source that a column holds unchanged, if it does.

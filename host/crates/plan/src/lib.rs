@@ -26,13 +26,14 @@ mod program;
 mod rules;
 mod select;
 pub mod spec;
+mod table;
 #[cfg(test)]
 mod tests;
 mod transform;
 mod words;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -49,6 +50,7 @@ pub use self::{
     lineage::{Ancestry, Column, Origin, Stage},
     planner::Planner,
     rules::{ColumnRule, MarkRule, Placed, Rules},
+    table::{NAME, Shape, TableColumn, TablePlan, VALUE, name_of_value},
     transform::{Attached, Clears, LoadedPlugin, Transform},
     words::Unsaid,
 };
@@ -70,7 +72,7 @@ pub struct Plan {
     pub rules: Rules,
 }
 
-/// One stream: from its columns in the source to those of its table.
+/// One stream: from its columns in the source to those of its tables.
 #[derive(Debug)]
 pub struct StreamPlan {
     /// The stream.
@@ -81,12 +83,12 @@ pub struct StreamPlan {
     pub withheld: Vec<Field>,
     /// Columns that are not requested because the file leaves them out.
     pub left_out: Vec<Field>,
-    /// The columns before the first step, after each step; the last are those of the table.
+    /// The columns before the first step, after each step; of the last, the tables are made.
     pub stages: Vec<Stage>,
     /// The transforms that apply, in order.
     pub steps: Vec<Step>,
-    /// The table's name.
-    pub table: String,
+    /// The tables that it feeds; at least one.
+    pub tables: Vec<TablePlan>,
 }
 
 /// One transform, applied to one stream.
@@ -116,12 +118,17 @@ impl StreamPlan {
         first.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out)
     }
 
-    /// The columns of the table, in order.
-    pub fn table_columns(&self) -> impl Iterator<Item = &Field> {
+    /// The columns after the last step, in order: those of a batch that the tables are made of.
+    pub fn last_columns(&self) -> impl Iterator<Item = &Field> {
         self.stages.last().into_iter().flat_map(|stage| stage.columns.iter()).map(|column| &column.field)
     }
 
-    /// The index of the stage that is the table.
+    /// The columns of the source that a column of a table can depend on, by name.
+    pub fn origins_of(&self, column: &TableColumn) -> BTreeSet<&str> {
+        column.from.iter().flat_map(|&from| self.origins(self.last_stage(), from)).collect()
+    }
+
+    /// The index of the last stage.
     pub fn last_stage(&self) -> usize {
         self.stages.len() - 1
     }
@@ -142,6 +149,11 @@ impl StreamPlan {
 }
 
 impl Plan {
+    /// All tables, each as often as streams feed it, with the stream.
+    pub fn tables(&self) -> impl Iterator<Item = (&StreamPlan, &TablePlan)> {
+        self.streams.iter().flat_map(|stream| stream.tables.iter().map(move |table| (stream, table)))
+    }
+
     /// Judges the whole. `unreadable`: streams that the file takes in and that cannot be read.
     fn judge(&self, unreadable: &[StreamInfo]) -> Vec<Problem> {
         let mut problems = self.two_of_one_name();
@@ -150,31 +162,52 @@ impl Plan {
         problems
     }
 
-    /// Streams whose tables would have one name, and columns of one table that would.
+    /// Tables that would have one name and are not one table, and columns of one table that would have one name.
     fn two_of_one_name(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut tables: BTreeMap<String, &StreamPlan> = BTreeMap::new();
-        for stream in &self.streams {
-            if let Some(other) = tables.insert(stream.table.to_ascii_lowercase(), stream) {
-                problems.push(
-                    Problem::new(format!(
-                        "streams `{}` and `{}` would both be written to table `{}`",
-                        other.stream.name, stream.stream.name, stream.table
-                    ))
-                    .at(stream.steps.last().and_then(|step| step.transform.place))
-                    .hint("let a transform give one of them another name, or leave one of them out"),
-                );
-            }
-            let mut names = HashSet::with_capacity(stream.stages[stream.last_stage()].columns.len());
-            for field in stream.table_columns() {
+        let mut tables: BTreeMap<String, (&StreamPlan, &TablePlan)> = BTreeMap::new();
+        for (stream, table) in self.tables() {
+            let before = *tables.entry(table.name.to_ascii_lowercase()).or_insert((stream, table));
+            problems.extend(not_one_table(before, (stream, table)));
+            let mut names = HashSet::with_capacity(table.columns.len());
+            for field in table.fields() {
                 if !names.insert(field.name.to_ascii_lowercase()) {
                     problems.push(Problem::new(format!(
                         "table `{}` would have two columns named `{}` (case does not count)",
-                        stream.table, field.name
+                        table.name, field.name
                     )));
                 }
             }
         }
         problems
     }
+}
+
+/// Why two tables of one name cannot be one table, if they are not the same anyway.
+fn not_one_table(before: (&StreamPlan, &TablePlan), after: (&StreamPlan, &TablePlan)) -> Option<Problem> {
+    let ((one, own), (other, table)) = (before, after);
+    if std::ptr::eq(own, table) {
+        return None;
+    }
+    let problem = if std::ptr::eq(one, other) {
+        Problem::new(format!(
+            "stream `{}` would be written to two tables named `{}` (case does not count)",
+            one.stream.name, table.name
+        ))
+        .hint("let a transform give it another name")
+    } else if own.shape.is_shared() && own.shape == table.shape {
+        let odd = own.differs_from(table)?;
+        Problem::new(format!(
+            "table `{}` would have other columns from stream `{}` than from `{}`: `{odd}`",
+            table.name, other.stream.name, one.stream.name
+        ))
+        .hint("let transforms keep the columns that every record has, of all streams or of none, and their types")
+    } else {
+        Problem::new(format!(
+            "streams `{}` and `{}` would both be written to table `{}`",
+            one.stream.name, other.stream.name, table.name
+        ))
+        .hint("let a transform give one of them another name, or leave one of them out")
+    };
+    Some(problem.at(other.steps.last().and_then(|step| step.transform.place)))
 }

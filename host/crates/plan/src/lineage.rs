@@ -1,7 +1,7 @@
 //! Lineage: which column comes from which, stage by stage.
 //!
-//! The columns of a stream before the first transform are a stage, those after each transform another; the last stage is the
-//! table. Lineage is worked out forwards: each column knows the column of the stage before that it is, or the group that
+//! The columns of a stream before the first transform are a stage, those after each transform another; of the last, the
+//! tables are made. Lineage is worked out forwards: each column knows the column of the stage before that it is, or the group that
 //! computes it, and the columns of the source that it can depend on. All columns that one group computes share one set of
 //! those, so that a plan of many columns and steps grows with their number and not with the ways between them.
 //! Backwards it is only walked once, to find which columns are needed at all: the rest are never requested.

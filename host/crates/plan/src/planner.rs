@@ -9,7 +9,7 @@ use sluice_model::{
 };
 
 use super::{Plan, draft::StreamDraft, idle, lineage::Stage, rules::Rules, transform::Transform};
-use crate::spec::{Sensitive, Spec};
+use crate::spec::{Layout, Sensitive, Spec};
 
 /// What a pipeline file says, ready to be resolved.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Planner {
     pipeline: String,
     file: String,
     accepts: Marks,
+    layout: Layout,
     rules: Rules,
     transforms: Vec<Arc<Transform>>,
 }
@@ -28,6 +29,7 @@ impl Planner {
             pipeline: spec.pipeline.pipeline.get_ref().as_str().to_owned(),
             file: spec.file.clone(),
             accepts: spec.pipeline.sink.get_ref().accepts.iter().map(|mark| mark.0.clone()).collect(),
+            layout: spec.pipeline.sink.get_ref().layout,
             rules: Rules::of(spec),
             transforms,
         }
@@ -76,7 +78,7 @@ impl Planner {
         let plan = Plan {
             pipeline: self.pipeline,
             file: self.file,
-            streams: drafts.into_iter().map(StreamDraft::finish).collect(),
+            streams: drafts.into_iter().map(|draft| draft.finish(self.layout)).collect(),
             transforms: self.transforms,
             accepts: self.accepts,
             rules: self.rules,

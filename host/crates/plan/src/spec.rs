@@ -17,9 +17,9 @@ use toml::Spanned;
 
 pub use self::{
     types::{
-        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, LimitsSpec, MarkSpec, OnMissingScope,
-        OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec, SourceType,
-        TransformSpec,
+        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, Layout, LimitsSpec, MarkSpec,
+        OnMissingScope, OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec,
+        SourceType, TransformSpec,
     },
     values::{ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url},
 };

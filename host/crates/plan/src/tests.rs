@@ -12,7 +12,9 @@ use sluice_model::{
 use toml::Spanned;
 
 use super::{Attached, LoadedPlugin, Plan, Planner, Rules, StreamDraft, Transform};
-use crate::spec::{Spec, TransformSpec};
+use crate::spec::{Layout, Spec, TransformSpec};
+
+mod layouts;
 
 /// A pipeline file with these lines between its head and its sink.
 fn spec(lines: &str) -> Spec {
@@ -30,12 +32,7 @@ fn transform(name: &str, lines: &str) -> String {
 }
 
 fn stream(name: &str, type_id: &str) -> StreamInfo {
-    StreamInfo {
-        name: name.to_owned(),
-        kind: StreamKind::objects(type_id),
-        fully_qualified_name: None,
-        shared_name: None,
-    }
+    StreamInfo::new(name, StreamKind::objects(type_id))
 }
 
 /// `contacts`: the key, its raw copy, an address, a diagnosis, a score whose unparsable values are kept.
@@ -142,7 +139,7 @@ fn requested(plan: &Plan) -> Vec<&str> {
 }
 
 fn table(plan: &Plan) -> Vec<&str> {
-    plan.streams[0].table_columns().map(|field| field.name.as_str()).collect()
+    plan.streams[0].last_columns().map(|field| field.name.as_str()).collect()
 }
 
 const PHI: &str = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"property_diagnosis\"]\nmarks = [\"phi\"]\n";
@@ -160,7 +157,7 @@ fn without_transforms_everything_but_the_sensitive_is_requested_and_lands() {
     ];
     assert_eq!(requested(&plan), all);
     assert_eq!(table(&plan), all);
-    assert_eq!(plan.streams[0].table, "objects_contacts");
+    assert_eq!(plan.streams[0].tables[0].name, "objects_contacts");
     assert_eq!(plan.streams[0].withheld.len(), 1);
 }
 
@@ -383,9 +380,8 @@ fn a_mark_on_a_property_is_on_its_unparsable_values_too() {
         refused,
         ["column `property_score` of table `objects_contacts` would carry the mark `phi` into the bucket"]
     );
-    let plan = with(&spec, &[]).finish();
-    let marked: Vec<_> =
-        plan.table_columns().filter(|field| !field.marks.is_empty()).map(|field| &field.name).collect();
+    let plan = with(&spec, &[]).finish(Layout::Individual);
+    let marked: Vec<_> = plan.last_columns().filter(|field| !field.marks.is_empty()).map(|field| &field.name).collect();
     assert_eq!(marked, ["property_score", "property_unparsed_score"]);
 }
 
@@ -482,16 +478,16 @@ fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
         draft.apply(&with_attachments(&spec, &marks).transforms()[0], outline).map(|()| draft)
     };
     let apply = |table: &str, column: &str, marks: &[&str]| apply_marked(table, column, None, marks);
-    let free = apply("key_1234", "key_1234", &[]).unwrap().finish();
+    let free = apply("key_1234", "key_1234", &[]).unwrap().finish(Layout::Individual);
     assert_eq!(free.steps[0].rejection_codes, ["too-old", "the-key-is-1234"]);
     assert!(apply("key_1234", "token", &["secret"]).is_err());
     assert!(apply("contacts", "key_1234", &["secret"]).is_err());
     apply_marked("contacts", "token", Some("key_1234"), &[]).unwrap();
     assert!(apply_marked("contacts", "token", Some("key_1234"), &["secret"]).is_err());
     apply_marked("contacts", "token", Some("secret"), &["secret"]).unwrap();
-    let bound = apply("contacts", "token", &["secret"]).unwrap().finish();
+    let bound = apply("contacts", "token", &["secret"]).unwrap().finish(Layout::Individual);
     assert_eq!(bound.steps[0].rejection_codes, ["too-old", "code-2"]);
-    let token = bound.table_columns().find(|field| field.name == "token").unwrap();
+    let token = bound.last_columns().find(|field| field.name == "token").unwrap();
     assert_eq!(token.attributes, Attributes::from([(attribute::REFERENCES.to_owned(), "0-1".to_owned())]));
 }
 
@@ -654,15 +650,15 @@ fn what_was_cleared_before_the_last_transform_may_have_come_back() {
         draft.apply(transform, outline(&input, vec![reads], outputs)).unwrap();
     }
     let plan = planner.resolve(vec![draft], &[]).unwrap();
-    let audit = plan.audit(&plan.streams[0]);
+    let audit = plan.audit(&plan.streams[0], &plan.streams[0].tables[0]);
     assert_eq!(audit.transforms[0].cleared.keys().collect::<Vec<_>>(), ["phi", "secret"]);
-    let note = audit.column("note").unwrap();
+    let note = audit.column("note").next().unwrap();
     assert_eq!((&note.marks, &note.cleared), (&marks(&["phi"]), &marks(&["secret"])));
     assert_eq!(note.computed_by, ["two"], "it is computed anew, of nothing that `one` computed");
     assert_eq!(note.from.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["property_diagnosis"]);
-    let kept = audit.column("objectId").unwrap();
+    let kept = audit.column("objectId").next().unwrap();
     assert_eq!((kept.from.len(), kept.computed_by.len(), kept.cleared.len()), (1, 0, 0));
-    assert!(audit.column("unknown").is_none());
+    assert!(audit.column("unknown").next().is_none());
 }
 
 /// Columns that are computed of columns that were computed, whichever way, know where they come from.
@@ -684,6 +680,6 @@ fn lineage_goes_through_every_step_and_is_shared_by_what_is_computed_together() 
         assert!(column.ancestry.shares_sources(&stream.stages[2].columns[1].ancestry));
     }
     assert_eq!(stream.origins(2, 0).into_iter().collect::<Vec<_>>(), ["objectId"]);
-    let columns = plan.audit(stream).columns;
+    let columns = plan.audit(stream, &stream.tables[0]).columns;
     assert!(columns.iter().skip(1).all(|column| column.computed_by == ["two", "one"]));
 }

@@ -292,9 +292,26 @@ pub struct SinkSpec {
     /// The size past which a file is closed and the next begun, at the end of a batch (8192 rows). Default: `256MiB`.
     #[schemars(with = "Option<ByteSize>")]
     pub file_size: Option<Spanned<ByteSize>>,
+    /// Whether records have a table for each object type, one for all types, or both.
+    #[serde(default)]
+    pub layout: Layout,
     /// Marks that may reach the tables. Printed and audited.
     #[serde(default)]
     pub accepts: Vec<MarkName>,
+}
+
+/// How records are laid out in tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// A table for each object type, a column a property.
+    #[default]
+    Individual,
+    /// Tables of all object types together, told apart by `objectTypeId`: `objects`, a row a record, and `object_properties`,
+    /// a row for each value of a property, as text.
+    Combined,
+    /// All of these.
+    Both,
 }
 
 /// The kinds of table.

@@ -1,7 +1,7 @@
 //! Records of one object type: contacts, deals, the account's own types.
 //!
 //! Their columns are the type's properties, of all levels of sensitivity: what is sensitive is known, and marked, before any
-//! value is asked for. How they are read, [`read`](super::super::read) tells.
+//! value is asked for. How they are read is told in `read`.
 
 use std::time::Duration;
 

@@ -1,0 +1,154 @@
+//! The tables that a stream feeds, each with its shape and its columns.
+//!
+//! What a stream is after the last transform is its last stage, and every table is made of columns of that: so nothing that
+//! a transform has removed comes back in any of them, and each column of a table knows the columns of the stage that it
+//! holds values of. A table of a shape of its own name belongs to one stream alone. One of a shape that several streams
+//! share has the same columns from each, and nothing in them that is true of one stream only.
+
+use sluice_model::{
+    schema::{ColumnType, Field, attribute},
+    stream::StreamKind,
+};
+
+use super::{Column, Stage};
+use crate::spec::Layout;
+
+/// The column of a long table that says which column of the stream a value is from.
+pub const NAME: &str = "name";
+
+/// The column of a long table that holds the values.
+pub const VALUE: &str = "value";
+
+/// What the columns of properties begin with. In a long table their values stand under the rest of the name.
+const PROPERTY: &str = "property_";
+
+/// The columns of every record that a table of all records has beside the key.
+const OF_EVERY_RECORD: [&str; 2] = ["updatedAt", "ingestedAt"];
+
+/// The table of all records, whatever their type.
+const OBJECTS: &str = "objects";
+
+/// The table of the values of all properties of all records.
+const OBJECT_PROPERTIES: &str = "object_properties";
+
+/// The tables that a stream of a kind feeds, given the name that its own table would have.
+pub(super) fn of(kind: &StreamKind, own: String, stage: &Stage, layout: Layout) -> Vec<TablePlan> {
+    let mut tables = Vec::new();
+    let combines = matches!(kind, StreamKind::Objects { .. }) && layout != Layout::Individual;
+    if !combines || layout == Layout::Both {
+        tables.push(TablePlan::as_is(own, stage));
+    }
+    if combines {
+        tables.push(TablePlan::share(OBJECTS, stage, &OF_EVERY_RECORD));
+        tables.push(TablePlan::long(OBJECT_PROPERTIES, stage));
+    }
+    tables
+}
+
+/// A table that a stream feeds.
+#[derive(Debug, Clone)]
+pub struct TablePlan {
+    /// The table's name.
+    pub name: String,
+    /// How its rows are made of the stream's.
+    pub shape: Shape,
+    /// Its columns, in order.
+    pub columns: Vec<TableColumn>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub struct TableColumn {
+    /// Name, type, and the marks of all that its values are from.
+    pub field: Field,
+    /// The columns of the last stage that its values are from; none for a column that says what others hold.
+    pub from: Vec<usize>,
+}
+
+/// How the rows of a table are made of those of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// As they are.
+    AsIs,
+    /// Some of their columns, in a table that other streams feed as well.
+    Share,
+    /// In long form, in a table that other streams feed as well: a row for each value, with the key, the name of the column
+    /// it is from, and the value as text.
+    Long,
+}
+
+impl Shape {
+    /// Whether several streams may feed the table.
+    pub fn is_shared(self) -> bool {
+        match self {
+            Self::AsIs => false,
+            Self::Share | Self::Long => true,
+        }
+    }
+}
+
+impl TablePlan {
+    /// The table that holds the stream as it is.
+    fn as_is(name: String, stage: &Stage) -> Self {
+        let column = |(index, field): (usize, &Field)| TableColumn { field: field.clone(), from: vec![index] };
+        let fields = stage.columns.iter().map(|column| &column.field);
+        Self { name, shape: Shape::AsIs, columns: fields.enumerate().map(column).collect() }
+    }
+
+    /// A table of the key, and of those of these columns that the stream has.
+    fn share(name: &str, stage: &Stage, beside_key: &[&str]) -> Self {
+        let takes = |field: &Field| field.is_key() || beside_key.contains(&field.name.as_str());
+        let columns = stage.columns.iter().enumerate().filter(|(_, column)| takes(&column.field));
+        let column =
+            |(index, column): (usize, &Column)| TableColumn { field: shared(&column.field), from: vec![index] };
+        Self { name: name.to_owned(), shape: Shape::Share, columns: columns.map(column).collect() }
+    }
+
+    /// A table of the values of all properties, in long form.
+    fn long(name: &str, stage: &Stage) -> Self {
+        let fields = || stage.columns.iter().map(|column| &column.field).enumerate();
+        let keys = fields().filter(|(_, field)| field.is_key());
+        let mut columns: Vec<TableColumn> =
+            keys.map(|(index, field)| TableColumn { field: shared(field), from: vec![index] }).collect();
+        let named = Field::new(NAME, ColumnType::Text).required().with(attribute::KEY, "true");
+        columns.push(TableColumn { field: named, from: Vec::new() });
+        let from: Vec<usize> =
+            fields().filter(|(_, field)| name_of_value(field).is_some()).map(|(index, _)| index).collect();
+        let mut value = Field::new(VALUE, ColumnType::Text).required();
+        value.marks = stage.marks_of(&from);
+        columns.push(TableColumn { field: value, from });
+        Self { name: name.to_owned(), shape: Shape::Long, columns }
+    }
+
+    /// The columns of the table, in order.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.columns.iter().map(|column| &column.field)
+    }
+
+    /// Positions of the key columns.
+    pub fn key(&self) -> impl Iterator<Item = usize> {
+        self.fields().enumerate().filter(|(_, field)| field.is_key()).map(|(index, _)| index)
+    }
+
+    /// The name of a column that is not the same in another table: by name, type, whether a value may be absent, and place.
+    pub(super) fn differs_from<'t>(&'t self, other: &'t Self) -> Option<&'t str> {
+        let form = |field: &Field| (field.column_type, field.nullable, field.is_key());
+        let is_same = |(one, other): &(&Field, &Field)| one.name == other.name && form(one) == form(other);
+        let same = self.fields().zip(other.fields()).take_while(is_same).count();
+        self.columns.get(same).or_else(|| other.columns.get(same)).map(|column| column.field.name.as_str())
+    }
+}
+
+/// A column as it stands in a table that several streams feed.
+fn shared(field: &Field) -> Field {
+    let mut shared = Field { nullable: field.nullable, ..Field::new(&field.name, field.column_type) };
+    shared.marks = field.marks.clone();
+    if field.is_key() { shared.with(attribute::KEY, "true") } else { shared }
+}
+
+/// The name under which the values of a column stand in a long table, if it is one of a property. What does not fit the type
+/// of a property stands under the property's name, as it is only there where no value is.
+pub fn name_of_value(field: &Field) -> Option<&str> {
+    let column = field.attributes.get(attribute::UNPARSED_OF).unwrap_or(&field.name);
+    column.strip_prefix(PROPERTY)
+}

@@ -1,0 +1,189 @@
+//! What happens to what is read on a thread that may be busy: transforms, then the tables that the stream feeds.
+//!
+//! Each reader has a worker of its own, with instances of the plugins and writers of its own. What workers share is the keys
+//! of a table, where two of these could be the same.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use sluice_lake::sink::ParquetWriter;
+use sluice_model::{program::Program, schema::Field};
+use sluice_plan::{StreamPlan, TablePlan};
+use sluice_sandbox::{Setup, Transform};
+use tokio::sync::mpsc;
+
+use super::{
+    Error,
+    context::Context,
+    progress::StreamProgress,
+    shape::Shaped,
+    unique::UniqueKeys,
+    written::{StepCount, Written, WrittenTable},
+};
+
+/// The keys of a stream's tables so far, in the order of the plan; none of a table where no two can be the same.
+#[derive(Debug, Clone)]
+pub(super) struct Keys(Arc<[Option<TableKeys>]>);
+
+/// The keys of a table, and how to name them.
+#[derive(Debug)]
+struct TableKeys {
+    unique: Mutex<UniqueKeys>,
+    table: String,
+    columns: Vec<String>,
+}
+
+impl Keys {
+    /// None yet.
+    pub(super) fn of(stream: &StreamPlan) -> Self {
+        Self(stream.tables.iter().map(|table| TableKeys::of(stream, table)).collect())
+    }
+}
+
+impl TableKeys {
+    fn of(stream: &StreamPlan, table: &TablePlan) -> Option<Self> {
+        let columns = table.fields().filter(|field| field.is_key()).map(|field| field.name.clone());
+        let unique = Mutex::new(UniqueKeys::of(stream, table)?);
+        Some(Self { unique, table: table.name.clone(), columns: columns.collect() })
+    }
+
+    /// Takes the keys of a batch.
+    fn add(&self, batch: &RecordBatch) -> Result<(), Error> {
+        // Whoever panicked with them has ended the run.
+        if self.unique.lock().unwrap_or_else(PoisonError::into_inner).add(batch) {
+            return Ok(());
+        }
+        Err(Error::SameKey { table: self.table.clone(), key: self.columns.clone() })
+    }
+}
+
+/// A worker that has not begun.
+pub(super) struct Worker {
+    stream: String,
+    steps: Vec<PreparedStep>,
+    tables: Vec<TableEnd>,
+    keys: Keys,
+    progress: Arc<StreamProgress>,
+}
+
+/// What a step is made of, on the thread that works.
+struct PreparedStep {
+    program: Program,
+    setup: Setup,
+    /// Whether the plugin is handed anything marked, so that nothing that it says is passed on.
+    withhold: bool,
+}
+
+/// The end of the way to one table.
+struct TableEnd {
+    shaped: Shaped,
+    writer: ParquetWriter,
+    rows: u64,
+}
+
+/// A worker that has come to its end.
+pub(super) struct Worked {
+    /// The writers of the tables, in the order of the plan.
+    pub(super) writers: Vec<ParquetWriter>,
+    pub(super) written: Written,
+}
+
+impl Worker {
+    /// A worker for a stream. Nothing is written before there are rows.
+    pub(super) fn new(
+        context: &Context,
+        stream: &StreamPlan,
+        keys: &Keys,
+        progress: &Arc<StreamProgress>,
+    ) -> Result<Self, Error> {
+        let prepared = |index| PreparedStep {
+            program: stream.program(index),
+            setup: context.plugins.of(&stream.steps[index].transform).clone(),
+            withhold: stream.reads_marked(index),
+        };
+        let end = |table: &TablePlan| {
+            let fields: Vec<Field> = table.fields().cloned().collect();
+            let writer = ParquetWriter::new(&table.name, &fields, context.files.clone())?;
+            Ok::<_, Error>(TableEnd { shaped: Shaped::of(stream, table), writer, rows: 0 })
+        };
+        Ok(Self {
+            stream: stream.stream.name.clone(),
+            steps: (0..stream.steps.len()).map(prepared).collect(),
+            tables: stream.tables.iter().map(end).collect::<Result<_, _>>()?,
+            keys: keys.clone(),
+            progress: Arc::clone(progress),
+        })
+    }
+
+    /// Works until the channel is closed. On an error the unfinished files are taken back. Blocks.
+    pub(super) fn work(mut self, mut batches: mpsc::Receiver<RecordBatch>) -> Result<Worked, Error> {
+        let mut written = Written::default();
+        let outcome = self.transforms().and_then(|mut transforms| {
+            while let Some(batch) = batches.blocking_recv() {
+                self.batch(batch, &mut transforms, &mut written)?;
+            }
+            written.steps = transforms.into_iter().map(|(_, counts)| counts).collect();
+            Ok(())
+        });
+        if let Err(error) = outcome {
+            for end in self.tables {
+                end.writer.abort();
+            }
+            return Err(error);
+        }
+        written.tables = self.tables.iter().map(|end| WrittenTable { rows: end.rows, files: Vec::new() }).collect();
+        Ok(Worked { writers: self.tables.into_iter().map(|end| end.writer).collect(), written })
+    }
+
+    fn transforms(&mut self) -> Result<Vec<(Transform, StepCount)>, Error> {
+        let failed = |cause| Error::Transform { stream: self.stream.clone(), cause: Box::new(cause) };
+        let made = std::mem::take(&mut self.steps).into_iter().map(|step| {
+            let counts = StepCount { transform: step.setup.name().to_owned(), ..StepCount::default() };
+            Ok((Transform::new(step.program, &step.setup, step.withhold).map_err(failed)?, counts))
+        });
+        made.collect()
+    }
+
+    fn batch(
+        &mut self,
+        batch: RecordBatch,
+        transforms: &mut [(Transform, StepCount)],
+        written: &mut Written,
+    ) -> Result<(), Error> {
+        let rows_in = batch.num_rows() as u64;
+        let mut batch = batch;
+        for (transform, counts) in transforms {
+            let transformed = transform
+                .apply(&batch)
+                .map_err(|cause| Error::Transform { stream: self.stream.clone(), cause: Box::new(cause) })?;
+            counts.dropped += transformed.dropped;
+            for (code, rows) in transformed.rejected {
+                *counts.rejected.entry(code).or_default() += rows;
+            }
+            batch = transformed.batch;
+        }
+        let rows_out = batch.num_rows() as u64;
+        if rows_out > 0 {
+            for (end, keys) in self.tables.iter_mut().zip(self.keys.0.iter()) {
+                end.write(&batch, keys.as_ref())?;
+            }
+        }
+        written.rows_in += rows_in;
+        written.rows_out += rows_out;
+        self.progress.wrote(rows_out);
+        Ok(())
+    }
+}
+
+impl TableEnd {
+    fn write(&mut self, batch: &RecordBatch, keys: Option<&TableKeys>) -> Result<(), Error> {
+        let Self { shaped, writer, rows } = self;
+        shaped.each(batch, |batch| {
+            if let Some(keys) = keys {
+                keys.add(&batch)?;
+            }
+            *rows += batch.num_rows() as u64;
+            Ok(writer.write(&batch)?)
+        })
+    }
+}
