@@ -4,7 +4,8 @@
 //!
 //! 1. the lease is taken, before anything is asked of the source, the newest commit read, and what crashed runs left swept;
 //! 2. [`plan()`] discovers what the source offers, asks the plugins for their outlines and resolves it all; the
-//!    guard judges (`sluice plan` does this and stops); so are the tables judged that the run will not write (`kept`);
+//!    guard judges (`sluice plan` does this and stops); so are the tables judged that the run will not write (`kept`), and
+//!    those that it will write are claimed, lest another pipeline is about to write one of them;
 //! 3. streams are read, a few at once: pages become batches, batches go through the transforms and into the files of their
 //!    table (`stream`); bounded channels between them slow whoever is ahead;
 //! 4. when every stream is complete, one conditional write commits all tables;
@@ -178,6 +179,8 @@ async fn read_and_commit(
     let (planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
     let mut not_written = kept::judge(base.as_ref(), &planned, &wanted)
         .map_err(|problems| Error::refused(&planned.plan.file, problems))?;
+    let tables = wanted.iter().map(|index| planned.plan.streams[*index].table.clone()).collect();
+    unless_stopped(run.shutdown, lease.claim(tables)).await??;
     let context = Arc::new(context(run, planned.only(&wanted), id, began, files));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
@@ -213,6 +216,7 @@ fn context(run: &Run<'_>, planned: Planned, id: &RunId, began: Timestamp, noted:
         plugins: run.plugins.clone(),
         files: RunFiles {
             bucket: run.bucket.clone(),
+            pipeline: run.pipeline.name().to_owned(),
             run: id.clone(),
             settings: run.pipeline.parquet(),
             metadata,

@@ -67,7 +67,9 @@ impl ParquetSettings {
 pub struct RunFiles {
     /// Where they go.
     pub bucket: Bucket,
-    /// Whose they are.
+    /// The pipeline whose they are.
+    pub pipeline: String,
+    /// The run of it that writes them.
     pub run: RunId,
     /// How they are written.
     pub settings: ParquetSettings,
@@ -195,7 +197,8 @@ impl ParquetWriter {
     fn open(&mut self) -> Result<&mut OpenFile, SinkError> {
         if self.current.is_none() {
             let part = self.finished.len() as u32;
-            let key = DataKey { table: self.table.clone(), run: self.files.run.clone(), part }.format();
+            let RunFiles { pipeline, run, .. } = self.files.clone();
+            let key = DataKey { table: self.table.clone(), pipeline, run, part }.format();
             self.files.begun.note(&key);
             let upload = self.files.bucket.upload(&key).map_err(|cause| self.refused(cause))?;
             let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&self.schema), Some(self.properties.clone()))

@@ -1,10 +1,10 @@
 //! Tables: what a commit is, and how a reader finds the files that count.
 //!
-//! A table is a set of Parquet files. Files are written under names of the run that writes them, where no reader looks:
+//! A table is a set of Parquet files. Files are written under the names of pipeline and run, where no reader looks:
 //!
 //! ```text
-//! objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00000.parquet
-//! objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00001.parquet
+//! objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00000.parquet
+//! objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00001.parquet
 //! _sluice/commits/00000000000000000042.json
 //! ```
 //!

@@ -103,6 +103,30 @@ pub fn next(base: Option<&Commit>, change: Change) -> Commit {
     }
 }
 
+/// Why a change that was made on one commit may not be made on a newer one as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// The newer one is by the pipeline of the change.
+    OwnPipeline,
+    /// This table, which the change writes or retires, is not what it was.
+    Table(String),
+}
+
+/// What a commit that is newer than `base` has against a change that was made on `base`. To be asked of all newer ones. Case
+/// does not count in the names of tables: there are readers to whom it does not.
+pub(super) fn obstacle(base: Option<&Commit>, change: &Change, newer: &Commit) -> Option<Obstacle> {
+    if newer.author.pipeline == change.author.pipeline {
+        return Some(Obstacle::OwnPipeline);
+    }
+    let is_as_it_was = |name: &String| {
+        let of_name = |(other, _): &(&String, &Table)| other.eq_ignore_ascii_case(name);
+        let before = base.into_iter().flat_map(|base| &base.tables).filter(of_name);
+        before.eq(newer.tables.iter().filter(of_name))
+    };
+    let mut names = change.tables.keys().chain(&change.retired);
+    names.find(|name| !is_as_it_was(name)).map(|name| Obstacle::Table(name.clone()))
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use sluice_model::schema::{ColumnType, Marks, attribute};
@@ -114,7 +138,7 @@ pub(super) mod tests {
         format!("20261123T201500Z-{number:08x}").parse().unwrap()
     }
 
-    /// A table of one file that a run wrote.
+    /// A table of one file that a run of pipeline `crm` wrote.
     pub(in crate::table) fn table(name: &str, run: &RunId) -> Table {
         let mut email = Field::new("property_email", ColumnType::Text).with(attribute::LABEL, "E-mail");
         email.marks.insert("phi".parse().unwrap());
@@ -127,7 +151,7 @@ pub(super) mod tests {
             written: "2026-11-23T20:15:00Z".parse().unwrap(),
             columns: vec![Field::new("objectId", ColumnType::Integer).required(), email],
             files: vec![DataFile {
-                key: DataKey { table: name.to_owned(), run: run.clone(), part: 0 }.format(),
+                key: DataKey { table: name.to_owned(), pipeline: "crm".to_owned(), run: run.clone(), part: 0 }.format(),
                 rows: 10,
                 bytes: 1000,
             }],
@@ -135,7 +159,20 @@ pub(super) mod tests {
         }
     }
 
-    /// A change by a run that wrote these tables.
+    /// The same change by another pipeline.
+    pub(in crate::table) fn by(pipeline: &str, mut change: Change) -> Change {
+        for (name, table) in &mut change.tables {
+            table.pipeline = pipeline.to_owned();
+            for (part, file) in (0..).zip(&mut table.files) {
+                let (table, pipeline) = (name.clone(), pipeline.to_owned());
+                file.key = DataKey { table, pipeline, run: change.author.run.clone(), part }.format();
+            }
+        }
+        change.author.pipeline = pipeline.to_owned();
+        change
+    }
+
+    /// A change by a run of pipeline `crm` that wrote these tables.
     pub(in crate::table) fn change(run: &RunId, tables: &[&str]) -> Change {
         Change {
             author: Author {
@@ -174,5 +211,49 @@ pub(super) mod tests {
         let retires = Change { retired: BTreeSet::from(["deals".to_owned()]), ..change(&run(2), &["contacts"]) };
         assert_eq!(next(Some(&first), retires).tables.keys().collect::<Vec<_>>(), ["contacts"]);
         assert!(first.tables.contains_key("deals"));
+    }
+
+    fn retiring(mut change: Change, tables: &[&str]) -> Change {
+        change.retired = tables.iter().map(|name| (*name).to_owned()).collect();
+        change
+    }
+
+    #[test]
+    fn a_change_may_follow_whatever_has_nothing_to_do_with_its_tables() {
+        let base = next(None, change(&run(1), &["contacts", "deals"]));
+        let newer = next(Some(&base), by("sales", change(&run(2), &["owners", "contacts_2"])));
+        let late = retiring(change(&run(3), &["contacts"]), &["deals"]);
+        assert_eq!(obstacle(Some(&base), &late, &newer), None);
+        // Of an empty log, too.
+        let first = next(None, by("sales", change(&run(2), &["owners"])));
+        assert_eq!(obstacle(None, &change(&run(3), &["contacts"]), &first), None);
+        assert_eq!(obstacle(None, &change(&run(3), &[]), &first), None);
+    }
+
+    #[test]
+    fn a_change_may_not_follow_another_of_its_pipeline_even_one_of_nothing() {
+        let base = next(None, change(&run(1), &["contacts"]));
+        for tables in [&["owners"][..], &[]] {
+            let newer = next(Some(&base), change(&run(2), tables));
+            let late = change(&run(3), &["contacts"]);
+            assert_eq!(obstacle(Some(&base), &late, &newer), Some(Obstacle::OwnPipeline), "{tables:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_may_not_follow_one_of_a_table_that_it_writes_or_retires() {
+        let base = next(None, change(&run(1), &["contacts", "deals"]));
+        let written = next(Some(&base), by("sales", change(&run(2), &["deals"])));
+        let retired = next(Some(&base), retiring(by("sales", change(&run(2), &[])), &["deals"]));
+        let added = next(Some(&base), by("sales", change(&run(2), &["Owners", "DEALS"])));
+        let writes = change(&run(3), &["contacts", "deals", "owners"]);
+        let retires = retiring(change(&run(3), &["contacts"]), &["deals"]);
+        let meets = |table: &str| Some(Obstacle::Table(table.to_owned()));
+        for newer in [written, retired, added] {
+            assert_eq!(obstacle(Some(&base), &writes, &newer), meets("deals"), "{newer:?}");
+            assert_eq!(obstacle(Some(&base), &retires, &newer), meets("deals"), "{newer:?}");
+        }
+        let added = next(None, by("sales", change(&run(2), &["OWNERS"])));
+        assert_eq!(obstacle(None, &change(&run(3), &["owners"]), &added), meets("owners"));
     }
 }

@@ -152,7 +152,8 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
     if !is_table_name(name) {
         return Err(custom("it lists a table whose name no table has"));
     }
-    if stored.files.iter().any(|file| DataKey::parse(&file.path).is_none_or(|key| key.table != name)) {
+    let is_its_own = |key: DataKey| key.table == name && key.pipeline == stored.pipeline;
+    if !stored.files.iter().all(|file| DataKey::parse(&file.path).is_some_and(is_its_own)) {
         return Err(custom(format!("table `{name}` lists a file that is none of its own")));
     }
     let files = stored.files.into_iter().map(|file| DataFile { key: file.path, rows: file.rows, bytes: file.bytes });
@@ -221,7 +222,7 @@ mod tests {
               "bytes": 1000,
               "files": [
                 {
-                  "path": "contacts/run=20261123T201500Z-00000001/part-00000.parquet",
+                  "path": "contacts/pipeline=crm/run=20261123T201500Z-00000001/part-00000.parquet",
                   "rows": 10,
                   "bytes": 1000
                 }
@@ -285,6 +286,7 @@ mod tests {
             ("\"contacts\": {", "\"contacts; DROP TABLE x\": {"),
             ("\"path\": \"contacts/", "\"path\": \"deals/"),
             ("\"path\": \"contacts/", "\"path\": \"../contacts/"),
+            ("pipeline=crm", "pipeline=sales"),
             ("\"number\": 1,", "\"number\": 7,"),
             ("\"property_email\"", "\"property\\u001b[2J\""),
             ("\"pipeline\": \"crm\"", "\"pipeline\": \"crm\\u202e\""),
