@@ -85,7 +85,7 @@ pub struct Run<'r> {
     pub only: &'r [String],
     /// Where the tables go.
     pub bucket: &'r Bucket,
-    /// What is done while another run holds the lease.
+    /// What is done while another run of the pipeline holds its lease.
     pub wait: Wait<'r>,
     /// What is told of the run while it goes on.
     pub progress: &'r Arc<Progress>,
@@ -93,7 +93,7 @@ pub struct Run<'r> {
     pub shutdown: &'r Shutdown,
 }
 
-/// How long a run waits for the lease while another holds it.
+/// How long a run waits for its pipeline's lease while another holds it.
 #[derive(Clone, Copy)]
 pub struct Wait<'r> {
     /// How long; not at all if this is zero.

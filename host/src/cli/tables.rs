@@ -142,7 +142,7 @@ fn view(name: &str, table: &Table, root: &str) -> String {
         .iter()
         .map(|file| format!("    '{}'", format!("{root}/{}", file.key).replace('\'', "''")))
         .collect();
-    // Our folders look like partitions (`run=…`); the run is no column of the table.
+    // Our folders look like partitions (`run=…`); pipeline and run are no columns of the table.
     format!(
         "CREATE OR REPLACE VIEW \"{name}\" AS SELECT * FROM read_parquet([\n{}\n], hive_partitioning = false);\n",
         files.join(",\n")

@@ -214,24 +214,31 @@ impl Lease {
             Ok(loss) => loss.clone(),
             Err(_) => None,
         };
-        LeaseError::Lost { bucket: self.entries.describe(), loss: loss.unwrap_or(Loss::Unattended) }
+        self.lost_by(loss.unwrap_or(Loss::Unattended))
+    }
+
+    fn lost_by(&self, loss: Loss) -> LeaseError {
+        LeaseError::Lost { bucket: self.entries.describe(), loss }
     }
 
     /// Looks whether the newest entry is still ours, whether or not its end has come. Whatever was read from the bucket, or
     /// found in it, before this call was so while this run held the lease.
     pub async fn confirm(&self) -> Result<(), LeaseError> {
-        if let Some(loss) = self.loss.borrow().clone() {
-            return Err(LeaseError::Lost { bucket: self.entries.describe(), loss });
+        let told = self.loss.borrow().clone();
+        let loss = match told {
+            Some(loss) => Some(loss),
+            None => self.loss_if(self.entries.newest().await?),
+        };
+        match loss {
+            Some(loss) => Err(self.lost_by(loss)),
+            None => Ok(()),
         }
-        self.is_newest(self.entries.newest().await?)
     }
 
-    fn is_newest(&self, newest: Option<u64>) -> Result<(), LeaseError> {
-        if newest == Some(self.number) {
-            return Ok(());
-        }
-        let loss = Loss::TakenOver { number: newest.unwrap_or_default() };
-        Err(LeaseError::Lost { bucket: self.entries.describe(), loss })
+    /// What it means that the newest entry is of this number.
+    fn loss_if(&self, newest: Option<u64>) -> Option<Loss> {
+        let number = newest.unwrap_or_default();
+        (number != self.number).then_some(Loss::TakenOver { number })
     }
 
     /// Tells the runs of other pipelines which tables this run is going to write, and looks whether one of them has told so
@@ -249,7 +256,9 @@ impl Lease {
         }
         for _ in 0..ATTEMPTS {
             let (own, others) = self.entries.observe_others().await?;
-            self.is_newest(own)?;
+            if let Some(loss) = self.loss_if(own) {
+                return Err(self.lost_by(loss));
+            }
             let Some(others) = others else { continue };
             let now = self.clock.now();
             let claimed = |entry: LeaseEntry| {

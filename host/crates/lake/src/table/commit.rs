@@ -246,12 +246,12 @@ pub(super) mod tests {
         let written = next(Some(&base), by("sales", change(&run(2), &["deals"])));
         let retired = next(Some(&base), retiring(by("sales", change(&run(2), &[])), &["deals"]));
         let added = next(Some(&base), by("sales", change(&run(2), &["Owners", "DEALS"])));
-        let writes = change(&run(3), &["contacts", "deals", "owners"]);
-        let retires = retiring(change(&run(3), &["contacts"]), &["deals"]);
+        let late = change(&run(3), &["contacts", "deals", "owners"]);
+        let late_without_deals = retiring(change(&run(3), &["contacts"]), &["deals"]);
         let meets = |table: &str| Some(Obstacle::Table(table.to_owned()));
         for newer in [written, retired, added] {
-            assert_eq!(obstacle(Some(&base), &writes, &newer), meets("deals"), "{newer:?}");
-            assert_eq!(obstacle(Some(&base), &retires, &newer), meets("deals"), "{newer:?}");
+            assert_eq!(obstacle(Some(&base), &late, &newer), meets("deals"), "{newer:?}");
+            assert_eq!(obstacle(Some(&base), &late_without_deals, &newer), meets("deals"), "{newer:?}");
         }
         let added = next(None, by("sales", change(&run(2), &["OWNERS"])));
         assert_eq!(obstacle(None, &change(&run(3), &["owners"]), &added), meets("owners"));
