@@ -13,22 +13,31 @@
 //! move together and a reader needs the newest entry and nothing else. A recursive listing of a table's folder is wrong: it
 //! finds the files of earlier runs, and of runs that were killed.
 //!
-//! - `commit`: what a commit says, and how the next follows from the last (pure);
-//! - `log`: the entries in a bucket: the newest, and the race for the next;
+//! - `commit`: what a commit says; `change`: what a run changes, and how the next commit follows from the last (pure);
+//! - `commits`: what makes tables visible, a trait; `log`: the one that does so far, the entries in a bucket, and the race for
+//!   the next;
 //! - `sweep`: removing what runs that crashed have left;
-//! - `key`: the names of data files; `wire`: the entries as stored; `audit`: the audit records in them.
+//! - `key`: the names of data files; `range`: between which keys their rows lie; `wire`: the entries as stored; `audit`: the
+//!   audit records in them.
 //!
 //! Nothing here encodes Parquet (`sink` does) or knows of plugins beyond their names and digests.
 
 mod audit;
+mod change;
 mod commit;
+mod commits;
+mod error;
 pub mod key;
 mod log;
+pub mod range;
 pub mod sweep;
 mod wire;
 
 pub use self::{
     audit::audit_json,
-    commit::{Author, Change, Commit, DataFile, Table, next},
-    log::{CommitLog, LogError},
+    change::{Change, next},
+    commit::{Author, Commit, DataFile, FedBy, Table},
+    commits::Commits,
+    error::LogError,
+    log::CommitLog,
 };

@@ -17,119 +17,18 @@
 //! Entries are never changed and never removed here, and a reader may hold on to an older one: its files stay as long as
 //! it does.
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use sluice_model::run_id::RunId;
 
 use super::{
-    commit::{Author, Change, Commit, Obstacle, next, obstacle},
+    change::{Change, next, obstacle},
+    commit::Commit,
+    commits::Commits,
+    error::{ATTEMPTS, LogError},
     key,
     wire::{self, Unreadable},
 };
-use crate::bucket::{Bucket, BucketError, Put, numbered};
-
-/// How often a commit of one number is tried when the bucket gives no answer. The bucket repeats each request for minutes by
-/// itself; what has not worked three times is not going to.
-const ATTEMPTS: u32 = 3;
-
-/// A commit that could not be read or made.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// Another run of the same pipeline was first.
-    #[error(
-        "another run of pipeline `{pipeline}` has committed {number} (run `{run}`); nothing of this run was committed"
-    )]
-    Raced {
-        /// The number of its commit.
-        number: u64,
-        /// That run.
-        run: RunId,
-        /// The pipeline of both.
-        pipeline: String,
-    },
-    /// A run of another pipeline was first, with a table of this run.
-    #[error(
-        "pipeline `{other}` has changed table `{table}` of pipeline `{pipeline}` (run `{run}`, commit {number}); nothing of \
-         this run was committed"
-    )]
-    TablesMeet {
-        /// The table, as this run calls it.
-        table: String,
-        /// The pipeline of this run.
-        pipeline: String,
-        /// The pipeline that was first.
-        other: String,
-        /// The run of it that was.
-        run: RunId,
-        /// The number of its commit.
-        number: u64,
-    },
-    /// The bucket gave no answer, so it is open whether the commit was made.
-    #[error("it is not known whether commit {number} was made: the bucket gave no answer {ATTEMPTS} times")]
-    Unknown {
-        /// The commit's number.
-        number: u64,
-        /// The last failure.
-        source: Option<BucketError>,
-    },
-    /// An entry of a version that writes another format.
-    #[error("commit `{key}` in `{bucket}` is of format {format}, which this version cannot read")]
-    Newer {
-        /// The bucket.
-        bucket: String,
-        /// The entry's key.
-        key: String,
-        /// Its format.
-        format: u32,
-    },
-    /// An entry that is not what any version writes.
-    #[error("commit `{key}` in `{bucket}` is damaged")]
-    Malformed {
-        /// The bucket.
-        bucket: String,
-        /// The entry's key.
-        key: String,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// The bucket failed.
-    #[error(transparent)]
-    Bucket(#[from] BucketError),
-}
-
-impl LogError {
-    /// The change was late for this commit, which is in its way.
-    fn late(change: &Change, first: Commit, obstacle: Obstacle) -> Self {
-        let (number, Author { run, pipeline: other, .. }) = (first.number, first.author);
-        let pipeline = change.author.pipeline.clone();
-        match obstacle {
-            Obstacle::OwnPipeline => Self::Raced { number, run, pipeline },
-            Obstacle::Table(table) => Self::TablesMeet { table, pipeline, other, run, number },
-        }
-    }
-
-    /// Whether the commit that failed with this may stand all the same, or may come to: its files must stay.
-    pub fn may_have_been_made(&self) -> bool {
-        match self {
-            Self::Unknown { .. } | Self::Newer { .. } | Self::Malformed { .. } => true,
-            // Refused, or never asked for; the one that may have been made is `Unknown`.
-            Self::Raced { .. } | Self::TablesMeet { .. } | Self::Bucket(_) => false,
-        }
-    }
-
-    /// What would mend it, where that is known.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Raced { .. } => "run again, and not two runs of one pipeline at a time".to_owned(),
-            Self::TablesMeet { .. } => "give each pipeline a folder of its own, or its tables other names".to_owned(),
-            Self::Unknown { number, .. } => {
-                format!("look at the newest commit: if it is {number} and of this run, all is well; else run again")
-            }
-            Self::Newer { .. } => "a newer sluice wrote it: use that version for this bucket".to_owned(),
-            Self::Malformed { key, .. } => format!("restore `{key}` from a version or a copy of the bucket"),
-            Self::Bucket(error) => return error.hint(),
-        })
-    }
-}
+use crate::bucket::{Bucket, Put, numbered};
 
 /// The commit log of a bucket.
 #[derive(Debug, Clone)]
@@ -143,13 +42,6 @@ impl CommitLog {
         Self { bucket: bucket.clone() }
     }
 
-    /// The newest commit; `None` before the first. Costs two requests up to a thousand commits, and a dozen or so for a
-    /// hundred thousand ([`numbered::newest`]).
-    pub async fn latest(&self) -> Result<Option<Commit>, LogError> {
-        let Some(number) = numbered::newest(&self.bucket, &key::commits()).await? else { return Ok(None) };
-        self.read(number).await
-    }
-
     /// The commit of a number; `None` if there is none.
     pub async fn read(&self, number: u64) -> Result<Option<Commit>, LogError> {
         let key = numbered::key(&key::commits(), number);
@@ -160,24 +52,6 @@ impl CommitLog {
             Err(Unreadable::Newer(format)) => Err(LogError::Newer { bucket: bucket(), key, format }),
             Err(Unreadable::Malformed(source)) => Err(LogError::Malformed { bucket: bucket(), key, source }),
         }
-    }
-
-    /// Makes a change visible: all its tables at once, or nothing. `base` is the commit that [`CommitLog::latest`] gave
-    /// when this run had taken the lease. Where there are newer ones by now, the change is made on the newest, unless one
-    /// of them is by the same pipeline or has to do with the same tables. Gives this run's commit, which need not be the
-    /// newest any more.
-    ///
-    /// Cancelling leaves open whether the commit was made.
-    pub async fn commit(&self, base: Option<&Commit>, change: Change) -> Result<Commit, LogError> {
-        let mut commit = next(base, change.clone());
-        let mut base = base.cloned();
-        while let Made::Late(first) = self.create(&commit).await? {
-            let newest = self.newest_since(base.as_ref(), first, &change).await?;
-            tracing::info!(late_for = commit.number, newest = newest.number, "the commit is made again on a newer one");
-            commit = next(Some(&newest), change.clone());
-            base = Some(newest);
-        }
-        Ok(commit)
     }
 
     /// Creates the entry of a commit, or says which stands in its place.
@@ -219,6 +93,27 @@ impl CommitLog {
                 None => return Ok(newest),
             }
         }
+    }
+}
+
+#[async_trait]
+impl Commits for CommitLog {
+    /// Costs two requests up to a thousand commits, and a dozen or so for a hundred thousand ([`numbered::newest`]).
+    async fn latest(&self) -> Result<Option<Commit>, LogError> {
+        let Some(number) = numbered::newest(&self.bucket, &key::commits()).await? else { return Ok(None) };
+        self.read(number).await
+    }
+
+    async fn commit(&self, base: Option<&Commit>, change: Change) -> Result<Commit, LogError> {
+        let mut commit = next(base, change.clone());
+        let mut base = base.cloned();
+        while let Made::Late(first) = self.create(&commit).await? {
+            let newest = self.newest_since(base.as_ref(), first, &change).await?;
+            tracing::info!(late_for = commit.number, newest = newest.number, "the commit is made again on a newer one");
+            commit = next(Some(&newest), change.clone());
+            base = Some(newest);
+        }
+        Ok(commit)
     }
 }
 

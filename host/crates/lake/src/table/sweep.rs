@@ -12,7 +12,7 @@
 //!   lease. Hence `still_ours` is asked in between, and nothing is decided by clocks.
 //!
 //! A run whose lease was taken over without its knowledge may find its files gone. So it must not be able to commit any
-//! more: it loses to every commit of its own pipeline that is newer than the one it builds on ([`CommitLog::commit`]), and the
+//! more: it loses to every commit of its own pipeline that is newer than the one it builds on ([`Commits::commit`]), and the
 //! run that removes its files has made one, which that run cannot build on: the lease was taken over from it, and a run looks
 //! at the lease after it has read what it builds on. After a commit that is so by itself. Before reading, there is none yet,
 //! and a run that finds something to remove first makes one that changes nothing: the fence. It stands in the log after a
@@ -34,9 +34,12 @@ use serde::{Deserialize, Serialize};
 use sluice_model::run_id::RunId;
 
 use super::{
-    commit::{Change, Commit},
+    change::Change,
+    commit::Commit,
+    commits::Commits,
+    error::LogError,
     key::{self, DataKey},
-    log::{CommitLog, LogError},
+    log::CommitLog,
 };
 use crate::bucket::{Bucket, BucketError, Unfinished};
 

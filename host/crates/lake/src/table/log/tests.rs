@@ -5,10 +5,10 @@ use tokio::sync::Barrier;
 use super::*;
 use crate::{
     bucket::{
-        Settings,
+        BucketError, Settings,
         failing::{Call, Fault, failing, failing_s3},
     },
-    table::commit::tests::{by, change, run},
+    table::change::tests::{by, change, run},
 };
 
 #[tokio::test]

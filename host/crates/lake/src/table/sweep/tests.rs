@@ -12,7 +12,7 @@ use crate::{
     },
     table::{
         CommitLog,
-        commit::tests::{by, change, run},
+        change::tests::{by, change, run},
     },
 };
 
