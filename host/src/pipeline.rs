@@ -51,9 +51,9 @@ use sluice_hubspot::source::Source;
 pub use sluice_lake::state::lease::LeaseError;
 use sluice_lake::{
     bucket::Bucket,
-    sink::{Begun, RunFiles},
+    sink::Sink,
     state::lease::{Holder, Lease},
-    table::CommitLog,
+    table::{CommitLog, Commits},
 };
 use sluice_model::{clock::Clock, error_chain, run_id::RunId};
 
@@ -150,12 +150,12 @@ async fn while_held(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) 
 
 /// Works, and takes back all files of a run that comes to nothing.
 async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
-    let files = Begun::default();
-    let outcome = read_and_commit(run, lease, id, began, &files).await;
+    let sink: Arc<dyn Sink> = Arc::new(tables::sink(run, id));
+    let outcome = read_and_commit(run, lease, id, began, &sink).await;
     match &outcome {
         // Its files must stay: they may be listed.
         Err(Error::Log(error)) if error.may_have_been_made() => {}
-        Err(_) => tables::take_back(run.bucket, &files).await,
+        Err(_) => tables::take_back(&*sink).await,
         Ok(_) => {}
     }
     outcome
@@ -166,7 +166,7 @@ async fn read_and_commit(
     lease: &Lease,
     id: &RunId,
     began: Timestamp,
-    files: &Begun,
+    sink: &Arc<dyn Sink>,
 ) -> Result<Report, Error> {
     let started = Instant::now();
     let author = tables::author(run, id);
@@ -181,14 +181,14 @@ async fn read_and_commit(
         .map_err(|problems| Error::refused(&planned.plan.file, problems))?;
     let tables = wanted.iter().map(|index| planned.plan.streams[*index].table.clone()).collect();
     unless_stopped(run.shutdown, lease.claim(tables)).await??;
-    let context = Arc::new(context(run, planned.only(&wanted), id, began, files));
+    let context = Arc::new(context(run, planned.only(&wanted), began, sink));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
     let streams = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await?;
     let lost = kept::that_lost_parts(base.as_ref(), &context.planned, &streams, &mut not_written)
         .map_err(|problems| Error::refused(&plan.file, problems))?;
     for index in &lost {
-        tables::remove(run.bucket, &streams[*index].files).await;
+        tables::discard(&**sink, &streams[*index].files).await;
     }
     let change = tables::change(&author, plan, &streams, &lost, &not_written);
     if run.shutdown.is_stopping() {
@@ -202,26 +202,13 @@ async fn read_and_commit(
 }
 
 /// What all streams of the run share.
-fn context(run: &Run<'_>, planned: Planned, id: &RunId, began: Timestamp, noted: &Begun) -> Context {
-    let mut metadata = vec![
-        ("sluice.run".to_owned(), id.to_string()),
-        ("sluice.pipeline".to_owned(), planned.plan.pipeline.clone()),
-        ("sluice.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-    ];
-    let transforms = planned.plan.transforms.iter();
-    metadata.extend(transforms.map(|it| (format!("sluice.plugin.{}", it.name), it.digest.to_string())));
+fn context(run: &Run<'_>, planned: Planned, began: Timestamp, sink: &Arc<dyn Sink>) -> Context {
     Context {
         planned,
         source: Arc::clone(&run.source),
         plugins: run.plugins.clone(),
-        files: RunFiles {
-            bucket: run.bucket.clone(),
-            pipeline: run.pipeline.name().to_owned(),
-            run: id.clone(),
-            settings: run.pipeline.parquet(),
-            metadata,
-            begun: noted.clone(),
-        },
+        sink: Arc::clone(sink),
+        bucket: run.bucket.describe().to_owned(),
         began,
         progress: Arc::clone(run.progress),
         shutdown: run.shutdown.clone(),

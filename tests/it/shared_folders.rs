@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use sluice_lake::{
     bucket::{Bucket, Settings},
-    table::{Commit, CommitLog},
+    table::{Commit, CommitLog, Commits},
 };
 use sluice_simulator::{
     aws, data,

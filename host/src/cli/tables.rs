@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sluice_lake::{
     bucket::{Bucket, Credentials, S3Settings, Settings},
-    table::{Commit, CommitLog, Table, audit_json},
+    table::{Commit, CommitLog, Commits, Table, audit_json},
 };
 use sluice_model::{printable::printable, schema::Mark};
 use sluice_plan::spec::Url;
@@ -109,7 +109,7 @@ fn json(commit: &Commit, root: &str) -> Value {
                 "name": name,
                 "run": table.run.as_str(),
                 "pipeline": table.pipeline,
-                "stream": table.stream,
+                "streams": table.streams.iter().map(|fed| fed.stream.as_str()).collect::<Vec<_>>(),
                 "rows": table.rows(),
                 "columns": columns,
                 "files": files,

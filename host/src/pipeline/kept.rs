@@ -4,15 +4,15 @@
 //! anything is read:
 //!
 //! - A table of another pipeline stays as it is: it is that pipeline's.
-//! - A table of this pipeline whose stream was left out by `--only`, or cannot be read now, or is not offered any more, is
-//!   kept as it was, and the report says so: a token that has lost a scope must not make tables vanish. It must still be one
-//!   that today's file lets pass: what the sink does not accept any more is not kept in silence.
-//! - A table of this pipeline whose stream the file does not speak of any more, or whose stream is written under another
-//!   name now, is retired: the next commit does not list it. Its files stay as long as older commits list them.
+//! - A table of this pipeline with a stream that was left out by `--only`, or cannot be read now, or is not offered any more,
+//!   is kept as it was, and the report says so: a token that has lost a scope must not make tables vanish. It must still be
+//!   one that today's file lets pass: what the sink does not accept any more is not kept in silence.
+//! - A table of this pipeline of whose streams the file does not speak any more, or that are written under another name now,
+//!   is retired: the next commit does not list it. Its files stay as long as older commits list them.
 
 use std::collections::BTreeSet;
 
-use sluice_lake::table::{Commit, Table};
+use sluice_lake::table::{Commit, FedBy, Table};
 use sluice_model::{
     audit::SourceColumn,
     problem::Problem,
@@ -110,7 +110,8 @@ pub(super) fn that_lost_parts(
     let mut problems = Vec::new();
     for (index, (stream, written)) in planned.plan.streams.iter().zip(written).enumerate() {
         let Some(table) = base.and_then(|base| base.tables.get(&stream.table)) else { continue };
-        let parts = written.read.lost(&table.parts);
+        let fed = table.streams.iter().filter(|fed| feeds(stream, fed));
+        let parts: Vec<String> = fed.flat_map(|fed| written.read.lost(&fed.parts)).collect();
         if parts.is_empty() {
             continue;
         }
@@ -143,18 +144,31 @@ fn taken(name: &str, why: &Kept, successor: &StreamPlan) -> Problem {
         .hint(mend)
 }
 
+/// Why a table stays as it was: because any of its streams is not read; `None` if the run writes or retires it.
 fn why_kept(planned: &Planned, written: &[&StreamPlan], table: &Table) -> Option<Kept> {
-    let names = || std::iter::once(table.stream.as_str()).chain(table.stream_ids.iter().map(String::as_str));
-    let is_of = |stream: &StreamPlan| stream.stream.names().any(|name| names().any(|own| own == name));
     if table.pipeline != planned.plan.pipeline {
-        Some(Kept::OfPipeline(table.pipeline.clone()))
-    } else if written.iter().any(|stream| is_of(stream)) {
+        return Some(Kept::OfPipeline(table.pipeline.clone()));
+    }
+    let mut whys: Vec<Kept> = table.streams.iter().filter_map(|fed| why_not_read(planned, written, fed)).collect();
+    // Of several reasons, one by which the table grows old.
+    whys.sort_by_key(|why| !why.is_old());
+    whys.into_iter().next()
+}
+
+/// Why a stream that feeds a table is not read, although the file speaks of it.
+fn why_not_read(planned: &Planned, written: &[&StreamPlan], fed: &FedBy) -> Option<Kept> {
+    if written.iter().any(|stream| feeds(stream, fed)) {
         None
-    } else if planned.plan.streams.iter().any(is_of) {
+    } else if planned.plan.streams.iter().any(|stream| feeds(stream, fed)) {
         Some(Kept::NotAskedFor)
     } else {
-        planned.plan.rules.takes(names()).then(|| Kept::NotReadable { stream: table.stream.clone() })
+        planned.plan.rules.takes(fed.names()).then(|| Kept::NotReadable { stream: fed.stream.clone() })
     }
+}
+
+/// Whether a stream of the plan is the one that has fed a table.
+fn feeds(stream: &StreamPlan, fed: &FedBy) -> bool {
+    stream.stream.names().any(|name| fed.names().any(|own| own == name))
 }
 
 fn not_acceptable(planned: &Planned, name: &str, table: &Table, why: &Kept) -> Option<Problem> {
@@ -194,24 +208,31 @@ fn marks_of_today(plan: &Plan, table: &Table, column: &Field) -> Marks {
     let recorded = table.audit.column(&column.name);
     let itself = [SourceColumn { name: column.name.clone(), property: None }];
     let from = recorded.map_or(&itself[..], |recorded| &recorded.from);
-    let mut ids = table.stream_ids.iter().cloned();
-    let single = StreamKind::single(&table.stream);
-    let kind = single.unwrap_or_else(|| StreamKind::objects(ids.next().unwrap_or_default()));
-    let stream = StreamInfo { fully_qualified_name: ids.next(), ..StreamInfo::new(&table.stream, kind) };
-    let is_of = |known: &&StreamPlan| known.stream.names().any(|name| stream.names().any(|own| own == name));
-    let today = plan.streams.iter().find(is_of);
     let mut marks = Marks::new();
-    for SourceColumn { name, property } in from {
-        let in_source = today.into_iter().flat_map(StreamPlan::in_source).filter(|field| field.name == *name);
-        marks.extend(in_source.flat_map(|field| field.marks.clone()));
-        let mut origin = Field::new(name, column.column_type);
-        origin.attributes.extend(property.iter().map(|property| (attribute::PROPERTY.to_owned(), property.clone())));
-        let mut origin = [origin];
-        plan.rules.add_marks(&stream, &mut origin);
-        marks.extend(origin.into_iter().flat_map(|origin| origin.marks));
+    for fed in &table.streams {
+        let stream = stream_of(fed);
+        let today = plan.streams.iter().find(|known| feeds(known, fed));
+        for SourceColumn { name, property } in from {
+            let in_source = today.into_iter().flat_map(StreamPlan::in_source).filter(|field| field.name == *name);
+            marks.extend(in_source.flat_map(|field| field.marks.clone()));
+            let property = property.iter().map(|property| (attribute::PROPERTY.to_owned(), property.clone()));
+            let mut origin = Field::new(name, column.column_type);
+            origin.attributes.extend(property);
+            let mut origin = [origin];
+            plan.rules.add_marks(&stream, &mut origin);
+            marks.extend(origin.into_iter().flat_map(|origin| origin.marks));
+        }
     }
     match recorded {
         Some(recorded) => &marks - &recorded.cleared,
         None => marks,
     }
+}
+
+/// A stream that has fed a table, as the rules of a pipeline file see it.
+fn stream_of(fed: &FedBy) -> StreamInfo {
+    let mut ids = fed.ids.iter().cloned();
+    let single = StreamKind::single(&fed.stream);
+    let kind = single.unwrap_or_else(|| StreamKind::objects(ids.next().unwrap_or_default()));
+    StreamInfo { fully_qualified_name: ids.next(), ..StreamInfo::new(&fed.stream, kind) }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use sluice_hubspot::source::{ReadRequest, SourceError};
-use sluice_lake::{sink::ParquetWriter, table::DataFile};
-use sluice_model::program::Program;
+use sluice_lake::sink::{TableSpec, TableWriter};
+use sluice_model::{delivery::Delivery, program::Program};
 use sluice_plan::StreamPlan;
 use sluice_sandbox::{Setup, Transform};
 use tokio::{
@@ -21,7 +21,6 @@ use super::{
     Error,
     context::Context,
     progress::StreamProgress,
-    tables::remove,
     unique::UniqueKeys,
     written::{StepCount, Written},
 };
@@ -55,20 +54,20 @@ impl<'r> OneStream<'r> {
             properties = written.read.cut.join(", "),
             "properties were archived while the stream was read: it is read once more"
         );
-        remove(&self.context.files.bucket, &abort(writer).await).await;
+        abort(writer).await;
         self.progress.begin();
         let (writer, written) = self.once().await?;
         self.finish(writer, written).await
     }
 
-    async fn finish(&self, writer: ParquetWriter, mut written: Written) -> Result<Written, Error> {
+    async fn finish(&self, writer: Box<dyn TableWriter>, mut written: Written) -> Result<Written, Error> {
         written.files = unwrapped(tokio::task::spawn_blocking(move || writer.finish()).await)?;
         self.progress.done();
         Ok(written)
     }
 
     /// Reads and transforms the whole stream. What has been written of it is taken back on an error.
-    async fn once(&self) -> Result<(ParquetWriter, Written), Error> {
+    async fn once(&self) -> Result<(Box<dyn TableWriter>, Written), Error> {
         let shutdown = &self.context.shutdown;
         if shutdown.is_stopping() {
             return Err(Error::Interrupted);
@@ -113,7 +112,7 @@ impl<'r> OneStream<'r> {
 
     fn start_worker(&self, batches: mpsc::Receiver<RecordBatch>) -> Result<JoinHandle<Result<Worker, Error>>, Error> {
         let columns: Vec<_> = self.plan.table_columns().cloned().collect();
-        let writer = ParquetWriter::new(&self.plan.table, &columns, self.context.files.clone())?;
+        let writer = self.context.sink.table(&TableSpec { name: self.plan.table.clone(), columns: columns.clone() })?;
         let steps: Vec<_> = (0..self.plan.steps.len()).map(|index| self.prepared(index)).collect();
         let (stream, progress) = (self.plan.stream.name.clone(), Arc::clone(&self.progress));
         let keys = UniqueKeys::of(self.plan).map(|unique| TableKeys {
@@ -160,7 +159,7 @@ struct TableKeys {
 
 /// What happens on the worker's thread.
 struct Worker {
-    writer: ParquetWriter,
+    writer: Box<dyn TableWriter>,
     /// Where they could be the same: the keys so far.
     keys: Option<TableKeys>,
     written: Written,
@@ -210,9 +209,7 @@ impl Worker {
             return Err(Error::SameKey { table: keys.table.clone(), key: keys.columns.clone() });
         }
         let rows_out = batch.num_rows() as u64;
-        if rows_out > 0 {
-            self.writer.write(&batch)?;
-        }
+        self.writer.write(&Delivery::of_whole(batch))?;
         self.written.rows_in += rows_in;
         self.written.rows_out += rows_out;
         progress.wrote(rows_out);
@@ -220,9 +217,9 @@ impl Worker {
     }
 }
 
-/// Takes back the unfinished file of a table, and gives those that are finished.
-async fn abort(writer: ParquetWriter) -> Vec<DataFile> {
-    unwrapped(tokio::task::spawn_blocking(move || writer.abort()).await)
+/// Takes back what has been written of a table.
+async fn abort(writer: Box<dyn TableWriter>) {
+    unwrapped(tokio::task::spawn_blocking(move || writer.abort()).await);
 }
 
 /// What a task gave; its panic, if it had one, goes on here.

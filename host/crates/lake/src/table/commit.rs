@@ -77,7 +77,7 @@ pub struct FedBy {
 
 impl FedBy {
     /// All names of the stream.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         std::iter::once(&self.stream).chain(&self.ids).map(String::as_str)
     }
 }
