@@ -4,7 +4,8 @@
 //!
 //! 1. the lease is taken, before anything is asked of the source, the newest commit read, and what crashed runs left swept;
 //! 2. [`plan()`] discovers what the source offers, asks the plugins for their outlines and resolves it all; the
-//!    guard judges (`sluice plan` does this and stops); so are the tables judged that the run will not write (`kept`);
+//!    guard judges (`sluice plan` does this and stops); so are the tables judged that the run will not write (`kept`), and
+//!    those that it will write are claimed, lest another pipeline is about to write one of them;
 //! 3. streams are read, a few at once: pages become batches, batches go through the transforms and into the files of their
 //!    table (`stream`); bounded channels between them slow whoever is ahead;
 //! 4. when every stream is complete, one conditional write commits all tables;
@@ -52,9 +53,9 @@ use sluice_hubspot::source::Source;
 pub use sluice_lake::state::lease::LeaseError;
 use sluice_lake::{
     bucket::Bucket,
-    sink::{Begun, RunFiles},
+    sink::Sink,
     state::lease::{Holder, Lease},
-    table::CommitLog,
+    table::{CommitLog, Commits},
 };
 use sluice_model::{clock::Clock, error_chain, run_id::RunId};
 
@@ -86,7 +87,7 @@ pub struct Run<'r> {
     pub only: &'r [String],
     /// Where the tables go.
     pub bucket: &'r Bucket,
-    /// What is done while another run holds the lease.
+    /// What is done while another run of the pipeline holds its lease.
     pub wait: Wait<'r>,
     /// What is told of the run while it goes on.
     pub progress: &'r Arc<Progress>,
@@ -94,7 +95,7 @@ pub struct Run<'r> {
     pub shutdown: &'r Shutdown,
 }
 
-/// How long a run waits for the lease while another holds it.
+/// How long a run waits for its pipeline's lease while another holds it.
 #[derive(Clone, Copy)]
 pub struct Wait<'r> {
     /// How long; not at all if this is zero.
@@ -151,12 +152,12 @@ async fn while_held(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) 
 
 /// Works, and takes back all files of a run that comes to nothing.
 async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
-    let files = Begun::default();
-    let outcome = read_and_commit(run, lease, id, began, &files).await;
+    let sink: Arc<dyn Sink> = Arc::new(tables::sink(run, id));
+    let outcome = read_and_commit(run, lease, id, began, &sink).await;
     match &outcome {
         // Its files must stay: they may be listed.
         Err(Error::Log(error)) if error.may_have_been_made() => {}
-        Err(_) => tables::take_back(run.bucket, &files).await,
+        Err(_) => tables::take_back(&*sink).await,
         Ok(_) => {}
     }
     outcome
@@ -167,7 +168,7 @@ async fn read_and_commit(
     lease: &Lease,
     id: &RunId,
     began: Timestamp,
-    files: &Begun,
+    sink: &Arc<dyn Sink>,
 ) -> Result<Report, Error> {
     let started = Instant::now();
     let author = tables::author(run, id);
@@ -180,7 +181,10 @@ async fn read_and_commit(
     let (planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
     let mut not_written = kept::judge(base.as_ref(), &planned, &wanted)
         .map_err(|problems| Error::refused(&planned.plan.file, problems))?;
-    let context = Arc::new(context(run, planned.only(&wanted), id, began, files));
+    let tables = wanted.iter().flat_map(|index| &planned.plan.streams[*index].tables);
+    let tables = tables.map(|table| table.name.clone()).collect();
+    unless_stopped(run.shutdown, lease.claim(tables)).await??;
+    let context = Arc::new(context(run, planned.only(&wanted), began, sink));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
     let streams = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await?;
@@ -188,7 +192,7 @@ async fn read_and_commit(
         .map_err(|problems| Error::refused(&plan.file, problems))?;
     for index in &lost {
         for table in &streams[*index].tables {
-            tables::remove(run.bucket, &table.files).await;
+            tables::discard(&**sink, &table.files).await;
         }
     }
     let change = tables::change(&author, plan, &streams, &lost, &not_written);
@@ -203,25 +207,13 @@ async fn read_and_commit(
 }
 
 /// What all streams of the run share.
-fn context(run: &Run<'_>, planned: Planned, id: &RunId, began: Timestamp, noted: &Begun) -> Context {
-    let mut metadata = vec![
-        ("sluice.run".to_owned(), id.to_string()),
-        ("sluice.pipeline".to_owned(), planned.plan.pipeline.clone()),
-        ("sluice.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-    ];
-    let transforms = planned.plan.transforms.iter();
-    metadata.extend(transforms.map(|it| (format!("sluice.plugin.{}", it.name), it.digest.to_string())));
+fn context(run: &Run<'_>, planned: Planned, began: Timestamp, sink: &Arc<dyn Sink>) -> Context {
     Context {
         planned,
         source: Arc::clone(&run.source),
         plugins: run.plugins.clone(),
-        files: RunFiles {
-            bucket: run.bucket.clone(),
-            run: id.clone(),
-            settings: run.pipeline.parquet(),
-            metadata,
-            begun: noted.clone(),
-        },
+        sink: Arc::clone(sink),
+        bucket: run.bucket.describe().to_owned(),
         began,
         progress: Arc::clone(run.progress),
         shutdown: run.shutdown.clone(),

@@ -22,9 +22,10 @@ use sluice_simulator::{
 
 use crate::harness::{Workspace, data_files};
 
-/// What a run asks of the bucket, step by step. The bucket holds two commits of both tables, and a file that a dead run left.
+/// What a run asks of the bucket, step by step. The bucket holds two commits of both tables, a file that a dead run left, and
+/// the lease of another pipeline, which is not at work.
 /// The files of the first commit are in no other, so that no sweep is done before it has read all commits.
-const STEPS: [(&str, &[&str]); 9] = [
+const STEPS: [(&str, &[&str]); 10] = [
     ("take the lease", &["list leases", "get lease", "put lease", "list leases", "put lease", "delete lease"]),
     ("read the newest commit", &["list commits", "get commit", "list leases"]),
     (
@@ -33,6 +34,7 @@ const STEPS: [(&str, &[&str]); 9] = [
     ),
     ("commit nothing, before removing it", &["put commit"]),
     ("remove it", &["delete file", "put note"]),
+    ("claim the tables", &["put lease", "list leases", "get lease"]),
     ("write the data files", &["put file", "put file"]),
     ("commit", &["put commit"]),
     (
@@ -45,7 +47,7 @@ const STEPS: [(&str, &[&str]); 9] = [
 /// Runs at once: they wait for each other's answers most of the time.
 const WORKERS: usize = 4;
 /// The folder of the dead run's file.
-const DEAD_RUN: &str = "run=20990101T000000Z-00000001";
+const DEAD_RUN: &str = "pipeline=test/run=20990101T000000Z-00000001";
 
 /// What happens to one request of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +101,7 @@ fn name(request: &RequestRecord) -> String {
         return format!("list {what}");
     }
     let what = match key.strip_prefix("_sluice/") {
-        Some("swept.json") => "note",
+        Some("swept/test.json") => "note",
         Some(own) if own.starts_with("leases/") => "lease",
         Some(own) if own.starts_with("commits/") => "commit",
         Some(_) => key,
@@ -131,6 +133,12 @@ impl Before {
         let dead = bucket(&workspace).join("objects_companies").join(DEAD_RUN);
         fs::create_dir_all(&dead).unwrap();
         fs::write(dead.join("part-00000.parquet"), "rows").unwrap();
+        let leases = bucket(&workspace).join("_sluice/leases");
+        let (entry, mut other) = newest_lease(&workspace);
+        other["pipeline"] = "other".into();
+        other["tables"] = serde_json::json!(["owners"]);
+        fs::create_dir(leases.join("other")).unwrap();
+        fs::write(leases.join("other").join(entry.file_name().unwrap()), other.to_string()).unwrap();
         let (commit, files) = (workspace.commit(), data_files(&bucket(&workspace)).into_iter().collect());
         Self { workspace, commit, files }
     }
@@ -192,7 +200,7 @@ fn run_with(workspace: &Workspace, mishap: Mishap, index: usize) -> Option<Outpu
 
 /// The entry of the lease that counts.
 fn newest_lease(workspace: &Workspace) -> (PathBuf, serde_json::Value) {
-    let entries = fs::read_dir(bucket(workspace).join("_sluice/leases")).unwrap();
+    let entries = fs::read_dir(bucket(workspace).join("_sluice/leases/test")).unwrap();
     let newest = entries.map(|entry| entry.unwrap().path()).max().unwrap();
     let entry = serde_json::from_slice(&fs::read(&newest).unwrap()).unwrap();
     (newest, entry)

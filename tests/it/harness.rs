@@ -160,10 +160,10 @@ impl Workspace {
     }
 }
 
-/// The key of a data file that a URL ends in: table, run, file.
+/// The key of a data file that a URL ends in: table, pipeline, run, file.
 fn key_of(url: &str) -> String {
-    let parts: Vec<&str> = url.rsplitn(4, '/').collect();
-    [parts[2], parts[1], parts[0]].join("/")
+    let parts: Vec<&str> = url.rsplitn(5, '/').collect();
+    [parts[3], parts[2], parts[1], parts[0]].join("/")
 }
 
 /// The keys of all data files under a folder that is a bucket, in their order, unfinished ones included.

@@ -259,7 +259,7 @@ fn a_run_whose_lease_is_taken_ends_without_a_commit() {
     running
         .until("it reads", |_| workspace.hubspot.requests().iter().any(|request| request.path.contains("/objects/")));
     // Somebody takes the lease, as another machine would whose clock is far ahead.
-    let leases = workspace.path().join("tables/_sluice/leases");
+    let leases = workspace.path().join("tables/_sluice/leases/test");
     let held = fs::read_dir(&leases).unwrap().next().unwrap().unwrap().path();
     let number: u64 = held.file_stem().unwrap().to_str().unwrap().parse().unwrap();
     let mut entry: serde_json::Value = serde_json::from_slice(&fs::read(&held).unwrap()).unwrap();
@@ -298,7 +298,7 @@ fn a_run_that_fails_takes_back_all_its_files() {
         };
         workspace.pipeline(&[&source, &(sink + "file_size = \"10kB\"\n"), "[run]\nstreams_at_once = 1\n"]);
         let told = run(&workspace, &["--log", "json"], 2);
-        assert!(told.contains("\"file\":\"objects_contacts/run="), "nothing was written: {told}");
+        assert!(told.contains("\"file\":\"objects_contacts/pipeline=test/run="), "nothing was written: {told}");
         assert_eq!(data_files(&workspace.path().join(bucket)), [""; 0], "{stream}");
         assert!(!workspace.path().join(bucket).join("_sluice/commits").exists());
         assert_eq!(workspace.aws.open_uploads().len(), 0);
@@ -313,7 +313,7 @@ fn what_a_killed_run_left_is_gone_after_a_run_that_fails_too() {
     let before = workspace.commit();
     let bucket = workspace.path().join("tables");
     let listed = data_files(&bucket);
-    let killed = bucket.join("objects_contacts/run=20990101T000000Z-00000001");
+    let killed = bucket.join("objects_contacts/pipeline=test/run=20990101T000000Z-00000001");
     fs::create_dir_all(&killed).unwrap();
     for file in ["part-00000.parquet", "part-00001.parquet#1"] {
         fs::write(killed.join(file), "rows").unwrap();
@@ -343,7 +343,10 @@ fn after_a_disk_that_refused_a_file_the_next_run_works() {
     let failed = Running::start(command.env("SLUICE_CACHE_DIR", workspace.path().join("cache"))).output();
     let told = String::from_utf8(failed.stderr).unwrap();
     assert_eq!(failed.status.code(), Some(1), "{told}");
-    assert!(told.contains("File too large") && told.contains("\"file\":\"objects_contacts/run="), "{told}");
+    assert!(
+        told.contains("File too large") && told.contains("\"file\":\"objects_contacts/pipeline=test/run="),
+        "{told}"
+    );
     assert_eq!(data_files(&workspace.path().join("tables")), [""; 0]);
     let left: Vec<_> =
         fs::read_dir(workspace.path().join("tables")).unwrap().map(|it| it.unwrap().file_name()).collect();

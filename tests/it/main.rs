@@ -28,6 +28,8 @@ mod sandbox;
 mod secrets;
 /// Keys of the pipeline file, each by its effect.
 mod settings;
+/// Pipelines that share a folder.
+mod shared_folders;
 /// The contract of sources.
 mod sources;
 /// Golden pipeline files: each `tests/ui/spec/*.toml` with the errors it gets.

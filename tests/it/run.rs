@@ -352,7 +352,7 @@ fn a_run_that_may_wait_waits_for_the_other_and_tells_it_once() {
 fn a_run_that_waits_stops_when_it_is_interrupted() {
     let workspace = Workspace::new();
     workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
-    let leases = workspace.path().join("tables/_sluice/leases");
+    let leases = workspace.path().join("tables/_sluice/leases/test");
     fs::create_dir_all(&leases).unwrap();
     let in_a_minute = |seconds| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
     let entry = serde_json::json!({

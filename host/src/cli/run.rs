@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// Read only this stream of the pipeline. May be given several times; the other tables stay as they are.
     #[arg(long = "only", value_name = "STREAM")]
     only: Vec<String>,
-    /// Wait for up to this long while another run holds the lease on the bucket, such as `5m`. Without it, a second run
+    /// Wait for up to this long while another run of the pipeline holds its lease, such as `5m`. Without it, a second run
     /// fails at once.
     #[arg(long, value_name = "SPAN", value_parser = span)]
     wait: Option<Duration>,

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sluice_lake::{
     bucket::{Bucket, Credentials, S3Settings, Settings},
-    table::{Commit, CommitLog, Table, audit_json},
+    table::{Commit, CommitLog, Commits, Table, audit_json},
 };
 use sluice_model::{printable::printable, schema::Mark};
 use sluice_plan::spec::Url;
@@ -109,7 +109,7 @@ fn json(commit: &Commit, root: &str) -> Value {
                 "name": name,
                 "run": table.run.as_str(),
                 "pipeline": table.pipeline,
-                "stream": table.stream,
+                "streams": table.streams.iter().map(|fed| fed.stream.as_str()).collect::<Vec<_>>(),
                 "rows": table.rows(),
                 "columns": columns,
                 "files": files,
@@ -142,7 +142,7 @@ fn view(name: &str, table: &Table, root: &str) -> String {
         .iter()
         .map(|file| format!("    '{}'", format!("{root}/{}", file.key).replace('\'', "''")))
         .collect();
-    // Our folders look like partitions (`run=…`); the run is no column of the table.
+    // Our folders look like partitions (`run=…`); pipeline and run are no columns of the table.
     format!(
         "CREATE OR REPLACE VIEW \"{name}\" AS SELECT * FROM read_parquet([\n{}\n], hive_partitioning = false);\n",
         files.join(",\n")

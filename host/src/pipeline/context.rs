@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sluice_hubspot::source::Source;
-use sluice_lake::sink::RunFiles;
+use sluice_lake::sink::Sink;
 
 use super::{Planned, Plugins, Progress, Shutdown};
 
@@ -17,7 +17,9 @@ pub(super) struct Context {
     /// Where the instances of plugins come from.
     pub(super) plugins: Plugins,
     /// Where the rows go.
-    pub(super) files: RunFiles,
+    pub(super) sink: Arc<dyn Sink>,
+    /// The bucket that they go to, as people write it.
+    pub(super) bucket: String,
     /// When the run began.
     pub(super) began: Timestamp,
     /// What is told of it meanwhile.

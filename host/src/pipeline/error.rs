@@ -112,6 +112,7 @@ impl Error {
             Self::PipelineFile { .. }
             | Self::Refused(_)
             | Self::Engine(EngineError::Cache(_))
+            | Self::Log(LogError::TablesMeet { .. })
             | Self::Source(SourceError::NotReadable { .. } | SourceError::TokenRejected { .. }) => true,
             // The account is at home in another data centre.
             Self::Source(SourceError::Http { cause, .. }) => {
@@ -122,7 +123,7 @@ impl Error {
             }
             Self::Lease(error) => match &**error {
                 LeaseError::Bucket(cause) => cause.is_for_the_owner(),
-                LeaseError::NoConditions { .. } => true,
+                LeaseError::NoConditions { .. } | LeaseError::Claimed { .. } => true,
                 _ => false,
             },
             _ => false,

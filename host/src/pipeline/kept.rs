@@ -4,19 +4,19 @@
 //! anything is read:
 //!
 //! - A table of another pipeline stays as it is: it is that pipeline's.
-//! - A table of this pipeline whose stream was left out by `--only`, or cannot be read now, or is not offered any more, is
-//!   kept as it was, and the report says so: a token that has lost a scope must not make tables vanish. It must still be one
-//!   that today's file lets pass: what the sink does not accept any more is not kept in silence.
-//! - A table of this pipeline whose stream the file does not speak of any more, or whose stream is written under another
-//!   name now, is retired: the next commit does not list it. Its files stay as long as older commits list them.
+//! - A table of this pipeline with a stream that was left out by `--only`, or cannot be read now, or is not offered any more,
+//!   is kept as it was, and the report says so: a token that has lost a scope must not make tables vanish. It must still be
+//!   one that today's file lets pass: what the sink does not accept any more is not kept in silence.
+//! - A table of this pipeline of whose streams the file does not speak any more, or that are written under another name now,
+//!   is retired: the next commit does not list it. Its files stay as long as older commits list them.
 
 use std::collections::BTreeSet;
 
-use sluice_lake::table::{Commit, Table};
+use sluice_lake::table::{Commit, FedBy, Table};
 use sluice_model::{
     audit::{ColumnAudit, SourceColumn},
     problem::Problem,
-    schema::{Field, Mark, Marks, attribute},
+    schema::{ColumnType, Field, Mark, Marks, attribute},
     stream::{StreamInfo, StreamKind},
 };
 use sluice_plan::{Plan, StreamPlan, TablePlan};
@@ -114,7 +114,8 @@ pub(super) fn that_lost_parts(
     for (index, (stream, written)) in planned.plan.streams.iter().zip(written).enumerate() {
         let name = &stream.tables[0].name;
         let Some(table) = base.and_then(|base| base.tables.get(name)) else { continue };
-        let parts = written.read.lost(&table.parts);
+        let fed = table.streams.iter().filter(|fed| feeds(stream, fed));
+        let parts: Vec<String> = fed.flat_map(|fed| written.read.lost(&fed.parts)).collect();
         if parts.is_empty() {
             continue;
         }
@@ -147,18 +148,31 @@ fn taken(name: &str, why: &Kept, (stream, table): (&StreamPlan, &TablePlan)) -> 
         .hint(mend)
 }
 
+/// Why a table stays as it was: because any of its streams is not read; `None` if the run writes or retires it.
 fn why_kept(planned: &Planned, written: &[&StreamPlan], table: &Table) -> Option<Kept> {
-    let names = || std::iter::once(table.stream.as_str()).chain(table.stream_ids.iter().map(String::as_str));
-    let is_of = |stream: &StreamPlan| stream.stream.names().any(|name| names().any(|own| own == name));
     if table.pipeline != planned.plan.pipeline {
-        Some(Kept::OfPipeline(table.pipeline.clone()))
-    } else if written.iter().any(|stream| is_of(stream)) {
+        return Some(Kept::OfPipeline(table.pipeline.clone()));
+    }
+    let mut whys: Vec<Kept> = table.streams.iter().filter_map(|fed| why_not_read(planned, written, fed)).collect();
+    // Of several reasons, one by which the table grows old.
+    whys.sort_by_key(|why| !why.is_old());
+    whys.into_iter().next()
+}
+
+/// Why a stream that feeds a table is not read, although the file speaks of it.
+fn why_not_read(planned: &Planned, written: &[&StreamPlan], fed: &FedBy) -> Option<Kept> {
+    if written.iter().any(|stream| feeds(stream, fed)) {
         None
-    } else if planned.plan.streams.iter().any(is_of) {
+    } else if planned.plan.streams.iter().any(|stream| feeds(stream, fed)) {
         Some(Kept::NotAskedFor)
     } else {
-        planned.plan.rules.takes(names()).then(|| Kept::NotReadable { stream: table.stream.clone() })
+        planned.plan.rules.takes(fed.names()).then(|| Kept::NotReadable { stream: fed.stream.clone() })
     }
+}
+
+/// Whether a stream of the plan is the one that has fed a table.
+fn feeds(stream: &StreamPlan, fed: &FedBy) -> bool {
+    stream.stream.names().any(|name| fed.names().any(|own| own == name))
 }
 
 fn not_acceptable(planned: &Planned, name: &str, table: &Table, why: &Kept) -> Option<Problem> {
@@ -204,24 +218,35 @@ fn marks_of_today(plan: &Plan, table: &Table, column: &Field) -> Marks {
     if recorded.is_empty() {
         recorded.push(&itself);
     }
-    let mut ids = table.stream_ids.iter().cloned();
-    let single = StreamKind::single(&table.stream);
+    let mut marks = Marks::new();
+    for fed in &table.streams {
+        let stream = stream_of(fed);
+        let today = plan.streams.iter().find(|known| feeds(known, fed));
+        for recorded in &recorded {
+            let of_origins = recorded.from.iter().map(|origin| marks_of_origin(plan, &stream, today, origin));
+            marks.extend(of_origins.flat_map(|marks| &marks - &recorded.cleared));
+        }
+    }
+    marks
+}
+
+/// The marks that a column of the source has today. `today`: its stream, if it is read.
+fn marks_of_origin(plan: &Plan, stream: &StreamInfo, today: Option<&StreamPlan>, origin: &SourceColumn) -> Marks {
+    let SourceColumn { name, property } = origin;
+    let in_source = today.into_iter().flat_map(StreamPlan::in_source).filter(|field| field.name == *name);
+    let mut marks: Marks = in_source.flat_map(|field| field.marks.clone()).collect();
+    let mut field = Field::new(name, ColumnType::Text);
+    field.attributes.extend(property.iter().map(|property| (attribute::PROPERTY.to_owned(), property.clone())));
+    let mut field = [field];
+    plan.rules.add_marks(stream, &mut field);
+    marks.extend(field.into_iter().flat_map(|field| field.marks));
+    marks
+}
+
+/// A stream that has fed a table, as the rules of a pipeline file see it.
+fn stream_of(fed: &FedBy) -> StreamInfo {
+    let mut ids = fed.ids.iter().cloned();
+    let single = StreamKind::single(&fed.stream);
     let kind = single.unwrap_or_else(|| StreamKind::objects(ids.next().unwrap_or_default()));
-    let stream = StreamInfo { fully_qualified_name: ids.next(), ..StreamInfo::new(&table.stream, kind) };
-    let is_of = |known: &&StreamPlan| known.stream.names().any(|name| stream.names().any(|own| own == name));
-    let today = plan.streams.iter().find(is_of);
-    let of_origin = |SourceColumn { name, property }: &SourceColumn| {
-        let in_source = today.into_iter().flat_map(StreamPlan::in_source).filter(|field| field.name == *name);
-        let mut origin = Field::new(name, column.column_type);
-        origin.attributes.extend(property.iter().map(|property| (attribute::PROPERTY.to_owned(), property.clone())));
-        let mut origin = [origin];
-        plan.rules.add_marks(&stream, &mut origin);
-        let marks = in_source.map(|field| field.marks.clone()).chain(origin.into_iter().map(|origin| origin.marks));
-        marks.flatten().collect::<Marks>()
-    };
-    let of_values = |recorded: &ColumnAudit| {
-        let marks: Marks = recorded.from.iter().flat_map(of_origin).collect();
-        &marks - &recorded.cleared
-    };
-    recorded.into_iter().flat_map(of_values).collect()
+    StreamInfo { fully_qualified_name: ids.next(), ..StreamInfo::new(&fed.stream, kind) }
 }

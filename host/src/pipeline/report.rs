@@ -179,7 +179,7 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
             began: context.began,
             elapsed,
         },
-        bucket: context.files.bucket.describe().to_owned(),
+        bucket: context.bucket.clone(),
         commit: commit.number,
         usage: context.source.usage(),
         streams,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use sluice_hubspot::source::{ReadRequest, SourceError};
-use sluice_lake::{sink::ParquetWriter, table::DataFile};
+use sluice_lake::sink::TableWriter;
 use sluice_plan::StreamPlan;
 use tokio::{sync::mpsc, task::JoinError};
 
@@ -15,7 +15,6 @@ use super::{
     Error,
     context::Context,
     progress::StreamProgress,
-    tables::remove,
     worker::{Keys, Worked, Worker},
     written::Written,
 };
@@ -49,14 +48,14 @@ impl<'r> OneStream<'r> {
             properties = written.read.cut.join(", "),
             "properties were archived while the stream was read: it is read once more"
         );
-        remove(&self.context.files.bucket, &abort(writers).await).await;
+        abort(writers).await;
         self.progress.begin();
         let (writers, written) = self.once().await?;
         self.finish(writers, written).await
     }
 
-    async fn finish(&self, writers: Vec<ParquetWriter>, mut written: Written) -> Result<Written, Error> {
-        let finish = move || writers.into_iter().map(ParquetWriter::finish).collect::<Result<Vec<_>, _>>();
+    async fn finish(&self, writers: Vec<Box<dyn TableWriter>>, mut written: Written) -> Result<Written, Error> {
+        let finish = move || writers.into_iter().map(TableWriter::finish).collect::<Result<Vec<_>, _>>();
         let files = unwrapped(tokio::task::spawn_blocking(finish).await)?;
         for (table, files) in written.tables.iter_mut().zip(files) {
             table.files = files;
@@ -66,7 +65,7 @@ impl<'r> OneStream<'r> {
     }
 
     /// Reads and transforms the whole stream. What has been written of it is taken back on an error.
-    async fn once(&self) -> Result<(Vec<ParquetWriter>, Written), Error> {
+    async fn once(&self) -> Result<(Vec<Box<dyn TableWriter>>, Written), Error> {
         let shutdown = &self.context.shutdown;
         if shutdown.is_stopping() {
             return Err(Error::Interrupted);
@@ -111,10 +110,9 @@ impl<'r> OneStream<'r> {
     }
 }
 
-/// Takes back the unfinished files of tables, and gives those that are finished.
-async fn abort(writers: Vec<ParquetWriter>) -> Vec<DataFile> {
-    let abort = move || writers.into_iter().flat_map(ParquetWriter::abort).collect();
-    unwrapped(tokio::task::spawn_blocking(abort).await)
+/// Takes back what has been written of tables.
+async fn abort(writers: Vec<Box<dyn TableWriter>>) {
+    unwrapped(tokio::task::spawn_blocking(move || writers.into_iter().for_each(TableWriter::abort)).await);
 }
 
 /// What a task gave; its panic, if it had one, goes on here.

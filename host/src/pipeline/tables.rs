@@ -1,14 +1,14 @@
 //! What a run leaves in the bucket: the change that it commits, what it takes back, what it sweeps.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use sluice_lake::{
     bucket::Bucket,
-    sink::Begun,
+    sink::{ParquetFiles, RunFiles, Sink},
     state::lease::Lease,
     table::{
-        Author, Change, Commit, DataFile, Table,
+        Author, Change, Commit, DataFile, FedBy,
         sweep::{self, Swept},
     },
 };
@@ -25,33 +25,33 @@ pub(super) fn change(
     lost: &BTreeSet<usize>,
     not_written: &NotWritten,
 ) -> Change {
-    let read = plan.streams.iter().zip(written).enumerate().filter(|(index, _)| !lost.contains(index));
-    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
-    for (stream, written, table, of_table) in read.flat_map(|(_, (stream, written))| {
-        stream.tables.iter().zip(&written.tables).map(move |(table, of_table)| (stream, written, table, of_table))
-    }) {
-        let made = Table {
-            run: author.run.clone(),
-            pipeline: plan.pipeline.clone(),
-            stream: stream.stream.name.clone(),
-            stream_ids: stream.stream.names().filter(|name| *name != stream.stream.name).map(str::to_owned).collect(),
+    let mut change = unchanged(author.clone());
+    change.retired.clone_from(&not_written.retired);
+    for (index, (stream, written)) in plan.streams.iter().zip(written).enumerate() {
+        if lost.contains(&index) {
+            continue;
+        }
+        let name = &stream.stream.name;
+        let fed = FedBy {
+            stream: name.clone(),
+            ids: stream.stream.names().filter(|id| id != name).map(str::to_owned).collect(),
             parts: written.read.present.clone(),
-            written: Timestamp::now(),
-            columns: table.fields().cloned().collect(),
-            files: of_table.files.clone(),
-            audit: plan.audit(stream, table),
         };
-        match tables.entry(table.name.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(made)),
-            Entry::Occupied(mut entry) => entry.get_mut().files.extend(made.files),
+        for (table, written) in stream.tables.iter().zip(&written.tables) {
+            if !change.tables.contains_key(&table.name) {
+                change.write(&table.name, table.fields().cloned().collect(), plan.audit(stream, table));
+            }
+            if let Some(made) = change.tables.get_mut(&table.name) {
+                made.feed(fed.clone(), written.files.clone());
+            }
         }
     }
-    Change { tables, retired: not_written.retired.clone(), ..unchanged(author.clone()) }
+    change
 }
 
 /// A change of nothing.
 fn unchanged(author: Author) -> Change {
-    Change { author, committed: Timestamp::now(), tables: BTreeMap::new(), retired: BTreeSet::new() }
+    Change::by(author, Timestamp::now())
 }
 
 /// Who makes the commits of a run.
@@ -65,18 +65,34 @@ pub(super) fn author(run: &Run<'_>, id: &RunId) -> Author {
     }
 }
 
+/// What writes the tables of a run.
+pub(super) fn sink(run: &Run<'_>, id: &RunId) -> ParquetFiles {
+    let mut metadata = vec![
+        ("sluice.run".to_owned(), id.to_string()),
+        ("sluice.pipeline".to_owned(), run.pipeline.name().to_owned()),
+        ("sluice.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    let transforms = run.plugins.transforms();
+    metadata.extend(transforms.iter().map(|it| (format!("sluice.plugin.{}", it.name), it.digest.to_string())));
+    ParquetFiles::new(RunFiles {
+        bucket: run.bucket.clone(),
+        pipeline: run.pipeline.name().to_owned(),
+        run: id.clone(),
+        settings: run.pipeline.parquet(),
+        metadata,
+    })
+}
+
 /// Removes the files of a table that is not to be committed.
-pub(super) async fn remove(bucket: &Bucket, files: &[DataFile]) {
-    for file in files {
-        if let Err(error) = bucket.delete(&file.key).await {
-            tracing::warn!(error = error_chain(&error), "a file that no commit lists could not be removed");
-        }
+pub(super) async fn discard(sink: &dyn Sink, files: &[DataFile]) {
+    for failure in &sink.discard(files).await.failures {
+        tracing::warn!(error = error_chain(failure), "a file that no commit lists could not be removed");
     }
 }
 
 /// Takes back the files of a run that has committed nothing.
-pub(super) async fn take_back(bucket: &Bucket, files: &Begun) {
-    let taken = files.take_back(bucket).await;
+pub(super) async fn take_back(sink: &dyn Sink) {
+    let taken = sink.take_back().await;
     for failure in &taken.failures {
         tracing::warn!(error = error_chain(failure), "a file of this run was not taken back");
     }

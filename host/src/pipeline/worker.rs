@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use sluice_lake::sink::ParquetWriter;
-use sluice_model::{program::Program, schema::Field};
+use sluice_lake::sink::{TableSpec, TableWriter};
+use sluice_model::{delivery::Delivery, program::Program};
 use sluice_plan::{StreamPlan, TablePlan};
 use sluice_sandbox::{Setup, Transform};
 use tokio::sync::mpsc;
@@ -77,14 +77,14 @@ struct PreparedStep {
 /// The end of the way to one table.
 struct TableEnd {
     shaped: Shaped,
-    writer: ParquetWriter,
+    writer: Box<dyn TableWriter>,
     rows: u64,
 }
 
 /// A worker that has come to its end.
 pub(super) struct Worked {
     /// The writers of the tables, in the order of the plan.
-    pub(super) writers: Vec<ParquetWriter>,
+    pub(super) writers: Vec<Box<dyn TableWriter>>,
     pub(super) written: Written,
 }
 
@@ -102,8 +102,8 @@ impl Worker {
             withhold: stream.reads_marked(index),
         };
         let end = |table: &TablePlan| {
-            let fields: Vec<Field> = table.fields().cloned().collect();
-            let writer = ParquetWriter::new(&table.name, &fields, context.files.clone())?;
+            let spec = TableSpec { name: table.name.clone(), columns: table.fields().cloned().collect() };
+            let writer = context.sink.table(&spec)?;
             Ok::<_, Error>(TableEnd { shaped: Shaped::of(stream, table), writer, rows: 0 })
         };
         Ok(Self {
@@ -183,7 +183,7 @@ impl TableEnd {
                 keys.add(&batch)?;
             }
             *rows += batch.num_rows() as u64;
-            Ok(writer.write(&batch)?)
+            Ok(writer.write(&Delivery::of_whole(batch))?)
         })
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use sluice_lake::state::lease::{Holder, Lease, LeaseError};
 use sluice_lake::{
     bucket::{Bucket, BucketError, Credentials, PART_SIZE, Put, Role, S3Settings, Settings},
-    table::{Author, Change, CommitLog, LogError},
+    table::{Author, Change, CommitLog, Commits, LogError},
 };
 use sluice_model::{clock::Clock, run_id::RunId, secret::Secret};
 

@@ -1,80 +1,71 @@
-//! Sinks: how the rows of a table become files.
+//! Sinks: how the rows of tables become files.
 //!
-//! A [`ParquetWriter`] takes the batches of one table and leaves Parquet files in the bucket, under the keys that `table`
-//! gives out. The files mean nothing until a commit lists them; [`ParquetWriter::abort`] takes back what is not finished,
-//! and [`Begun::take_back`] all that a run has written.
-//! Encoding is work for a processor and runs on a thread that may block; uploading is handed to the runtime, a bounded
-//! number of parts at a time.
+//! A [`Sink`] writes all tables of one run, and gives out a [`TableWriter`] for each that wants to write one: several may
+//! write a table at once, and nobody need know of the others. What they write means nothing until a commit lists it; a run
+//! that comes to nothing takes it back.
 //!
-//! Memory: a row group is encoded whole before it is written. It ends at [`ROW_GROUP_BYTES`] of encoded data, or at the rows
-//! the pipeline file says, whichever comes first, so a writer holds about that much, and what is being uploaded.
+//! - `parquet`: the sink that there is so far, Parquet files of whole tables under the keys that `table` gives out;
+//! - `keys`: between which keys the rows of a file lie;
+//! - `begun`: what a run has begun to write, so that it can be taken back.
+//!
+//! Nothing here makes anything visible: `table` does.
 
 mod begun;
+mod keys;
+mod parquet;
 
-use std::sync::Arc;
+use ::parquet::errors::ParquetError;
+use async_trait::async_trait;
+use sluice_model::{delivery::Delivery, schema::Field};
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
-use bytes::Bytes;
-use parquet::{
-    arrow::ArrowWriter,
-    basic::{Compression, ZstdLevel},
-    errors::ParquetError,
-    file::{metadata::KeyValue, properties::WriterProperties},
+pub use self::{
+    begun::TakenBack,
+    parquet::{ParquetFiles, ParquetSettings, RunFiles},
 };
-use sluice_model::{
-    run_id::RunId,
-    schema::{Field, arrow_schema},
-};
-use tokio::runtime::Handle;
+use crate::{bucket::BucketError, table::DataFile};
 
-pub use self::begun::{Begun, TakenBack};
-use crate::{
-    bucket::{Bucket, BucketError, Upload},
-    table::{DataFile, key::DataKey},
-};
-
-/// Encoded bytes after which a row group ends. Readers like large groups, since statistics skip more at once; eight streams
-/// at once hold one each, and the whole has to fit a small machine.
-const ROW_GROUP_BYTES: usize = 16 * 1024 * 1024;
-
-/// Finished bytes after which they are handed to the upload.
-const HAND_OVER_BYTES: usize = 1024 * 1024;
-
-/// How files are written.
-#[derive(Debug, Clone)]
-pub struct ParquetSettings {
-    /// The zstd level, or no compression.
-    pub zstd_level: Option<i32>,
-    /// Rows in a row group, at most.
-    pub row_group_rows: usize,
-    /// The size at which a file is closed and the next begun, in bytes.
-    pub file_bytes: u64,
+/// What is written of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSpec {
+    /// Its name.
+    pub name: String,
+    /// Its columns, in order; the key columns among them say so.
+    pub columns: Vec<Field>,
 }
 
-impl ParquetSettings {
-    /// The zstd level unless the file says otherwise: zstd's own default.
-    pub const DEFAULT_ZSTD_LEVEL: i32 = 3;
-    /// Rows in a row group unless the file says otherwise: Parquet writers' usual bound.
-    pub const DEFAULT_ROW_GROUP_ROWS: usize = 1_000_000;
-    /// The size of files unless the pipeline file says otherwise: large enough that engines do not drown in files, small
-    /// enough that several are read at once.
-    pub const DEFAULT_FILE_BYTES: u64 = 256 * 1024 * 1024;
+/// What writes the tables of one run. One contract suite holds every implementation to what is said here.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// A writer for a table, beside any others that the table has. Nothing is written until it is given rows. To be called on
+    /// a runtime, which carries what is sent.
+    fn table(&self, table: &TableSpec) -> Result<Box<dyn TableWriter>, SinkError>;
+
+    /// Removes files that are complete and are not going to be committed.
+    async fn discard(&self, files: &[DataFile]) -> TakenBack;
+
+    /// Removes all that this run has written, finished or not. Only for a run that has made no commit and makes none any more,
+    /// and whose writers have ended.
+    async fn take_back(&self) -> TakenBack;
 }
 
-/// The files of one run: where they go, and what is true of all of them. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct RunFiles {
-    /// Where they go.
-    pub bucket: Bucket,
-    /// Whose they are.
-    pub run: RunId,
-    /// How they are written.
-    pub settings: ParquetSettings,
-    /// What the metadata of each says: run, pipeline, plugins.
-    pub metadata: Vec<(String, String)>,
-    /// Where each is noted before it is begun.
-    pub begun: Begun,
+/// Writes rows of one table. Encoding is work for a processor, and all of this blocks: for a thread that may, and never for
+/// one that is inside the runtime.
+///
+/// After an error a writer can only be given up. One that is dropped leaves what it has not sealed to [`Sink::take_back`].
+pub trait TableWriter: Send {
+    /// Writes the rows of a delivery, which has the columns of the table. Blocks while what is sent is behind.
+    fn write(&mut self, delivery: &Delivery) -> Result<(), SinkError>;
+
+    /// Completes what this writer has written so far: it is durable when this returns. Gives the files since the last seal, in
+    /// the order in which they were begun; none, if there were no rows.
+    fn seal(&mut self) -> Result<Vec<DataFile>, SinkError>;
+
+    /// The table is whole: seals, and a table of which no writer of this run has a file gets one without rows, so that its
+    /// columns are known. Of several writers of a table, for the last; the others end with a seal.
+    fn finish(self: Box<Self>) -> Result<Vec<DataFile>, SinkError>;
+
+    /// Takes back what is not sealed. What is sealed stays, and is for the run to take back.
+    fn abort(self: Box<Self>);
 }
 
 /// Why a table could not be written.
@@ -98,154 +89,15 @@ pub enum SinkError {
         #[source]
         cause: ParquetError,
     },
+    /// The sink was given what it does not take; a mistake in sluice.
+    #[error("table `{table}` could not be written: {what}, which is a mistake in sluice")]
+    Misused {
+        /// The table.
+        table: String,
+        /// What it was given.
+        what: &'static str,
+    },
 }
 
-/// Writes the files of one table.
-pub struct ParquetWriter {
-    table: String,
-    schema: SchemaRef,
-    properties: WriterProperties,
-    files: RunFiles,
-    runtime: Handle,
-    current: Option<OpenFile>,
-    finished: Vec<DataFile>,
-}
-
-struct OpenFile {
-    key: String,
-    writer: ArrowWriter<Vec<u8>>,
-    upload: Upload,
-    rows: u64,
-}
-
-impl std::fmt::Debug for ParquetWriter {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ParquetWriter").field("table", &self.table).finish_non_exhaustive()
-    }
-}
-
-impl ParquetWriter {
-    /// A writer for a table of these columns. Nothing is written until the first batch. Uploads run on the runtime that this
-    /// is called on.
-    pub fn new(table: &str, fields: &[Field], files: RunFiles) -> Result<Self, SinkError> {
-        let RunFiles { settings, metadata, .. } = &files;
-        let compression = match settings.zstd_level {
-            Some(level) => Compression::ZSTD(
-                ZstdLevel::try_new(level).map_err(|cause| SinkError::Encode { table: table.to_owned(), cause })?,
-            ),
-            None => Compression::UNCOMPRESSED,
-        };
-        let metadata = metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
-        let properties = WriterProperties::builder()
-            .set_compression(compression)
-            .set_max_row_group_row_count(Some(settings.row_group_rows))
-            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-            .set_created_by(format!("sluice {}", env!("CARGO_PKG_VERSION")))
-            .set_key_value_metadata(Some(metadata))
-            .build();
-        Ok(Self {
-            table: table.to_owned(),
-            schema: arrow_schema(fields),
-            properties,
-            files,
-            runtime: Handle::current(),
-            current: None,
-            finished: Vec::new(),
-        })
-    }
-
-    /// Appends the rows of a batch, which has the columns of the table. Blocks while the upload is behind.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
-        let table = self.table.clone();
-        let encode = |cause| SinkError::Encode { table: table.clone(), cause };
-        if *batch.schema_ref() != self.schema {
-            return Err(encode(ParquetError::General("a batch has other columns than its table".to_owned())));
-        }
-        let file = self.open()?;
-        file.writer.write(batch).map_err(encode)?;
-        file.rows += batch.num_rows() as u64;
-        let size = file.writer.bytes_written() + file.writer.in_progress_size();
-        if file.writer.inner().len() >= HAND_OVER_BYTES {
-            self.hand_over()?;
-        }
-        if size as u64 >= self.files.settings.file_bytes {
-            self.close()?;
-        }
-        Ok(())
-    }
-
-    /// Finishes the last file, and gives all of them. A table without rows gets a file without rows, so that its columns
-    /// are known.
-    pub fn finish(mut self) -> Result<Vec<DataFile>, SinkError> {
-        if self.finished.is_empty() {
-            self.open()?;
-        }
-        self.close()?;
-        Ok(std::mem::take(&mut self.finished))
-    }
-
-    /// Takes back the file that is being written. What it gives are the files that are finished: the run's to take back.
-    pub fn abort(mut self) -> Vec<DataFile> {
-        if let Some(file) = self.current.take() {
-            abort(&self.runtime, file.upload);
-        }
-        std::mem::take(&mut self.finished)
-    }
-
-    fn open(&mut self) -> Result<&mut OpenFile, SinkError> {
-        if self.current.is_none() {
-            let part = self.finished.len() as u32;
-            let key = DataKey { table: self.table.clone(), run: self.files.run.clone(), part }.format();
-            self.files.begun.note(&key);
-            let upload = self.files.bucket.upload(&key).map_err(|cause| self.refused(cause))?;
-            let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&self.schema), Some(self.properties.clone()))
-                .map_err(|cause| SinkError::Encode { table: self.table.clone(), cause })?;
-            self.current = Some(OpenFile { key, writer, upload, rows: 0 });
-        }
-        match &mut self.current {
-            Some(file) => Ok(file),
-            None => unreachable!("the file has just been opened"),
-        }
-    }
-
-    /// Hands the finished bytes of the current file to its upload.
-    fn hand_over(&mut self) -> Result<(), SinkError> {
-        let Some(file) = &mut self.current else { return Ok(()) };
-        let bytes = Bytes::from(std::mem::take(file.writer.inner_mut()));
-        let written = self.runtime.block_on(file.upload.write(bytes));
-        written.map_err(|cause| self.refused(cause))
-    }
-
-    fn close(&mut self) -> Result<(), SinkError> {
-        let Some(mut file) = self.current.take() else { return Ok(()) };
-        let encoded = file
-            .writer
-            .finish()
-            .map(|_| std::mem::take(file.writer.inner_mut()))
-            .map_err(|cause| SinkError::Encode { table: self.table.clone(), cause });
-        let mut upload = file.upload;
-        let written = encoded.and_then(|bytes| {
-            self.runtime.block_on(async { upload.write(Bytes::from(bytes)).await }).map_err(|cause| self.refused(cause))
-        });
-        if let Err(error) = written {
-            abort(&self.runtime, upload);
-            return Err(error);
-        }
-        let bytes = self.runtime.block_on(upload.finish()).map_err(|cause| self.refused(cause))?;
-        tracing::info!(table = self.table, file = file.key, rows = file.rows, bytes, "file written");
-        self.finished.push(DataFile { key: file.key, rows: file.rows, bytes });
-        Ok(())
-    }
-
-    fn refused(&self, cause: BucketError) -> SinkError {
-        SinkError::Bucket { table: self.table.clone(), cause }
-    }
-}
-
-/// Takes back an upload. What cannot be taken back is left to a later sweep, or to the bucket's own lifecycle rules.
-fn abort(runtime: &Handle, upload: Upload) {
-    let key = upload.key().to_owned();
-    if let Err(error) = runtime.block_on(upload.abort()) {
-        tracing::warn!(key, error = sluice_model::error_chain(&error), "an unfinished upload was not taken back");
-    }
-}
+#[cfg(test)]
+mod tests;

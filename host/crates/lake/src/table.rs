@@ -1,10 +1,10 @@
 //! Tables: what a commit is, and how a reader finds the files that count.
 //!
-//! A table is a set of Parquet files. Files are written under names of the run that writes them, where no reader looks:
+//! A table is a set of Parquet files. Files are written under the names of pipeline and run, where no reader looks:
 //!
 //! ```text
-//! objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00000.parquet
-//! objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00001.parquet
+//! objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00000.parquet
+//! objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00001.parquet
 //! _sluice/commits/00000000000000000042.json
 //! ```
 //!
@@ -13,22 +13,31 @@
 //! move together and a reader needs the newest entry and nothing else. A recursive listing of a table's folder is wrong: it
 //! finds the files of earlier runs, and of runs that were killed.
 //!
-//! - `commit`: what a commit says, and how the next follows from the last (pure);
-//! - `log`: the entries in a bucket: the newest, and the race for the next;
+//! - `commit`: what a commit says; `change`: what a run changes, and how the next commit follows from the last (pure);
+//! - `commits`: what makes tables visible, a trait; `log`: the one that does so far, the entries in a bucket, and the race for
+//!   the next;
 //! - `sweep`: removing what runs that crashed have left;
-//! - `key`: the names of data files; `wire`: the entries as stored; `audit`: the audit records in them.
+//! - `key`: the names of data files; `range`: between which keys their rows lie; `wire`: the entries as stored; `audit`: the
+//!   audit records in them.
 //!
 //! Nothing here encodes Parquet (`sink` does) or knows of plugins beyond their names and digests.
 
 mod audit;
+mod change;
 mod commit;
+mod commits;
+mod error;
 pub mod key;
 mod log;
+pub mod range;
 pub mod sweep;
 mod wire;
 
 pub use self::{
     audit::audit_json,
-    commit::{Author, Change, Commit, DataFile, Table, next},
-    log::{CommitLog, LogError},
+    change::{Change, next},
+    commit::{Author, Commit, DataFile, FedBy, Table},
+    commits::Commits,
+    error::LogError,
+    log::CommitLog,
 };

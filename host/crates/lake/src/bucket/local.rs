@@ -61,15 +61,9 @@ impl Folder {
         unfinished: &Unfinished,
     ) -> Result<(), BucketError> {
         let path = self.0.join(format!("{}#{}", unfinished.key, unfinished.upload));
-        let deleted = in_background(move || {
-            std::fs::remove_file(&path)?;
-            // The folder goes, too, if this was all there was in it.
-            if let Some(parent) = path.parent() {
-                drop(std::fs::remove_dir(parent));
-            }
-            Ok(())
-        });
-        match deleted.await {
+        let deleted = in_background(move || std::fs::remove_file(&path)).await;
+        self.remove_empty_folders_above(&unfinished.key).await;
+        match deleted {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(location.judge_disk(Operation::Delete, &unfinished.key, &error))
             }

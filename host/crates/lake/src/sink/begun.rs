@@ -3,6 +3,7 @@
 //! A key is noted before anything is sent: of a file whose last request was not answered, nobody knows whether it appeared.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,11 +19,11 @@ const REMOVALS_AT_ONCE: usize = 16;
 /// this one to end.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// The keys of all files that a run has begun. Clones are the same list.
+/// The keys of all files that a run has begun and not removed again. Clones are the same list.
 #[derive(Debug, Clone, Default)]
-pub struct Begun(Arc<Mutex<Vec<String>>>);
+pub(super) struct Begun(Arc<Mutex<BTreeSet<String>>>);
 
-/// What became of a run's files.
+/// What became of files that were to be removed.
 #[derive(Debug, Default)]
 pub struct TakenBack {
     /// The files that are there no more.
@@ -35,20 +36,25 @@ pub struct TakenBack {
 
 impl Begun {
     pub(super) fn note(&self, key: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(key.to_owned());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
     }
 
-    /// Removes all files of the run, finished or not. Only for a run that has made no commit and makes none any more, and
-    /// whose writers have ended.
-    pub async fn take_back(&self, bucket: &Bucket) -> TakenBack {
-        let keys = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Removes all files of the run, finished or not.
+    pub(super) async fn take_back(&self, bucket: &Bucket) -> TakenBack {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        self.remove(bucket, keys).await
+    }
+
+    /// Removes these files of the run. What stays, for whatever reason, is still begun.
+    pub(super) async fn remove(&self, bucket: &Bucket, keys: Vec<String>) -> TakenBack {
         let mut taken = TakenBack { left: keys.len(), ..TakenBack::default() };
-        let mut removals =
-            futures::stream::iter(keys).map(async |key| bucket.delete(&key).await).buffer_unordered(REMOVALS_AT_ONCE);
+        let remove = async |key: String| bucket.delete(&key).await.map(|()| key);
+        let mut removals = futures::stream::iter(keys).map(remove).buffer_unordered(REMOVALS_AT_ONCE);
         let all = async {
             while let Some(removal) = removals.next().await {
                 match removal {
-                    Ok(()) => {
+                    Ok(key) => {
+                        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
                         taken.files += 1;
                         taken.left -= 1;
                     }
@@ -89,6 +95,7 @@ mod tests {
         assert_eq!((taken.files, taken.left, taken.failures.len()), (3, 0, 0));
         let keys: Vec<_> = bucket.list("").await.unwrap().into_iter().map(|entry| entry.key).collect();
         assert_eq!(keys, ["theirs"]);
+        assert_eq!(begun.take_back(&bucket).await.files, 0);
     }
 
     #[tokio::test]
@@ -97,7 +104,11 @@ mod tests {
             (Call::Delete, "a") => Fault::Denied,
             _ => Fault::None,
         });
-        let taken = begun(&bucket, &["a", "b"]).await.take_back(&bucket).await;
+        let begun = begun(&bucket, &["a", "b"]).await;
+        let taken = begun.take_back(&bucket).await;
         assert_eq!((taken.files, taken.left, taken.failures.len()), (1, 1, 1));
+        // And is tried again, where there is another chance.
+        let taken = begun.take_back(&bucket).await;
+        assert_eq!((taken.files, taken.left, taken.failures.len()), (0, 1, 1));
     }
 }

@@ -1,9 +1,11 @@
-//! What a commit says, and how the next one follows from the last.
+//! What a commit says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sluice_model::{audit::Audit, run_id::RunId, schema::Field};
+
+use super::range::KeyRange;
 
 /// One entry of the commit log: all tables as of one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,17 +40,13 @@ pub struct Table {
     pub run: RunId,
     /// The pipeline whose table it is.
     pub pipeline: String,
-    /// The stream whose rows it holds.
-    pub stream: String,
-    /// The other names of that stream, by which a pipeline file may speak of it.
-    pub stream_ids: Vec<String>,
-    /// What its stream is made of, where it is made of the lists of several object types: the ids of those it has rows of.
-    pub parts: Vec<String>,
+    /// The streams whose rows it holds.
+    pub streams: Vec<FedBy>,
     /// When it was written.
     pub written: Timestamp,
     /// Its columns, in order.
     pub columns: Vec<Field>,
-    /// Its files, in order. None for a table without rows.
+    /// Its files, in order.
     pub files: Vec<DataFile>,
     /// What let which columns pass: the audit record, as the run that wrote the table made it.
     pub audit: Audit,
@@ -66,6 +64,24 @@ impl Table {
     }
 }
 
+/// A stream that feeds a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FedBy {
+    /// The stream.
+    pub stream: String,
+    /// Its other names, by which a pipeline file may speak of it.
+    pub ids: Vec<String>,
+    /// What it is made of, where it is made of the lists of several object types: the ids of those that the table has rows of.
+    pub parts: Vec<String>,
+}
+
+impl FedBy {
+    /// All names of the stream.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        std::iter::once(&self.stream).chain(&self.ids).map(String::as_str)
+    }
+}
+
 /// One file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {
@@ -75,104 +91,7 @@ pub struct DataFile {
     pub rows: u64,
     /// Its size in bytes.
     pub bytes: u64,
-}
-
-/// What one run changes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    /// Who makes it.
-    pub author: Author,
-    /// When it is made.
-    pub committed: Timestamp,
-    /// The tables it has written, whole. They replace those of the same name.
-    pub tables: BTreeMap<String, Table>,
-    /// Tables that are not listed any more. All others stay as they are.
-    pub retired: BTreeSet<String>,
-}
-
-/// The commit that a change makes of the one it is based on; of nothing, for the first.
-pub fn next(base: Option<&Commit>, change: Change) -> Commit {
-    let mut tables = base.map(|base| base.tables.clone()).unwrap_or_default();
-    tables.retain(|name, _| !change.retired.contains(name));
-    tables.extend(change.tables);
-    Commit {
-        number: base.map_or(1, |base| base.number + 1),
-        committed: change.committed,
-        author: change.author,
-        tables,
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use sluice_model::schema::{ColumnType, Marks, attribute};
-
-    use super::*;
-    use crate::table::key::DataKey;
-
-    pub(in crate::table) fn run(number: u32) -> RunId {
-        format!("20261123T201500Z-{number:08x}").parse().unwrap()
-    }
-
-    /// A table of one file that a run wrote.
-    pub(in crate::table) fn table(name: &str, run: &RunId) -> Table {
-        let mut email = Field::new("property_email", ColumnType::Text).with(attribute::LABEL, "E-mail");
-        email.marks.insert("phi".parse().unwrap());
-        Table {
-            run: run.clone(),
-            pipeline: "crm".to_owned(),
-            stream: name.to_owned(),
-            stream_ids: vec!["0-1".to_owned()],
-            parts: Vec::new(),
-            written: "2026-11-23T20:15:00Z".parse().unwrap(),
-            columns: vec![Field::new("objectId", ColumnType::Integer).required(), email],
-            files: vec![DataFile {
-                key: DataKey { table: name.to_owned(), run: run.clone(), part: 0 }.format(),
-                rows: 10,
-                bytes: 1000,
-            }],
-            audit: Audit { accepts: Marks::from(["phi".parse().unwrap()]), ..Audit::default() },
-        }
-    }
-
-    /// A change by a run that wrote these tables.
-    pub(in crate::table) fn change(run: &RunId, tables: &[&str]) -> Change {
-        Change {
-            author: Author {
-                run: run.clone(),
-                pipeline: "crm".to_owned(),
-                version: "0.1.0".to_owned(),
-                plugins: BTreeMap::from([("strip".to_owned(), "sha256:ab".to_owned())]),
-            },
-            committed: "2026-11-23T20:20:00Z".parse().unwrap(),
-            tables: tables.iter().map(|name| ((*name).to_owned(), table(name, run))).collect(),
-            retired: BTreeSet::new(),
-        }
-    }
-
-    #[test]
-    fn the_first_commit_is_number_one_and_holds_what_was_written() {
-        let first = next(None, change(&run(1), &["contacts", "deals"]));
-        assert_eq!(first.number, 1);
-        assert_eq!(first.tables.keys().collect::<Vec<_>>(), ["contacts", "deals"]);
-    }
-
-    #[test]
-    fn tables_that_a_run_did_not_write_are_carried_over_as_they_were() {
-        let first = next(None, change(&run(1), &["contacts", "deals"]));
-        let second = next(Some(&first), change(&run(2), &["deals", "owners"]));
-        assert_eq!(second.number, 2);
-        assert_eq!(second.author.run, run(2));
-        let writers: Vec<_> = second.tables.iter().map(|(name, table)| (name.as_str(), table.run.clone())).collect();
-        assert_eq!(writers, [("contacts", run(1)), ("deals", run(2)), ("owners", run(2))]);
-        assert_eq!(second.tables["contacts"], first.tables["contacts"]);
-    }
-
-    #[test]
-    fn a_retired_table_is_not_listed_any_more() {
-        let first = next(None, change(&run(1), &["contacts", "deals"]));
-        let retires = Change { retired: BTreeSet::from(["deals".to_owned()]), ..change(&run(2), &["contacts"]) };
-        assert_eq!(next(Some(&first), retires).tables.keys().collect::<Vec<_>>(), ["contacts"]);
-        assert!(first.tables.contains_key("deals"));
-    }
+    /// Between which keys its rows lie, where that is known: not of a file without rows, nor where a key column carries a mark
+    /// (its values are nobody's business outside the data) or is neither text nor integer.
+    pub keys: Option<KeyRange>,
 }

@@ -4,14 +4,20 @@ use sluice_model::run_id::RunId;
 
 use crate::bucket::OWN_FOLDER;
 
-/// The key of one data file of a table: `<table>/run=<run id>/part-<5 digits>.parquet`.
+/// Characters of the name of a pipeline, at most: what a pipeline file allows.
+const LONGEST_PIPELINE: usize = 64;
+
+/// The key of one data file of a table: `<table>/pipeline=<pipeline>/run=<run id>/part-<5 digits>.parquet`.
 ///
-/// The form `run=…` is what readers of partitioned folders know, so a tool that lists a folder all the same shows the run
-/// as a column, and the mistake with it.
+/// A sweep must know whose a file is without reading it, and lists the files of its own pipeline alone: so the pipeline
+/// stands before the run. The form `run=…` is what readers of partitioned folders know, so a tool that lists a folder all
+/// the same shows pipeline and run as columns, and the mistake with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataKey {
     /// The table: `[A-Za-z0-9_]+`, not starting with `_`.
     pub table: String,
+    /// The pipeline whose run wrote it: 1 to 64 of `[a-z0-9_-]`, starting with a letter.
+    pub pipeline: String,
     /// The run that wrote it.
     pub run: RunId,
     /// The number of the file in its table and run, from 0.
@@ -21,16 +27,17 @@ pub struct DataKey {
 impl DataKey {
     /// The key as text.
     pub fn format(&self) -> String {
-        format!("{}/run={}/part-{:05}.parquet", self.table, self.run, self.part)
+        format!("{}/run={}/part-{:05}.parquet", of_pipeline(&self.table, &self.pipeline), self.run, self.part)
     }
 
     /// Reads a key back; `None` for anything that [`DataKey::format`] would not have made, to the letter.
     pub fn parse(key: &str) -> Option<Self> {
-        let (table, rest) = key.split_once("/run=")?;
+        let (table, rest) = key.split_once("/pipeline=")?;
+        let (pipeline, rest) = rest.split_once("/run=")?;
         let (run, rest) = rest.split_once("/part-")?;
-        let part = rest.strip_suffix(".parquet")?;
-        let parsed = Self { table: table.to_owned(), run: run.parse().ok()?, part: part.parse().ok()? };
-        (is_table_name(table) && parsed.format() == key).then_some(parsed)
+        let (run, part) = (run.parse().ok()?, rest.strip_suffix(".parquet")?.parse().ok()?);
+        let parsed = Self { table: table.to_owned(), pipeline: pipeline.to_owned(), run, part };
+        (is_table_name(table) && is_pipeline_name(pipeline) && parsed.format() == key).then_some(parsed)
     }
 }
 
@@ -40,19 +47,30 @@ pub fn is_table_name(name: &str) -> bool {
     legal && !name.is_empty() && !name.starts_with('_')
 }
 
+/// Whether a pipeline can have this name.
+fn is_pipeline_name(name: &str) -> bool {
+    let legal = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+    legal && name.len() <= LONGEST_PIPELINE && name.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+/// The folder of the files that runs of a pipeline write for a table.
+pub(super) fn of_pipeline(table: &str, pipeline: &str) -> String {
+    format!("{table}/pipeline={pipeline}")
+}
+
 /// The folder of the commit log.
 pub(super) fn commits() -> String {
     format!("{OWN_FOLDER}/commits")
 }
 
-/// Where a sweep notes how far it came.
-pub(super) fn swept() -> String {
-    format!("{OWN_FOLDER}/swept.json")
+/// Where a sweep notes how far it came with the files of its pipeline.
+pub(super) fn swept(pipeline: &str) -> String {
+    format!("{OWN_FOLDER}/swept/{pipeline}.json")
 }
 
-/// What the keys of a table's files start with from runs of a time on, as [`RunId::time_part`] has it.
-pub(super) fn runs_from(table: &str, time_part: &str) -> String {
-    format!("{table}/run={time_part}")
+/// What the keys in a folder of [`of_pipeline`] start with from runs of a time on, as [`RunId::time_part`] has it.
+pub(super) fn runs_from(folder: &str, time_part: &str) -> String {
+    format!("{folder}/run={time_part}")
 }
 
 #[cfg(test)]
@@ -61,28 +79,32 @@ mod tests {
 
     use super::*;
 
-    const KEY: &str = "objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00007.parquet";
+    const KEY: &str = "objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00007.parquet";
 
     #[test]
     fn a_key_reads_back() {
         let key = DataKey::parse(KEY).unwrap();
-        assert_eq!((key.table.as_str(), key.part), ("objects_contacts", 7));
+        assert_eq!((key.table.as_str(), key.pipeline.as_str(), key.part), ("objects_contacts", "crm", 7));
         assert_eq!(key.format(), KEY);
     }
 
     #[test]
     fn keys_of_other_shapes_are_not_ours() {
         for other in [
-            "run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
-            "_sluice/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
-            "a/b/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
-            "objects_contacts/run=today/part-00007.parquet",
-            "objects_contacts/run=20261123T201500Z-1a2b3c4d/part-7.parquet",
-            "objects_contacts/run=20261123T201500Z-1a2b3c4d/part-000007.parquet",
-            "objects_contacts/run=20261123T201500Z-1a2b3c4d/part-+0007.parquet",
-            "objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00007.parquet.bak",
-            "objects_contacts/run=20261123T201500Z-1a2b3c4d/x/part-00007.parquet",
-            "objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00007.csv",
+            "pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
+            "_sluice/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
+            "a/b/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
+            "objects_contacts/pipeline=crm/run=today/part-00007.parquet",
+            "objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-7.parquet",
+            "objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-000007.parquet",
+            "objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-+0007.parquet",
+            "objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00007.parquet.bak",
+            "objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/x/part-00007.parquet",
+            "objects_contacts/pipeline=crm/run=20261123T201500Z-1a2b3c4d/part-00007.csv",
+            "objects_contacts/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
+            "objects_contacts/pipeline=/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
+            "objects_contacts/pipeline=CRM/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
+            "objects_contacts/pipeline=a/b/run=20261123T201500Z-1a2b3c4d/part-00007.parquet",
             "objects_contacts/part-00007.parquet",
             "",
         ] {
@@ -92,9 +114,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_key_reads_back(table in "[A-Za-z0-9][A-Za-z0-9_]{0,40}", random in "[0-9a-f]{8}", part: u32) {
+        fn every_key_reads_back(
+            table in "[A-Za-z0-9][A-Za-z0-9_]{0,40}",
+            pipeline in "[a-z][a-z0-9_-]{0,63}",
+            random in "[0-9a-f]{8}",
+            part: u32,
+        ) {
             let run = format!("20261123T201500Z-{random}").parse().unwrap();
-            let key = DataKey { table, run, part };
+            let key = DataKey { table, pipeline, run, part };
             prop_assert_eq!(DataKey::parse(&key.format()), Some(key));
         }
     }

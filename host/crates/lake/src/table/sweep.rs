@@ -1,23 +1,29 @@
-//! The sweep: removing what runs that failed have left.
+//! The sweep: removing what runs of a pipeline that failed have left.
 //!
 //! A run that crashes leaves files that no commit lists. They harm no reader, cost money, and may fill a disk, so each run
 //! removes them, and only them, before it reads ([`sweep_before`]) and after it has committed ([`sweep_after`]):
 //!
 //! - a key must be one that we would have made, to the letter ([`DataKey`]); whatever else lies in the bucket stays;
+//! - it must be of a run of *our own pipeline*. Runs of other pipelines may be at work, and the lease says nothing of them;
+//!   what they leave is theirs to sweep. So the files of a pipeline that is never run again stay;
 //! - its run must be in no commit of the log, whose older entries readers may still hold on to;
-//! - its run must not be one that still works. It is not ours, and a run takes the lease before it writes its first file:
-//!   so if the lease is still ours *after* the files were found, no file of theirs is another live run's. Hence
-//!   `still_ours` is asked in between, and nothing is decided by clocks.
+//! - its run must not be one that still works. It is not ours, and a run takes its pipeline's lease before it writes its
+//!   first file: so if the lease is still ours *after* the files were found, no file of theirs is of a run that has the
+//!   lease. Hence `still_ours` is asked in between, and nothing is decided by clocks.
 //!
 //! A run whose lease was taken over without its knowledge may find its files gone. So it must not be able to commit any
-//! more: the run that removes them has made the commit of its number. After a commit that is so by itself. Before reading,
-//! there is none yet, and a run that finds something to remove first makes one that changes nothing. It stands in the log
-//! after a crash, and only then.
+//! more: it loses to every commit of its own pipeline that is newer than the one it builds on ([`Commits::commit`]), and the
+//! run that removes its files has made one, which that run cannot build on: the lease was taken over from it, and a run looks
+//! at the lease after it has read what it builds on. After a commit that is so by itself. Before reading, there is none yet,
+//! and a run that finds something to remove first makes one that changes nothing: the fence. It stands in the log after a
+//! crash, and only then. If it is the run without a lease that is quicker, then the fence is what loses, and nothing is
+//! removed. Commits of other pipelines in between make no difference to any of this.
 //!
 //! **What it costs.** A bucket that is years old holds many files and commits, nearly all of them accounted for by earlier
-//! sweeps. A sweep that succeeds therefore notes its time, and the next lists only the files of runs that began later; it
-//! reads older commits, newest first, only until every run it found is accounted for. In the usual case that is one list
-//! for each table and a commit or two. The whole log is read only to prove that a crashed run is in none of it.
+//! sweeps. A sweep that succeeds therefore notes its time, for its pipeline, and the next lists only the files of runs that
+//! began later; it reads older commits, newest first, only until every run it found is accounted for. In the usual case that
+//! is one list for each table and a commit or two, and as many more as other pipelines have made within the hour. The whole
+//! log is read only to prove that a crashed run is in none of it.
 
 use std::collections::BTreeSet;
 
@@ -28,9 +34,12 @@ use serde::{Deserialize, Serialize};
 use sluice_model::run_id::RunId;
 
 use super::{
-    commit::{Change, Commit},
+    change::Change,
+    commit::Commit,
+    commits::Commits,
+    error::LogError,
     key::{self, DataKey},
-    log::{CommitLog, LogError},
+    log::CommitLog,
 };
 use crate::bucket::{Bucket, BucketError, Unfinished};
 
@@ -67,17 +76,18 @@ pub enum SweepError {
     Log(#[from] LogError),
 }
 
-/// Removes what failed runs have left. `newest` is the commit that this run has just made; `still_ours` looks whether this
-/// run still holds the lease.
+/// Removes what failed runs of a pipeline have left. `newest` is the commit that this run of it has just made; `still_ours`
+/// looks whether this run still holds the lease.
 pub async fn sweep_after(bucket: &Bucket, newest: &Commit, still_ours: impl AsyncFnOnce() -> bool) -> Swept {
-    match find_ours(bucket, Some(newest), still_ours).await {
+    match find_ours(bucket, &newest.author.pipeline, Some(newest), still_ours).await {
         Ok(doomed) => remove(bucket, doomed, newest).await,
         Err(error) => Swept { failures: vec![error], ..Swept::default() },
     }
 }
 
-/// Removes what failed runs have left, before this run has written anything. `base` is the newest commit, and `unchanged` a
-/// change of nothing: if there is something to remove, it is committed first. Gives the commit that is the newest now.
+/// Removes what failed runs of a pipeline have left, before this run of it has written anything. `base` is the newest commit,
+/// and `unchanged` a change of nothing: if there is something to remove, it is committed first. Gives the commit that this
+/// run is to build on: its own, or `base`.
 ///
 /// An error is one of that commit, and leaves open whether it was made: the run must end, for what it commits might be
 /// taken for this.
@@ -87,7 +97,7 @@ pub async fn sweep_before(
     unchanged: Change,
     still_ours: impl AsyncFnOnce() -> bool,
 ) -> Result<(Option<Commit>, Swept), LogError> {
-    let doomed = match find_ours(bucket, base.as_ref(), still_ours).await {
+    let doomed = match find_ours(bucket, &unchanged.author.pipeline, base.as_ref(), still_ours).await {
         Ok(doomed) => doomed,
         Err(error) => return Ok((base, Swept { failures: vec![error], ..Swept::default() })),
     };
@@ -104,13 +114,14 @@ pub async fn sweep_before(
     Ok((Some(commit), swept))
 }
 
-/// The files that no commit accounts for, found while the lease was this run's.
+/// The files of a pipeline that no commit accounts for, found while the lease was this run's.
 async fn find_ours(
     bucket: &Bucket,
+    pipeline: &str,
     newest: Option<&Commit>,
     still_ours: impl AsyncFnOnce() -> bool,
 ) -> Result<Vec<Found>, SweepError> {
-    let doomed = find(bucket, newest).await?;
+    let doomed = find(bucket, pipeline, newest).await?;
     if doomed.is_empty() || still_ours().await { Ok(doomed) } else { Err(SweepError::NotOurs) }
 }
 
@@ -130,7 +141,7 @@ async fn remove(bucket: &Bucket, doomed: Vec<Found>, newest: &Commit) -> Swept {
         }
     }
     if swept.failures.is_empty()
-        && let Err(error) = Note::after(newest).write(bucket).await
+        && let Err(error) = Note::after(newest).write(bucket, &newest.author.pipeline).await
     {
         swept.failures.push(error.into());
     }
@@ -166,10 +177,10 @@ impl Found {
     }
 }
 
-/// The files that no commit accounts for.
-async fn find(bucket: &Bucket, newest: Option<&Commit>) -> Result<Vec<Found>, SweepError> {
-    let note = Note::read(bucket).await?;
-    let found = list(bucket, note.as_ref()).await?;
+/// The files of a pipeline that no commit accounts for.
+async fn find(bucket: &Bucket, pipeline: &str, newest: Option<&Commit>) -> Result<Vec<Found>, SweepError> {
+    let note = Note::read(bucket, pipeline).await?;
+    let found = list(bucket, pipeline, note.as_ref()).await?;
     let mut listed = newest.map(runs_of).unwrap_or_default();
     let log = CommitLog::of(bucket);
     let numbers = (1..newest.map_or(1, |newest| newest.number)).rev();
@@ -182,20 +193,21 @@ async fn find(bucket: &Bucket, newest: Option<&Commit>) -> Result<Vec<Found>, Sw
     Ok(unlisted(&found, &listed))
 }
 
-/// All files of ours, of runs from the note on.
-async fn list(bucket: &Bucket, note: Option<&Note>) -> Result<Vec<Found>, BucketError> {
+/// All files of a pipeline, of runs from the note on.
+async fn list(bucket: &Bucket, pipeline: &str, note: Option<&Note>) -> Result<Vec<Found>, BucketError> {
     let mut found = Vec::new();
     for table in bucket.folders().await? {
         if !key::is_table_name(&table) {
             continue;
         }
-        let from = key::runs_from(&table, note.map_or("", |note| note.runs_from.as_str()));
-        for entry in bucket.list_after(&table, &from, usize::MAX).await? {
+        let folder = key::of_pipeline(&table, pipeline);
+        let from = key::runs_from(&folder, note.map_or("", |note| note.runs_from.as_str()));
+        for entry in bucket.list_after(&folder, &from, usize::MAX).await? {
             if let Some(key) = DataKey::parse(&entry.key) {
                 found.push(Found { run: key.run, what: What::File { key: entry.key, bytes: entry.bytes } });
             }
         }
-        for unfinished in bucket.list_unfinished(&table).await? {
+        for unfinished in bucket.list_unfinished(&folder).await? {
             if let Some(key) = DataKey::parse(&unfinished.key) {
                 found.push(Found { run: key.run, what: What::Unfinished(unfinished) });
             }
@@ -218,7 +230,7 @@ fn unlisted(found: &[Found], listed: &BTreeSet<RunId>) -> Vec<Found> {
     found.iter().filter(|found| !listed.contains(&found.run)).cloned().collect()
 }
 
-/// How far the last sweep came. Only a saving: without it, everything is looked at.
+/// How far the last sweep of a pipeline came. Only a saving: without it, everything is looked at.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
     /// The files of runs that began before this are accounted for: [`RunId::time_part`].
@@ -232,15 +244,15 @@ impl Note {
         Self { runs_from: RunId::time_part(from) }
     }
 
-    async fn read(bucket: &Bucket) -> Result<Option<Self>, BucketError> {
-        let content = bucket.get(&key::swept()).await?;
+    async fn read(bucket: &Bucket, pipeline: &str) -> Result<Option<Self>, BucketError> {
+        let content = bucket.get(&key::swept(pipeline)).await?;
         // A note that cannot be read is none.
         Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
     }
 
-    async fn write(&self, bucket: &Bucket) -> Result<(), BucketError> {
+    async fn write(&self, bucket: &Bucket, pipeline: &str) -> Result<(), BucketError> {
         let content = serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("a text is always JSON"));
-        bucket.put(&key::swept(), Bytes::from(content)).await
+        bucket.put(&key::swept(pipeline), Bytes::from(content)).await
     }
 }
 

@@ -14,8 +14,9 @@ use sluice_model::{
 
 use super::{
     audit::StoredAudit,
-    commit::{Author, Commit, DataFile, Table},
+    commit::{Author, Commit, DataFile, FedBy, Table},
     key::{DataKey, is_table_name},
+    range::{KeyPart, KeyRange},
 };
 
 /// The format that this version writes, and the newest it reads.
@@ -51,11 +52,7 @@ struct StoredCommit {
 struct StoredTable {
     run: String,
     pipeline: String,
-    stream: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    stream_ids: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    parts: Vec<String>,
+    streams: Vec<StoredFeed>,
     written: String,
     rows: u64,
     bytes: u64,
@@ -65,10 +62,34 @@ struct StoredTable {
 }
 
 #[derive(Serialize, Deserialize)]
+struct StoredFeed {
+    name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ids: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct StoredFile {
     path: String,
     rows: u64,
     bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keys: Option<StoredRange>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRange {
+    least: Vec<StoredKeyPart>,
+    greatest: Vec<StoredKeyPart>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredKeyPart {
+    Integer(i64),
+    Text(String),
 }
 
 pub(super) fn write(commit: &Commit) -> String {
@@ -122,21 +143,27 @@ pub(super) fn read(number: u64, content: &[u8]) -> Result<Commit, Unreadable> {
 fn is_printable(stored: &StoredCommit) -> bool {
     let of_tables = stored.tables.values().flat_map(|table| {
         let columns = table.columns.iter().map(|column| &column.name);
-        [&table.pipeline, &table.stream].into_iter().chain(&table.stream_ids).chain(&table.parts).chain(columns)
+        let streams = table.streams.iter();
+        let streams = streams.flat_map(|feed| std::iter::once(&feed.name).chain(&feed.ids).chain(&feed.parts));
+        std::iter::once(&table.pipeline).chain(streams).chain(columns)
     });
     let mut names = [&stored.pipeline, &stored.sluice].into_iter().chain(of_tables);
     names.all(|name| printable(name, usize::MAX) == *name)
 }
 
 fn store_table(table: &Table) -> StoredTable {
-    let files =
-        table.files.iter().map(|file| StoredFile { path: file.key.clone(), rows: file.rows, bytes: file.bytes });
+    let files = table.files.iter().map(|file| StoredFile {
+        path: file.key.clone(),
+        rows: file.rows,
+        bytes: file.bytes,
+        keys: file.keys.as_ref().map(StoredRange::from),
+    });
+    let streams = table.streams.iter().cloned();
+    let streams = streams.map(|FedBy { stream, ids, parts }| StoredFeed { name: stream, ids, parts });
     StoredTable {
         run: table.run.to_string(),
         pipeline: table.pipeline.clone(),
-        stream: table.stream.clone(),
-        stream_ids: table.stream_ids.clone(),
-        parts: table.parts.clone(),
+        streams: streams.collect(),
         written: table.written.to_string(),
         rows: table.rows(),
         bytes: table.bytes(),
@@ -152,21 +179,53 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
     if !is_table_name(name) {
         return Err(custom("it lists a table whose name no table has"));
     }
-    if stored.files.iter().any(|file| DataKey::parse(&file.path).is_none_or(|key| key.table != name)) {
+    let is_its_own = |key: DataKey| key.table == name && key.pipeline == stored.pipeline;
+    if !stored.files.iter().all(|file| DataKey::parse(&file.path).is_some_and(is_its_own)) {
         return Err(custom(format!("table `{name}` lists a file that is none of its own")));
     }
-    let files = stored.files.into_iter().map(|file| DataFile { key: file.path, rows: file.rows, bytes: file.bytes });
+    let files = stored.files.into_iter().map(|file| {
+        let keys = file.keys.map(KeyRange::try_from).transpose()?;
+        Ok(DataFile { key: file.path, rows: file.rows, bytes: file.bytes, keys })
+    });
+    let streams = stored.streams.into_iter();
+    let streams = streams.map(|StoredFeed { name, ids, parts }| FedBy { stream: name, ids, parts });
     Ok(Table {
         run: parse(&stored.run)?,
         written: parse::<Timestamp>(&stored.written)?,
         pipeline: stored.pipeline,
-        stream: stored.stream,
-        stream_ids: stored.stream_ids,
-        parts: stored.parts,
+        streams: streams.collect(),
         columns: stored.columns.into_iter().map(Field::try_from).collect::<Result<_, _>>().map_err(custom)?,
-        files: files.collect(),
+        files: files.collect::<Result<_, serde_json::Error>>()?,
         audit: stored.audit.try_into().map_err(custom)?,
     })
+}
+
+impl From<&KeyRange> for StoredRange {
+    fn from(range: &KeyRange) -> Self {
+        let key = |parts: &[KeyPart]| {
+            let stored = parts.iter().cloned().map(|part| match part {
+                KeyPart::Integer(value) => StoredKeyPart::Integer(value),
+                KeyPart::Text(value) => StoredKeyPart::Text(value),
+            });
+            stored.collect()
+        };
+        Self { least: key(range.least()), greatest: key(range.greatest()) }
+    }
+}
+
+impl TryFrom<StoredRange> for KeyRange {
+    type Error = serde_json::Error;
+
+    fn try_from(stored: StoredRange) -> Result<Self, serde_json::Error> {
+        let key = |parts: Vec<StoredKeyPart>| {
+            let parts = parts.into_iter().map(|part| match part {
+                StoredKeyPart::Integer(value) => KeyPart::Integer(value),
+                StoredKeyPart::Text(value) => KeyPart::Text(value),
+            });
+            parts.collect()
+        };
+        Self::new(key(stored.least), key(stored.greatest)).ok_or_else(|| custom("the keys of a file are no range"))
+    }
 }
 
 fn parse<T>(text: &str) -> Result<T, serde_json::Error>
@@ -184,7 +243,7 @@ fn custom(message: impl std::fmt::Display) -> serde_json::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::commit::{
+    use crate::table::change::{
         next,
         tests::{change, run},
     };
@@ -212,18 +271,30 @@ mod tests {
             "contacts": {
               "run": "20261123T201500Z-00000001",
               "pipeline": "crm",
-              "stream": "contacts",
-              "stream_ids": [
-                "0-1"
+              "streams": [
+                {
+                  "name": "contacts",
+                  "ids": [
+                    "0-1"
+                  ]
+                }
               ],
               "written": "2026-11-23T20:15:00Z",
               "rows": 10,
               "bytes": 1000,
               "files": [
                 {
-                  "path": "contacts/run=20261123T201500Z-00000001/part-00000.parquet",
+                  "path": "contacts/pipeline=crm/run=20261123T201500Z-00000001/part-00000.parquet",
                   "rows": 10,
-                  "bytes": 1000
+                  "bytes": 1000,
+                  "keys": {
+                    "least": [
+                      7
+                    ],
+                    "greatest": [
+                      19
+                    ]
+                  }
                 }
               ],
               "columns": [
@@ -285,11 +356,18 @@ mod tests {
             ("\"contacts\": {", "\"contacts; DROP TABLE x\": {"),
             ("\"path\": \"contacts/", "\"path\": \"deals/"),
             ("\"path\": \"contacts/", "\"path\": \"../contacts/"),
+            ("pipeline=crm", "pipeline=sales"),
             ("\"number\": 1,", "\"number\": 7,"),
             ("\"property_email\"", "\"property\\u001b[2J\""),
             ("\"pipeline\": \"crm\"", "\"pipeline\": \"crm\\u202e\""),
             ("part-00000.parquet", "part-00000.parquet'); --"),
+            ("\"name\": \"contacts\"", "\"name\": \"contacts\\u001b[2J\""),
+            ("                19\n", "                6\n"),
+            ("                19\n", "                \"19\"\n"),
+            ("                19\n", "                7, 19\n"),
+            ("                19\n", "                7.5\n"),
         ] {
+            assert!(good.contains(from), "{from}");
             assert!(read(1, good.replace(from, to).as_bytes()).is_err(), "{to}");
         }
         assert!(

@@ -1,5 +1,7 @@
 //! What an observed lease means: pure decisions.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sluice_model::run_id::RunId;
 
@@ -29,13 +31,15 @@ pub struct LeaseEntry {
     pub taken: Timestamp,
     /// When it ends unless it is renewed, by its holder's clock.
     pub ends: Timestamp,
+    /// The tables that its run is going to write; none before it has said so.
+    pub tables: BTreeSet<String>,
     /// Whether its holder has given it back.
     pub released: bool,
 }
 
 impl LeaseEntry {
     pub(super) fn new(number: u64, holder: Holder, now: Timestamp) -> Self {
-        Self { number, holder, taken: now, ends: end(now), released: false }
+        Self { number, holder, taken: now, ends: end(now), tables: BTreeSet::new(), released: false }
     }
 
     pub(super) fn renewed(&self, now: Timestamp) -> Self {
@@ -65,12 +69,19 @@ pub enum Decision {
 /// Decides by the newest entry, if there is any, and the time.
 pub fn decide(newest: Option<&LeaseEntry>, now: Timestamp) -> Decision {
     let Some(entry) = newest else { return Decision::Take(1) };
+    if is_over(entry, now) { Decision::Take(entry.number + 1) } else { Decision::Held(entry.clone()) }
+}
+
+/// Which of these tables the newest entry of another pipeline claims: the first whose name is the same but for its case.
+pub(super) fn meets<'t>(entry: &LeaseEntry, tables: &'t BTreeSet<String>, now: Timestamp) -> Option<&'t str> {
+    let is_claimed = |name: &&String| entry.tables.iter().any(|claimed| claimed.eq_ignore_ascii_case(name));
+    if is_over(entry, now) { None } else { tables.iter().find(is_claimed).map(String::as_str) }
+}
+
+/// Whether an entry means nothing any more, by whatever clock.
+fn is_over(entry: &LeaseEntry, now: Timestamp) -> bool {
     let over_for_sure = entry.ends.checked_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX);
-    if entry.released || now >= over_for_sure {
-        Decision::Take(entry.number + 1)
-    } else {
-        Decision::Held(entry.clone())
-    }
+    entry.released || now >= over_for_sure
 }
 
 #[cfg(test)]
@@ -109,6 +120,20 @@ mod tests {
         let entry = entry();
         assert_eq!(decide(Some(&entry), at("2026-11-23T20:16:29Z")), Decision::Held(entry.clone()));
         assert_eq!(decide(Some(&entry), at("2026-11-23T20:16:30Z")), Decision::Take(5));
+    }
+
+    #[test]
+    fn a_live_entry_claims_its_tables_whatever_their_case_and_one_that_is_over_claims_none() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let mut entry = LeaseEntry { tables: names(&["contacts", "Deals"]), ..entry() };
+        let now = at("2026-11-23T20:15:10Z");
+        assert_eq!(meets(&entry, &names(&["companies", "deals"]), now), Some("deals"));
+        assert_eq!(meets(&entry, &names(&["CONTACTS"]), now), Some("CONTACTS"));
+        assert_eq!(meets(&entry, &names(&["companies", "deal"]), now), None);
+        assert_eq!(meets(&entry, &names(&["deals"]), at("2026-11-23T20:16:29Z")), Some("deals"));
+        assert_eq!(meets(&entry, &names(&["deals"]), at("2026-11-23T20:16:30Z")), None);
+        entry.released = true;
+        assert_eq!(meets(&entry, &names(&["deals"]), now), None);
     }
 
     #[test]

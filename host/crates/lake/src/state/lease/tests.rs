@@ -6,13 +6,15 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::Barrier;
 
 use super::*;
 use crate::bucket::{
-    Settings,
-    failing::{Call, Fault, failing},
+    BucketError, Settings,
+    failing::{Call, Fault, failing, failing_s3},
+    numbered,
 };
 
 fn holder(number: u32) -> Holder {
@@ -100,7 +102,7 @@ async fn old_entries_are_removed_by_the_next_taker() {
     }
     let entries = bucket.list("_sluice").await.unwrap();
     let keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
-    assert_eq!(keys, ["_sluice/leases/00000000000000000003.json"]);
+    assert_eq!(keys, ["_sluice/leases/crm/00000000000000000003.json"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,7 +303,7 @@ async fn a_lease_that_was_taken_although_the_answer_was_lost_is_held() {
         });
         let lease = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap();
         lease.confirm().await.unwrap();
-        assert_eq!(bucket.list("_sluice/leases").await.unwrap().len(), 1);
+        assert_eq!(bucket.list("_sluice/leases/crm").await.unwrap().len(), 1);
     }
 }
 
@@ -339,7 +341,7 @@ async fn a_slow_taker_gives_way_to_whoever_was_quicker_by_more_than_one() {
                 let bucket = quicker.lock().unwrap().clone().unwrap();
                 let third = LeaseEntry { released: true, ..LeaseEntry::new(3, holder(3), Timestamp::UNIX_EPOCH) };
                 let others = async move {
-                    let entries = Entries { bucket };
+                    let entries = Entries::of(&bucket, "crm");
                     entries.overwrite(&third).await.unwrap();
                     entries.forget(1).await;
                 };
@@ -351,20 +353,154 @@ async fn a_slow_taker_gives_way_to_whoever_was_quicker_by_more_than_one() {
     });
     *quicker.lock().unwrap() = Some(bucket.clone());
     let first = LeaseEntry { released: true, ..LeaseEntry::new(1, holder(1), Timestamp::UNIX_EPOCH) };
-    Entries { bucket: bucket.clone() }.overwrite(&first).await.unwrap();
+    Entries::of(&bucket, "crm").overwrite(&first).await.unwrap();
 
     let lease = Lease::take(&bucket, holder(9), Clock::system()).await.unwrap();
     assert_eq!(lease.number, 4, "it created 2, found 3, and began anew");
-    assert_eq!(numbered::all(&bucket, "_sluice/leases").await.unwrap(), [4]);
+    assert_eq!(numbered::all(&bucket, "_sluice/leases/crm").await.unwrap(), [4]);
 }
 
 #[tokio::test]
 async fn an_entry_of_another_version_is_not_overruled() {
     let bucket = Bucket::memory();
-    bucket.put(&Entries::key(7), Bytes::from_static(b"{\"format\": 9}")).await.unwrap();
+    bucket.put(&Entries::of(&bucket, "crm").key(7), Bytes::from_static(b"{\"format\": 9}")).await.unwrap();
     let error = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`_sluice/leases/00000000000000000007.json` in `memory://` is no lease that this version can read"
+        "`_sluice/leases/crm/00000000000000000007.json` in `memory://` is no lease that this version can read"
     );
+}
+
+/// A run of another pipeline.
+fn of(pipeline: &str, number: u32) -> Holder {
+    Holder { pipeline: pipeline.to_owned(), ..holder(number) }
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_lease_is_of_a_pipeline_and_no_other_is_in_its_way() {
+    let bucket = Bucket::memory();
+    let crm = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap();
+    let sales = Lease::take(&bucket, of("sales", 2), Clock::system()).await.unwrap();
+    let refused = Lease::take(&bucket, of("sales", 3), Clock::system()).await.unwrap_err();
+    assert!(matches!(&refused, LeaseError::Held { entry, .. } if entry.holder == of("sales", 2)), "{refused}");
+    crm.claim(names(&["contacts"])).await.unwrap();
+    sales.claim(names(&["deals"])).await.unwrap();
+    crm.release().await.unwrap();
+    sales.confirm().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_claims_a_table_second_is_refused_with_both_names() {
+    let bucket = Bucket::memory();
+    let clock = Clock::new(|| "2026-11-23T20:15:00Z".parse().unwrap());
+    let crm = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    let sales = Lease::take(&bucket, of("sales", 2), clock.clone()).await.unwrap();
+    crm.claim(names(&["contacts", "Deals"])).await.unwrap();
+    let error = sales.claim(names(&["companies", "deals"])).await.unwrap_err();
+    insta::assert_snapshot!(error, @"table `deals` of pipeline `sales` is about to be written by run `20261123T201500Z-00000001` of pipeline `crm`, too: process 1 on host `worker-1`, since 2026-11-23T20:15:00Z");
+    insta::assert_snapshot!(error.hint().unwrap(), @"give each pipeline a folder of its own, or its tables other names");
+    // What is given back is claimed no more.
+    sales.release().await.unwrap();
+    crm.claim(names(&["contacts", "Deals"])).await.unwrap();
+    crm.release().await.unwrap();
+    let sales = Lease::take(&bucket, of("sales", 3), clock).await.unwrap();
+    sales.claim(names(&["companies", "deals"])).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_that_claim_one_table_at_once_one_is_refused_at_least_and_others_never() {
+    let temporary = tempfile::tempdir().unwrap();
+    for bucket in [Bucket::memory(), folder(temporary.path()).await] {
+        for round in 0..100 {
+            let barrier = Arc::new(Barrier::new(3));
+            let claims =
+                [("crm", "contacts"), ("sales", "CONTACTS"), ("service", "tickets")].map(|(pipeline, table)| {
+                    let (bucket, barrier) = (bucket.clone(), Arc::clone(&barrier));
+                    tokio::spawn(async move {
+                        let lease = Lease::take(&bucket, of(pipeline, round), Clock::system()).await.unwrap();
+                        barrier.wait().await;
+                        let claimed = lease.claim(names(&[table])).await;
+                        barrier.wait().await;
+                        lease.release().await.unwrap();
+                        claimed
+                    })
+                });
+            let mut refused = Vec::new();
+            for claim in claims {
+                match claim.await.unwrap() {
+                    Ok(()) => {}
+                    Err(LeaseError::Claimed { pipeline, entry, .. }) => refused.push((pipeline, entry.holder.pipeline)),
+                    Err(other) => panic!("round {round}: {other}"),
+                }
+            }
+            let each_other = |(one, other): &(String, String)| one != "service" && other != "service" && one != other;
+            assert!((1..=2).contains(&refused.len()) && refused.iter().all(each_other), "round {round}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_outlives_renewals_and_ends_with_the_lease_of_a_run_that_died() {
+    let bucket = Bucket::memory();
+    let clock = tokio_clock();
+    let crm = Lease::take(&bucket, holder(1), clock.clone()).await.unwrap();
+    crm.claim(names(&["contacts"])).await.unwrap();
+    time::sleep(10 * LENGTH).await;
+    let sales = Lease::take(&bucket, of("sales", 2), clock).await.unwrap();
+    let error = sales.claim(names(&["contacts"])).await.unwrap_err();
+    assert!(matches!(&error, LeaseError::Claimed { entry, .. } if entry.holder == holder(1)), "{error}");
+    // Nothing renews it any more.
+    crm.renewals.abort();
+    time::sleep(LENGTH + CLOCK_TOLERANCE).await;
+    sales.claim(names(&["contacts"])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_that_cannot_be_made_or_compared_is_an_error() {
+    for (call, path) in [(Call::Put, "crm"), (Call::List, "_sluice/leases"), (Call::Get, "sales")] {
+        let (bucket, _) = failing_s3(move |it, at, count| {
+            let is_the_claim =
+                at.contains(path) && (it != Call::List || at == path) && count > usize::from(it == Call::Get);
+            if it == call && is_the_claim { Fault::Denied } else { Fault::None }
+        });
+        let crm = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap();
+        // Somebody else has a lease, and reads it once.
+        let _sales = Lease::take(&bucket, of("sales", 2), Clock::system()).await.unwrap();
+        drop(Lease::take(&bucket, of("sales", 3), Clock::system()).await);
+        let error = crm.claim(names(&["contacts"])).await.unwrap_err();
+        assert!(matches!(error, LeaseError::Bucket(BucketError::AccessDenied { .. })), "{call:?}: {error}");
+    }
+    let bucket = Bucket::memory();
+    let crm = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap();
+    let theirs = Entries::of(&bucket, "sales").key(4);
+    bucket.put(&theirs, Bytes::from_static(b"{\"format\": 9}")).await.unwrap();
+    let error = crm.claim(names(&["contacts"])).await.unwrap_err();
+    assert!(matches!(&error, LeaseError::Unreadable { key, .. } if *key == theirs), "{error}");
+}
+
+#[tokio::test]
+async fn a_run_that_has_lost_its_lease_claims_nothing() {
+    let bucket = Bucket::memory();
+    let crm = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap();
+    let taken = LeaseEntry::new(2, holder(2), Clock::system().now());
+    Entries::of(&bucket, "crm").overwrite(&taken).await.unwrap();
+    let error = crm.claim(names(&["contacts"])).await.unwrap_err();
+    assert!(matches!(error, LeaseError::Lost { loss: Loss::TakenOver { number: 2 }, .. }), "{error}");
+    // Its entry says so, and counts for nobody.
+    let sales = Lease::take(&bucket, of("sales", 3), Clock::system()).await.unwrap();
+    sales.claim(names(&["contacts"])).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_else_lies_among_the_leases_claims_nothing() {
+    let bucket = Bucket::memory();
+    for key in ["leases/00000000000000000001.json", "leases/sales/note.txt", "leases/sales/7.json"] {
+        bucket.put(&format!("_sluice/{key}"), Bytes::from_static(b"?")).await.unwrap();
+    }
+    let crm = Lease::take(&bucket, holder(1), Clock::system()).await.unwrap();
+    crm.claim(names(&["contacts"])).await.unwrap();
 }

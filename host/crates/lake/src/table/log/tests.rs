@@ -1,11 +1,14 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Barrier;
 
 use super::*;
 use crate::{
-    bucket::failing::{Call, Fault, failing, failing_s3},
-    table::commit::tests::{change, run},
+    bucket::{
+        BucketError, Settings,
+        failing::{Call, Fault, failing, failing_s3},
+    },
+    table::change::tests::{by, change, run},
 };
 
 #[tokio::test]
@@ -26,8 +29,180 @@ async fn a_run_that_is_late_is_told_who_was_first_and_changes_nothing() {
     let log = CommitLog::of(&Bucket::memory());
     let first = log.commit(None, change(&run(1), &["contacts"])).await.unwrap();
     let error = log.commit(None, change(&run(2), &["contacts"])).await.unwrap_err();
-    insta::assert_snapshot!(error, @"another run committed 1 (run `20261123T201500Z-00000001` of pipeline `crm`); nothing of this run was committed");
+    insta::assert_snapshot!(error, @"another run of pipeline `crm` has committed 1 (run `20261123T201500Z-00000001`); nothing of this run was committed");
     assert_eq!(log.latest().await.unwrap(), Some(first));
+}
+
+#[tokio::test]
+async fn a_run_that_is_late_for_commits_of_other_tables_is_committed_on_the_newest() {
+    let log = CommitLog::of(&Bucket::memory());
+    let base = log.commit(None, change(&run(1), &["contacts", "deals"])).await.unwrap();
+    let mut newest = base.clone();
+    for number in 2..5 {
+        let theirs = by("sales", change(&run(number), &["owners"]));
+        newest = log.commit(Some(&newest), theirs).await.unwrap();
+    }
+    let mut late = change(&run(9), &["contacts", "notes"]);
+    late.retired.insert("deals".to_owned());
+    let commit = log.commit(Some(&base), late).await.unwrap();
+    assert_eq!((commit.number, &commit.author.run), (5, &run(9)));
+    assert_eq!(log.latest().await.unwrap().as_ref(), Some(&commit));
+    let writers: Vec<_> = commit.tables.iter().map(|(name, table)| (name.as_str(), table.run.clone())).collect();
+    assert_eq!(writers, [("contacts", run(9)), ("notes", run(9)), ("owners", run(4))]);
+    assert_eq!(log.read(4).await.unwrap(), Some(newest));
+}
+
+#[tokio::test]
+async fn a_run_that_is_late_for_one_of_its_tables_is_told_whose_it_is() {
+    let log = CommitLog::of(&Bucket::memory());
+    let first = log.commit(None, by("sales", change(&run(1), &["owners"]))).await.unwrap();
+    let second = log.commit(Some(&first), by("sales", change(&run(2), &["Contacts"]))).await.unwrap();
+    let error = log.commit(None, change(&run(3), &["contacts"])).await.unwrap_err();
+    insta::assert_snapshot!(error, @"pipeline `sales` has changed table `contacts` of pipeline `crm` (run `20261123T201500Z-00000002`, commit 2); nothing of this run was committed");
+    insta::assert_snapshot!(error.hint().unwrap(), @"give each pipeline a folder of its own, or its tables other names");
+    assert!(!error.may_have_been_made());
+    assert_eq!(log.latest().await.unwrap(), Some(second));
+}
+
+#[tokio::test]
+async fn a_late_run_is_late_for_any_commit_of_its_pipeline_and_not_only_for_the_first() {
+    let log = CommitLog::of(&Bucket::memory());
+    let first = log.commit(None, by("sales", change(&run(1), &["owners"]))).await.unwrap();
+    // It changes nothing, and that is what it is for.
+    log.commit(Some(&first), change(&run(2), &[])).await.unwrap();
+    let error = log.commit(None, change(&run(3), &["contacts"])).await.unwrap_err();
+    assert!(matches!(&error, LogError::Raced { number: 2, run: first, .. } if *first == run(2)), "{error}");
+}
+
+/// Pipelines of one folder, each run after run, all at once: all succeed, and each finds its tables as it left them.
+async fn side_by_side(bucket: Bucket, pipelines: u32, rounds: u32) {
+    let barrier = Arc::new(Barrier::new(pipelines as usize));
+    let work = (0..pipelines).map(|pipeline| {
+        let (log, barrier) = (CommitLog::of(&bucket), Arc::clone(&barrier));
+        tokio::spawn(async move {
+            let (name, table) = (format!("p{pipeline}"), format!("t{pipeline}"));
+            let mut before = None;
+            for round in 0..rounds {
+                let base = log.latest().await.unwrap();
+                let listed = base.as_ref().and_then(|base| base.tables.get(&table).cloned());
+                assert_eq!(listed, before, "round {round} of {name}");
+                barrier.wait().await;
+                let change = by(&name, change(&run(pipeline * rounds + round), &[&table]));
+                before = Some(change.tables[&table].clone());
+                log.commit(base.as_ref(), change).await.unwrap();
+            }
+        })
+    });
+    for pipeline in work.collect::<Vec<_>>() {
+        pipeline.await.unwrap();
+    }
+    let newest = CommitLog::of(&bucket).latest().await.unwrap().unwrap();
+    assert_eq!((newest.number, newest.tables.len()), (u64::from(pipelines * rounds), pipelines as usize));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pipelines_of_one_folder_never_make_each_other_fail_in_memory() {
+    side_by_side(Bucket::memory(), 5, 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pipelines_of_one_folder_never_make_each_other_fail_on_a_disk() {
+    let temporary = tempfile::tempdir().unwrap();
+    let settings = Settings::File { path: temporary.path().to_owned() };
+    side_by_side(Bucket::open(&settings).await.unwrap(), 3, 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pipelines_of_one_folder_never_make_each_other_fail_whatever_is_not_answered() {
+    // Three requests in ten get no answer, half of those are done all the same; never the same kind three times in a row.
+    let (bucket, store) = failing(|call, _, count| match (call, count % 10) {
+        (Call::PutIfAbsent, 1 | 6) => Fault::AnswerLost,
+        (Call::PutIfAbsent, 4) | (Call::Get, 3) => Fault::NoAnswer,
+        _ => Fault::None,
+    });
+    let log = CommitLog::of(&bucket);
+    let barrier = Arc::new(Barrier::new(2));
+    let work = ["crm", "sales"].map(|name| {
+        let (log, barrier) = (log.clone(), Arc::clone(&barrier));
+        tokio::spawn(async move {
+            let mut made = Vec::new();
+            let mut base: Option<Commit> = None;
+            for round in 0..100 {
+                barrier.wait().await;
+                let number = if name == "crm" { round } else { 1000 + round };
+                let table = format!("table_of_{name}");
+                let change = by(name, change(&run(number), &[&table]));
+                match log.commit(base.as_ref(), change).await {
+                    Ok(commit) => {
+                        made.push((commit.number, commit.author.run.clone()));
+                        base = Some(commit);
+                    }
+                    // A commit of another that cannot be read ends the attempt, and it is certain that nothing was made.
+                    Err(LogError::Bucket(_)) => {}
+                    Err(other) => panic!("round {round} of {name}: {other}"),
+                }
+            }
+            made
+        })
+    });
+    let mut made = Vec::new();
+    for pipeline in work {
+        made.extend(pipeline.await.unwrap());
+    }
+    made.sort();
+    // What was told to be made is all that was.
+    let newest = made.len() as u64;
+    assert!(newest > 100, "only {newest} were made");
+    for (number, run) in (1..).zip(&made) {
+        assert_eq!(number, run.0);
+        let there = loop {
+            match log.read(number).await {
+                Ok(there) => break there.unwrap(),
+                Err(LogError::Bucket(_)) => {}
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert_eq!(there.author.run, run.1);
+    }
+    assert!(store.count(Call::PutIfAbsent) > made.len(), "nobody was ever late");
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_found_below_those_that_others_have_built_on_it() {
+    // While the run waits for its answer, another pipeline commits on top of what it has made.
+    let inner = Arc::new(OnceLock::<Bucket>::new());
+    let (bucket, _) = failing({
+        let inner = Arc::clone(&inner);
+        move |call, _, count| match (call, count) {
+            (Call::PutIfAbsent, 1) => Fault::AnswerLost,
+            (Call::PutIfAbsent, 2) => {
+                let log = CommitLog::of(inner.get().unwrap());
+                let other = async move {
+                    let base = log.latest().await.unwrap();
+                    log.commit(base.as_ref(), by("sales", change(&run(2), &["owners"]))).await.unwrap();
+                };
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                std::thread::spawn(move || runtime.block_on(other)).join().unwrap();
+                Fault::None
+            }
+            _ => Fault::None,
+        }
+    });
+    inner.set(bucket.clone()).unwrap();
+    let log = CommitLog::of(&bucket);
+    let commit = log.commit(None, change(&run(1), &["contacts"])).await.unwrap();
+    let newest = log.latest().await.unwrap().unwrap();
+    assert_eq!((commit.number, newest.number, newest.tables.len()), (1, 2, 2));
+}
+
+#[tokio::test]
+async fn an_entry_that_stands_and_cannot_be_read_may_be_ours() {
+    // The bucket repeats a request by itself: what it finds there may be what its first attempt has made.
+    let (bucket, _) = failing_s3(|call, _, _| if call == Call::Get { Fault::Denied } else { Fault::None });
+    let log = CommitLog::of(&bucket);
+    log.commit(None, change(&run(1), &["contacts"])).await.unwrap();
+    let error = log.commit(None, change(&run(1), &["contacts"])).await.unwrap_err();
+    assert!(error.may_have_been_made(), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

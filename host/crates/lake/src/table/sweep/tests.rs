@@ -12,12 +12,16 @@ use crate::{
     },
     table::{
         CommitLog,
-        commit::tests::{change, run},
+        change::tests::{by, change, run},
     },
 };
 
 fn key_of(table: &str, run: &RunId, part: u32) -> String {
-    DataKey { table: table.to_owned(), run: run.clone(), part }.format()
+    key_in("crm", table, run, part)
+}
+
+fn key_in(pipeline: &str, table: &str, run: &RunId, part: u32) -> String {
+    DataKey { table: table.to_owned(), pipeline: pipeline.to_owned(), run: run.clone(), part }.format()
 }
 
 async fn put(bucket: &Bucket, key: &str) {
@@ -58,16 +62,59 @@ async fn what_crashed_runs_left_is_removed_and_what_any_commit_lists_stays() {
 }
 
 #[tokio::test]
+async fn what_runs_of_other_pipelines_write_or_left_is_theirs() {
+    let bucket = Bucket::memory();
+    let log = CommitLog::of(&bucket);
+    // At work, in a table of its own and in one of this pipeline: whether that may be is not for a sweep to say.
+    let theirs = [key_in("sales", "deals", &run(2), 0), key_in("sales", "contacts", &run(2), 0)];
+    for key in &theirs {
+        put(&bucket, key).await;
+    }
+    put(&bucket, &key_of("contacts", &run(3), 0)).await;
+    let (base, swept) = sweep_before(&bucket, None, unchanged(&run(4)), ours).await.unwrap();
+    assert_eq!((swept.files, swept.failures.len()), (1, 0));
+    put(&bucket, &key_of("contacts", &run(5), 0)).await;
+    let newest = log.commit(base.as_ref(), change(&run(4), &["contacts"])).await.unwrap();
+    put(&bucket, &newest.tables["contacts"].files[0].key).await;
+    assert_eq!(sweep_after(&bucket, &newest, ours).await.files, 1);
+    let mut left = theirs.to_vec();
+    left.push(key_of("contacts", &run(4), 0));
+    left.sort();
+    assert_eq!(keys(&bucket).await, left);
+    // What one pipeline has noted says nothing of another's files, old ones included.
+    let newest = log.commit(Some(&newest), by("sales", change(&run(6), &["notes"]))).await.unwrap();
+    let swept = sweep_after(&bucket, &newest, ours).await;
+    assert_eq!((swept.files, swept.failures.len()), (2, 0));
+    assert_eq!(keys(&bucket).await, [key_of("contacts", &run(4), 0)]);
+}
+
+#[tokio::test]
+async fn a_run_that_was_swept_cannot_commit_whatever_others_have_committed_in_between() {
+    let bucket = Bucket::memory();
+    let log = CommitLog::of(&bucket);
+    let base = run_and_commit(&bucket, &run(1), &["contacts"]).await;
+    put(&bucket, &key_of("contacts", &run(2), 0)).await;
+    log.commit(Some(&base), by("sales", change(&run(9), &["deals"]))).await.unwrap();
+    let (fence, swept) = sweep_before(&bucket, Some(base.clone()), unchanged(&run(3)), ours).await.unwrap();
+    let fence = fence.unwrap();
+    assert_eq!((swept.files, fence.number), (1, 3));
+    let newest = log.commit(Some(&fence), by("sales", change(&run(10), &["deals"]))).await.unwrap();
+    let error = log.commit(Some(&base), change(&run(2), &["contacts"])).await.unwrap_err();
+    assert!(matches!(&error, LogError::Raced { number: 3, run: first, .. } if *first == run(3)), "{error}");
+    assert_eq!(log.latest().await.unwrap(), Some(newest));
+}
+
+#[tokio::test]
 async fn nothing_is_removed_that_we_would_not_have_written() {
     let bucket = Bucket::memory();
     let theirs = [
-        "_other/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
+        "_other/pipeline=crm/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
         "contacts/export.parquet".to_owned(),
-        "contacts/run=20261123T201500Z-00000002/part-00000.parquet.bak".to_owned(),
-        "contacts/run=20261123T201500Z-00000002/part-0.parquet".to_owned(),
-        "contacts/run=manual/part-00000.parquet".to_owned(),
-        "my table/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
-        "raw/contacts/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
+        "contacts/pipeline=crm/run=20261123T201500Z-00000002/part-00000.parquet.bak".to_owned(),
+        "contacts/pipeline=crm/run=20261123T201500Z-00000002/part-0.parquet".to_owned(),
+        "contacts/pipeline=crm/run=manual/part-00000.parquet".to_owned(),
+        "my table/pipeline=crm/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
+        "raw/contacts/pipeline=crm/run=20261123T201500Z-00000002/part-00000.parquet".to_owned(),
         "readme.md".to_owned(),
     ];
     for key in &theirs {
@@ -99,7 +146,7 @@ async fn nothing_is_removed_once_the_lease_is_no_longer_ours() {
 async fn the_lease_is_looked_at_after_the_files_were_found() {
     static FOUND: AtomicBool = AtomicBool::new(false);
     let (bucket, _) = failing(|call, path, _| {
-        if call == Call::List && path == "contacts" {
+        if call == Call::List && path == "contacts/pipeline=crm" {
             FOUND.store(true, Ordering::SeqCst);
         }
         Fault::None
@@ -179,7 +226,7 @@ async fn in_a_folder_unfinished_files_go_and_so_do_the_folders_they_leave() {
     let swept = sweep_after(&bucket, &newest, ours).await;
     assert_eq!((swept.files, swept.bytes, swept.failures.len()), (3, 8, 0));
     let gone = |path: &Path| !path.exists();
-    assert!(gone(&at(&half)) && gone(at(&half).parent().unwrap()) && gone(&at(&half_of_other)));
+    assert!(gone(&at(&half)) && gone(at(&half).parent().unwrap()) && gone(&at("deals")));
     assert_eq!(keys(&bucket).await, [key_of("contacts", &run(1), 0)]);
 }
 

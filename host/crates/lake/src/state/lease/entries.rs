@@ -1,0 +1,124 @@
+//! The entries of leases in a bucket: the edge at which decisions become requests.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{LeaseEntry, LeaseError, wire};
+use crate::bucket::{Bucket, BucketError, OWN_FOLDER, Put, numbered};
+
+/// The entries of one pipeline's lease.
+#[derive(Debug, Clone)]
+pub(super) struct Entries {
+    bucket: Bucket,
+    pub(super) pipeline: String,
+}
+
+/// What a look at the entries found.
+pub(super) struct Observed {
+    pub(super) numbers: Vec<u64>,
+    pub(super) newest: Option<LeaseEntry>,
+}
+
+impl Entries {
+    pub(super) fn of(bucket: &Bucket, pipeline: &str) -> Self {
+        Self { bucket: bucket.clone(), pipeline: pipeline.to_owned() }
+    }
+
+    /// The folder of the leases of all pipelines.
+    fn folder_of_all() -> String {
+        format!("{OWN_FOLDER}/leases")
+    }
+
+    fn folder(&self) -> String {
+        format!("{}/{}", Self::folder_of_all(), self.pipeline)
+    }
+
+    pub(super) fn key(&self, number: u64) -> String {
+        numbered::key(&self.folder(), number)
+    }
+
+    pub(super) fn describe(&self) -> String {
+        self.bucket.describe().to_owned()
+    }
+
+    pub(super) async fn newest(&self) -> Result<Option<u64>, BucketError> {
+        Ok(numbered::all(&self.bucket, &self.folder()).await?.last().copied())
+    }
+
+    /// All pipelines that have entries, each with the number of its newest.
+    async fn newest_of_all(&self) -> Result<BTreeMap<String, u64>, BucketError> {
+        let all = Self::folder_of_all();
+        let mut newest = BTreeMap::new();
+        for found in self.bucket.list(&all).await? {
+            let Some((folder, _)) = found.key.rsplit_once('/') else { continue };
+            let pipeline = folder.strip_prefix(&all).and_then(|rest| rest.strip_prefix('/'));
+            if let (Some(pipeline), Some(number)) = (pipeline, numbered::number(folder, &found.key)) {
+                // They come in the order of their numbers.
+                newest.insert(pipeline.to_owned(), number);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// All numbers, and the newest entry; `None` if that was removed in the meantime, as a newer one was there.
+    pub(super) async fn observe(&self) -> Result<Option<Observed>, LeaseError> {
+        let numbers = numbered::all(&self.bucket, &self.folder()).await?;
+        let Some(number) = numbers.last().copied() else {
+            return Ok(Some(Observed { numbers, newest: None }));
+        };
+        let newest = self.read(number).await?;
+        Ok(newest.map(|newest| Observed { numbers, newest: Some(newest) }))
+    }
+
+    /// The entry of a number; `None` if there is none.
+    pub(super) async fn read(&self, number: u64) -> Result<Option<LeaseEntry>, LeaseError> {
+        let key = self.key(number);
+        let Some(content) = self.bucket.get(&key).await? else { return Ok(None) };
+        match wire::read(&self.pipeline, number, &content) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(source) => Err(LeaseError::Unreadable { bucket: self.describe(), key, source }),
+        }
+    }
+
+    /// The number of this pipeline's newest entry, and the newest entry of every other pipeline that has any; `None` instead
+    /// of these if one was removed in the meantime, as a newer one was there.
+    pub(super) async fn observe_others(&self) -> Result<(Option<u64>, Option<Vec<LeaseEntry>>), LeaseError> {
+        let mut newest = self.newest_of_all().await?;
+        let own = newest.remove(&self.pipeline);
+        let mut entries = Vec::with_capacity(newest.len());
+        for (pipeline, number) in newest {
+            match Self::of(&self.bucket, &pipeline).read(number).await? {
+                Some(entry) => entries.push(entry),
+                None => return Ok((own, None)),
+            }
+        }
+        Ok((own, Some(entries)))
+    }
+
+    /// Whether an entry that was created is the lease: it is the newest, and the store would not have created it twice.
+    pub(super) async fn settle(&self, entry: &LeaseEntry) -> Result<bool, LeaseError> {
+        if self.newest().await? != Some(entry.number) {
+            return Ok(false);
+        }
+        match self.create(entry).await? {
+            Put::Exists => Ok(true),
+            Put::Created => Err(LeaseError::NoConditions { bucket: self.describe() }),
+        }
+    }
+
+    pub(super) async fn create(&self, entry: &LeaseEntry) -> Result<Put, BucketError> {
+        self.bucket.put_if_absent(&self.key(entry.number), Bytes::from(wire::write(entry))).await
+    }
+
+    pub(super) async fn overwrite(&self, entry: &LeaseEntry) -> Result<(), BucketError> {
+        self.bucket.put(&self.key(entry.number), Bytes::from(wire::write(entry))).await
+    }
+
+    /// Removes an entry that means nothing any more. What stays is removed by the next taker.
+    pub(super) async fn forget(&self, number: u64) {
+        if let Err(error) = self.bucket.delete(&self.key(number)).await {
+            tracing::debug!(number, %error, "an old lease entry was not removed");
+        }
+    }
+}

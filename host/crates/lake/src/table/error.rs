@@ -1,0 +1,113 @@
+//! What can go wrong with commits, by what happened.
+
+use sluice_model::run_id::RunId;
+
+use super::{
+    change::{Change, Obstacle},
+    commit::{Author, Commit},
+};
+use crate::bucket::BucketError;
+
+/// How often a commit of one number is tried when the bucket gives no answer. The bucket repeats each request for minutes by
+/// itself; what has not worked three times is not going to.
+pub(super) const ATTEMPTS: u32 = 3;
+
+/// A commit that could not be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Another run of the same pipeline was first.
+    #[error(
+        "another run of pipeline `{pipeline}` has committed {number} (run `{run}`); nothing of this run was committed"
+    )]
+    Raced {
+        /// The number of its commit.
+        number: u64,
+        /// That run.
+        run: RunId,
+        /// The pipeline of both.
+        pipeline: String,
+    },
+    /// A run of another pipeline was first, with a table of this run.
+    #[error(
+        "pipeline `{other}` has changed table `{table}` of pipeline `{pipeline}` (run `{run}`, commit {number}); nothing of \
+         this run was committed"
+    )]
+    TablesMeet {
+        /// The table, as this run calls it.
+        table: String,
+        /// The pipeline of this run.
+        pipeline: String,
+        /// The pipeline that was first.
+        other: String,
+        /// The run of it that was.
+        run: RunId,
+        /// The number of its commit.
+        number: u64,
+    },
+    /// The bucket gave no answer, so it is open whether the commit was made.
+    #[error("it is not known whether commit {number} was made: the bucket gave no answer {ATTEMPTS} times")]
+    Unknown {
+        /// The commit's number.
+        number: u64,
+        /// The last failure.
+        source: Option<BucketError>,
+    },
+    /// An entry of a version that writes another format.
+    #[error("commit `{key}` in `{bucket}` is of format {format}, which this version cannot read")]
+    Newer {
+        /// The bucket.
+        bucket: String,
+        /// The entry's key.
+        key: String,
+        /// Its format.
+        format: u32,
+    },
+    /// An entry that is not what any version writes.
+    #[error("commit `{key}` in `{bucket}` is damaged")]
+    Malformed {
+        /// The bucket.
+        bucket: String,
+        /// The entry's key.
+        key: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The bucket failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+}
+
+impl LogError {
+    /// The change was late for this commit, which is in its way.
+    pub(super) fn late(change: &Change, first: Commit, obstacle: Obstacle) -> Self {
+        let (number, Author { run, pipeline: other, .. }) = (first.number, first.author);
+        let pipeline = change.author.pipeline.clone();
+        match obstacle {
+            Obstacle::OwnPipeline => Self::Raced { number, run, pipeline },
+            Obstacle::Table(table) => Self::TablesMeet { table, pipeline, other, run, number },
+        }
+    }
+
+    /// Whether the commit that failed with this may stand all the same, or may come to: its files must stay.
+    pub fn may_have_been_made(&self) -> bool {
+        match self {
+            Self::Unknown { .. } | Self::Newer { .. } | Self::Malformed { .. } => true,
+            // Refused, or never asked for; the one that may have been made is `Unknown`.
+            Self::Raced { .. } | Self::TablesMeet { .. } | Self::Bucket(_) => false,
+        }
+    }
+
+    /// What would mend it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Raced { .. } => "run again, and not two runs of one pipeline at a time".to_owned(),
+            Self::TablesMeet { .. } => "give each pipeline a folder of its own, or its tables other names".to_owned(),
+            Self::Unknown { number, .. } => {
+                format!("look at the newest commit: if it is {number} and of this run, all is well; else run again")
+            }
+            Self::Newer { .. } => "a newer sluice wrote it: use that version for this bucket".to_owned(),
+            Self::Malformed { key, .. } => format!("restore `{key}` from a version or a copy of the bucket"),
+            Self::Bucket(error) => return error.hint(),
+        })
+    }
+}
