@@ -20,6 +20,7 @@ mod guests;
 mod harness;
 /// What a run finds of earlier ones.
 mod later_runs;
+mod layouts;
 /// Whole runs against simulated ends.
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.
