@@ -41,3 +41,6 @@ pub use self::{
     error::LogError,
     log::CommitLog,
 };
+
+#[cfg(test)]
+mod tests;

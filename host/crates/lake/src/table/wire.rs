@@ -362,10 +362,10 @@ mod tests {
             ("\"pipeline\": \"crm\"", "\"pipeline\": \"crm\\u202e\""),
             ("part-00000.parquet", "part-00000.parquet'); --"),
             ("\"name\": \"contacts\"", "\"name\": \"contacts\\u001b[2J\""),
-            ("                19\n", "                6\n"),
-            ("                19\n", "                \"19\"\n"),
-            ("                19\n", "                7, 19\n"),
-            ("                19\n", "                7.5\n"),
+            (" 19\n", " 6\n"),
+            (" 19\n", " \"19\"\n"),
+            (" 19\n", " 7, 19\n"),
+            (" 19\n", " 7.5\n"),
         ] {
             assert!(good.contains(from), "{from}");
             assert!(read(1, good.replace(from, to).as_bytes()).is_err(), "{to}");

@@ -5,22 +5,19 @@ use tokio::sync::Barrier;
 use super::*;
 use crate::{
     bucket::{
-        BucketError, Settings,
+        BucketError,
         failing::{Call, Fault, failing, failing_s3},
     },
     table::change::tests::{by, change, run},
 };
 
 #[tokio::test]
-async fn the_newest_commit_is_what_was_committed_last() {
+async fn every_commit_can_be_read_by_its_number() {
     let log = CommitLog::of(&Bucket::memory());
-    assert_eq!(log.latest().await.unwrap(), None);
     let first = log.commit(None, change(&run(1), &["contacts", "deals"])).await.unwrap();
-    assert_eq!(log.latest().await.unwrap().as_ref(), Some(&first));
     let second = log.commit(Some(&first), change(&run(2), &["deals"])).await.unwrap();
-    assert_eq!(log.latest().await.unwrap().as_ref(), Some(&second));
-    assert_eq!(second.tables["contacts"], first.tables["contacts"]);
-    assert_eq!(log.read(1).await.unwrap().as_ref(), Some(&first));
+    assert_eq!(log.read(1).await.unwrap(), Some(first));
+    assert_eq!(log.read(2).await.unwrap(), Some(second));
     assert_eq!(log.read(3).await.unwrap(), None);
 }
 
@@ -34,25 +31,6 @@ async fn a_run_that_is_late_is_told_who_was_first_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_late_for_commits_of_other_tables_is_committed_on_the_newest() {
-    let log = CommitLog::of(&Bucket::memory());
-    let base = log.commit(None, change(&run(1), &["contacts", "deals"])).await.unwrap();
-    let mut newest = base.clone();
-    for number in 2..5 {
-        let theirs = by("sales", change(&run(number), &["owners"]));
-        newest = log.commit(Some(&newest), theirs).await.unwrap();
-    }
-    let mut late = change(&run(9), &["contacts", "notes"]);
-    late.retired.insert("deals".to_owned());
-    let commit = log.commit(Some(&base), late).await.unwrap();
-    assert_eq!((commit.number, &commit.author.run), (5, &run(9)));
-    assert_eq!(log.latest().await.unwrap().as_ref(), Some(&commit));
-    let writers: Vec<_> = commit.tables.iter().map(|(name, table)| (name.as_str(), table.run.clone())).collect();
-    assert_eq!(writers, [("contacts", run(9)), ("notes", run(9)), ("owners", run(4))]);
-    assert_eq!(log.read(4).await.unwrap(), Some(newest));
-}
-
-#[tokio::test]
 async fn a_run_that_is_late_for_one_of_its_tables_is_told_whose_it_is() {
     let log = CommitLog::of(&Bucket::memory());
     let first = log.commit(None, by("sales", change(&run(1), &["owners"]))).await.unwrap();
@@ -62,54 +40,6 @@ async fn a_run_that_is_late_for_one_of_its_tables_is_told_whose_it_is() {
     insta::assert_snapshot!(error.hint().unwrap(), @"give each pipeline a folder of its own, or its tables other names");
     assert!(!error.may_have_been_made());
     assert_eq!(log.latest().await.unwrap(), Some(second));
-}
-
-#[tokio::test]
-async fn a_late_run_is_late_for_any_commit_of_its_pipeline_and_not_only_for_the_first() {
-    let log = CommitLog::of(&Bucket::memory());
-    let first = log.commit(None, by("sales", change(&run(1), &["owners"]))).await.unwrap();
-    // It changes nothing, and that is what it is for.
-    log.commit(Some(&first), change(&run(2), &[])).await.unwrap();
-    let error = log.commit(None, change(&run(3), &["contacts"])).await.unwrap_err();
-    assert!(matches!(&error, LogError::Raced { number: 2, run: first, .. } if *first == run(2)), "{error}");
-}
-
-/// Pipelines of one folder, each run after run, all at once: all succeed, and each finds its tables as it left them.
-async fn side_by_side(bucket: Bucket, pipelines: u32, rounds: u32) {
-    let barrier = Arc::new(Barrier::new(pipelines as usize));
-    let work = (0..pipelines).map(|pipeline| {
-        let (log, barrier) = (CommitLog::of(&bucket), Arc::clone(&barrier));
-        tokio::spawn(async move {
-            let (name, table) = (format!("p{pipeline}"), format!("t{pipeline}"));
-            let mut before = None;
-            for round in 0..rounds {
-                let base = log.latest().await.unwrap();
-                let listed = base.as_ref().and_then(|base| base.tables.get(&table).cloned());
-                assert_eq!(listed, before, "round {round} of {name}");
-                barrier.wait().await;
-                let change = by(&name, change(&run(pipeline * rounds + round), &[&table]));
-                before = Some(change.tables[&table].clone());
-                log.commit(base.as_ref(), change).await.unwrap();
-            }
-        })
-    });
-    for pipeline in work.collect::<Vec<_>>() {
-        pipeline.await.unwrap();
-    }
-    let newest = CommitLog::of(&bucket).latest().await.unwrap().unwrap();
-    assert_eq!((newest.number, newest.tables.len()), (u64::from(pipelines * rounds), pipelines as usize));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn pipelines_of_one_folder_never_make_each_other_fail_in_memory() {
-    side_by_side(Bucket::memory(), 5, 100).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn pipelines_of_one_folder_never_make_each_other_fail_on_a_disk() {
-    let temporary = tempfile::tempdir().unwrap();
-    let settings = Settings::File { path: temporary.path().to_owned() };
-    side_by_side(Bucket::open(&settings).await.unwrap(), 3, 100).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -203,34 +133,6 @@ async fn an_entry_that_stands_and_cannot_be_read_may_be_ours() {
     log.commit(None, change(&run(1), &["contacts"])).await.unwrap();
     let error = log.commit(None, change(&run(1), &["contacts"])).await.unwrap_err();
     assert!(error.may_have_been_made(), "{error}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_that_commit_at_once_one_succeeds() {
-    for round in 0..50 {
-        let bucket = Bucket::memory();
-        let barrier = Arc::new(Barrier::new(8));
-        let runs: Vec<_> = (0..8)
-            .map(|number| {
-                let (log, barrier) = (CommitLog::of(&bucket), Arc::clone(&barrier));
-                tokio::spawn(async move {
-                    barrier.wait().await;
-                    log.commit(None, change(&run(number), &["contacts"])).await
-                })
-            })
-            .collect();
-        let mut made = Vec::new();
-        let mut refused = Vec::new();
-        for attempt in runs {
-            match attempt.await.unwrap() {
-                Ok(commit) => made.push(commit),
-                Err(LogError::Raced { run, .. }) => refused.push(run),
-                Err(other) => panic!("{other}"),
-            }
-        }
-        assert_eq!((made.len(), refused.len()), (1, 7), "round {round}");
-        assert!(refused.iter().all(|winner| *winner == made[0].author.run), "round {round}");
-    }
 }
 
 #[tokio::test]
