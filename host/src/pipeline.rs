@@ -178,9 +178,13 @@ async fn read_and_commit(
     let base = unless_stopped(run.shutdown, tables::sweep_before(run.bucket, base, &author, lease)).await??;
     let planned = unless_stopped(run.shutdown, planning::plan(run.pipeline, &*run.source, run.plugins)).await??;
     let wanted = planned.wanted(run.only)?;
-    let (planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
+    let (mut planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
     let mut not_written = kept::judge(base.as_ref(), &planned, &wanted)
         .map_err(|problems| Error::refused(&planned.plan.file, problems))?;
+    let problems = kept::without_kept(&mut planned, &wanted, &not_written.kept);
+    if !problems.is_empty() {
+        return Err(Error::refused(&planned.plan.file, problems));
+    }
     let tables = wanted.iter().flat_map(|index| &planned.plan.streams[*index].tables);
     let tables = tables.map(|table| table.name.clone()).collect();
     unless_stopped(run.shutdown, lease.claim(tables)).await??;

@@ -104,3 +104,48 @@ fn a_layout_that_is_left_is_left_behind() {
     run(&workspace, "individual");
     assert_eq!(tables(&workspace), ["objects_companies", "objects_contacts", "owners"]);
 }
+
+/// A table of all types is whole or as it was: it does not lose the records of a type that a run leaves out.
+#[test]
+fn tables_of_all_types_are_not_written_by_halves() {
+    let workspace = Workspace::new();
+    run(&workspace, "both");
+    let before = workspace.commit();
+    let output = workspace.sluice(&["run", "pipeline.toml", "--only", "contacts"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("`object_properties`") || told.contains("object_properties, "), "{told}");
+    let after = workspace.commit();
+    let files = |commit: &serde_json::Value, table: &str| {
+        let tables = commit["tables"].as_array().unwrap();
+        tables.iter().find(|it| it["name"] == table).unwrap()["files"].clone()
+    };
+    for table in ["objects", "object_properties", "objects_companies"] {
+        assert_eq!(files(&before, table), files(&after, table), "{table}");
+    }
+    assert_ne!(files(&before, "objects_contacts"), files(&after, "objects_contacts"));
+
+    run(&workspace, "combined");
+    let output = workspace.sluice(&["run", "pipeline.toml", "--only", "contacts"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("stream `contacts` feeds `objects`, `object_properties` and no table of its own"), "{told}");
+}
+
+/// A long table holds the values of many columns: one that has been marked since is enough for it not to be kept.
+#[test]
+fn what_is_marked_since_is_not_kept_in_a_table_of_all_types() {
+    let workspace = Workspace::new();
+    run(&workspace, "both");
+    let marked = "[[mark]]\nstreams = [\"companies\"]\ncolumns = [\"property_name\"]\nmarks = [\"phi\"]\n";
+    let sink = format!("{}layout = \"both\"\n", workspace.file_sink());
+    let drop = "[[transform]]\nname = \"drop\"\nplugin = \"redact\"\nstreams = [\"companies\"]\nsettings = { rules = [{ columns = [\"property_name\"], action = \"drop\" }] }\n";
+    let source = workspace.source("streams = [\"contacts\", \"companies\", \"owners\"]");
+    workspace.pipeline(&[&source, marked, drop, &sink]);
+    let output = workspace.sluice(&["run", "pipeline.toml", "--only", "contacts"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("table `object_properties` would be kept"), "{told}");
+    assert!(told.contains("`value` marked `phi`"), "{told}");
+    assert!(!told.contains("table `objects` would be kept"), "{told}");
+}

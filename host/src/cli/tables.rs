@@ -100,6 +100,11 @@ fn json(commit: &Commit, root: &str) -> Value {
                     })
                 })
                 .collect();
+            let streams: Vec<Value> = table
+                .streams
+                .iter()
+                .map(|fed| json!({ "stream": fed.stream, "audit": audit_json(&fed.audit) }))
+                .collect();
             let files: Vec<Value> = table
                 .files
                 .iter()
@@ -109,11 +114,10 @@ fn json(commit: &Commit, root: &str) -> Value {
                 "name": name,
                 "run": table.run.as_str(),
                 "pipeline": table.pipeline,
-                "streams": table.streams.iter().map(|fed| fed.stream.as_str()).collect::<Vec<_>>(),
+                "streams": streams,
                 "rows": table.rows(),
                 "columns": columns,
                 "files": files,
-                "audit": audit_json(&table.audit),
             })
         })
         .collect();

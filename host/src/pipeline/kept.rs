@@ -7,6 +7,7 @@
 //! - A table of this pipeline with a stream that was left out by `--only`, or cannot be read now, or is not offered any more,
 //!   is kept as it was, and the report says so: a token that has lost a scope must not make tables vanish. It must still be
 //!   one that today's file lets pass: what the sink does not accept any more is not kept in silence.
+//!   So is one that several streams feed, of which only some are read: it is written whole or not at all.
 //! - A table of this pipeline of whose streams the file does not speak any more, or that are written under another name now,
 //!   is retired: the next commit does not list it. Its files stay as long as older commits list them.
 
@@ -65,6 +66,10 @@ pub enum Kept {
 }
 
 impl Kept {
+    fn is_of_another(&self) -> bool {
+        matches!(self, Self::OfPipeline(_))
+    }
+
     /// Whether the table grows old although nobody has asked for that.
     pub fn is_old(&self) -> bool {
         match self {
@@ -85,9 +90,14 @@ pub(super) fn judge(base: Option<&Commit>, planned: &Planned, wanted: &[usize]) 
             Some((*stream, table))
         });
         match (why_kept(planned, &written, table), successor) {
+            // Whole or not at all: what streams that are not read have brought to it would be gone.
+            (Some(why), Some((_, own))) if own.shape.is_shared() && own.name == *name && !why.is_of_another() => {
+                problems.extend(not_acceptable(planned, name, table, &why));
+                not_written.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
+            }
             (Some(why), Some(successor)) => problems.push(taken(name, &why, successor)),
             (Some(why), None) => {
-                if !matches!(why, Kept::OfPipeline(_)) {
+                if !why.is_of_another() {
                     problems.extend(not_acceptable(planned, name, table, &why));
                 }
                 not_written.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
@@ -99,6 +109,28 @@ pub(super) fn judge(base: Option<&Commit>, planned: &Planned, wanted: &[usize]) 
         }
     }
     if problems.is_empty() { Ok(not_written) } else { Err(problems) }
+}
+
+/// Takes from the streams that are read the tables that stay as they were. One that has none left is not to be read.
+pub(super) fn without_kept(planned: &mut Planned, wanted: &[usize], kept: &[KeptTable]) -> Vec<Problem> {
+    let is_kept = |table: &TablePlan| kept.iter().any(|kept| kept.table == table.name);
+    let mut problems = Vec::new();
+    for &index in wanted {
+        let stream = &mut planned.plan.streams[index];
+        let before: Vec<String> = stream.tables.iter().map(|table| table.name.clone()).collect();
+        stream.tables.retain(|table| !is_kept(table));
+        if stream.tables.is_empty() {
+            let name = &stream.stream.name;
+            problems.push(
+                Problem::new(format!(
+                    "stream `{name}` feeds `{}` and no table of its own, and these are written only when all of their streams are read",
+                    before.join("`, `")
+                ))
+                .hint("run without `--only`, let the token read the streams that the report names, or set layout = \"both\""),
+            );
+        }
+    }
+    problems
 }
 
 /// Judges the tables whose streams have been read and lack parts that the tables have: those stay as they were. The indices
@@ -214,15 +246,13 @@ fn marks_of_today(plan: &Plan, table: &Table, column: &Field) -> Marks {
         from: [SourceColumn { name: column.name.clone(), property: None }].into(),
         ..ColumnAudit::default()
     };
-    let mut recorded: Vec<&ColumnAudit> = table.audit.column(&column.name).collect();
-    if recorded.is_empty() {
-        recorded.push(&itself);
-    }
     let mut marks = Marks::new();
     for fed in &table.streams {
         let stream = stream_of(fed);
         let today = plan.streams.iter().find(|known| feeds(known, fed));
-        for recorded in &recorded {
+        let recorded: Vec<&ColumnAudit> = fed.audit.column(&column.name).collect();
+        let recorded = if recorded.is_empty() { vec![&itself] } else { recorded };
+        for recorded in recorded {
             let of_origins = recorded.from.iter().map(|origin| marks_of_origin(plan, &stream, today, origin));
             marks.extend(of_origins.flat_map(|marks| &marks - &recorded.cleared));
         }

@@ -32,18 +32,15 @@ pub(super) fn change(
             continue;
         }
         let name = &stream.stream.name;
-        let fed = FedBy {
-            stream: name.clone(),
-            ids: stream.stream.names().filter(|id| id != name).map(str::to_owned).collect(),
-            parts: written.read.present.clone(),
-        };
+        let parts = &written.read.present;
         for (table, written) in stream.tables.iter().zip(&written.tables) {
-            if !change.tables.contains_key(&table.name) {
-                change.write(&table.name, table.fields().cloned().collect(), plan.audit(stream, table));
-            }
-            if let Some(made) = change.tables.get_mut(&table.name) {
-                made.feed(fed.clone(), written.files.clone());
-            }
+            let fed = FedBy {
+                stream: name.clone(),
+                ids: stream.stream.names().filter(|id| id != name).map(str::to_owned).collect(),
+                parts: parts.clone(),
+                audit: plan.audit(stream, table),
+            };
+            change.write(&table.name, table.fields().cloned().collect()).feed(fed, written.files.clone());
         }
     }
     change

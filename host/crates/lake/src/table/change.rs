@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sluice_model::{audit::Audit, schema::Field};
+use sluice_model::schema::Field;
 
 use super::commit::{Author, Commit, DataFile, FedBy, Table};
 
@@ -26,23 +26,25 @@ impl Change {
         Self { author, committed, tables: BTreeMap::new(), retired: BTreeSet::new() }
     }
 
-    /// A table that this run has written, with its columns and what let them pass: so far of no stream and without files. It
-    /// replaces what has been said of a table of this name.
-    pub fn write(&mut self, name: &str, columns: Vec<Field>, audit: Audit) -> &mut Table {
-        let table = Table {
+    /// A table that this run has written, with its columns: of no stream and without files, until it is fed. One that is
+    /// there already is the same table, which another stream feeds: its columns carry the marks of both.
+    pub fn write(&mut self, name: &str, columns: Vec<Field>) -> &mut Table {
+        let table = self.tables.entry(name.to_owned()).or_insert_with(|| Table {
             run: self.author.run.clone(),
             pipeline: self.author.pipeline.clone(),
             streams: Vec::new(),
             written: self.committed,
-            columns,
+            columns: Vec::new(),
             files: Vec::new(),
-            audit,
-        };
-        self.tables.insert(name.to_owned(), table);
-        match self.tables.get_mut(name) {
-            Some(table) => table,
-            None => unreachable!("it has just been put there"),
+        });
+        if table.columns.is_empty() {
+            table.columns = columns;
+        } else {
+            for (column, other) in table.columns.iter_mut().zip(columns) {
+                column.marks.add(&other.marks);
+            }
         }
+        table
     }
 }
 
@@ -106,6 +108,7 @@ pub(super) fn obstacle(base: Option<&Commit>, change: &Change, newer: &Commit) -
 #[cfg(test)]
 pub(super) mod tests {
     use sluice_model::{
+        audit::Audit,
         run_id::RunId,
         schema::{ColumnType, Marks, attribute},
     };
@@ -127,7 +130,12 @@ pub(super) mod tests {
         Table {
             run: run.clone(),
             pipeline: "crm".to_owned(),
-            streams: vec![FedBy { stream: name.to_owned(), ids: vec!["0-1".to_owned()], parts: Vec::new() }],
+            streams: vec![FedBy {
+                stream: name.to_owned(),
+                ids: vec!["0-1".to_owned()],
+                parts: Vec::new(),
+                audit: Audit { accepts: Marks::from(["phi".parse().unwrap()]), ..Audit::default() },
+            }],
             written: "2026-11-23T20:15:00Z".parse().unwrap(),
             columns: vec![Field::new("objectId", ColumnType::Integer).required(), email],
             files: vec![DataFile {
@@ -136,7 +144,6 @@ pub(super) mod tests {
                 bytes: 1000,
                 keys: KeyRange::new(vec![KeyPart::Integer(7)], vec![KeyPart::Integer(19)]),
             }],
-            audit: Audit { accepts: Marks::from(["phi".parse().unwrap()]), ..Audit::default() },
         }
     }
 
@@ -175,14 +182,21 @@ pub(super) mod tests {
             stream: stream.to_owned(),
             ids: vec![format!("id of {stream}")],
             parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            audit: Audit { withheld: vec![format!("withheld from {stream}")], ..Audit::default() },
         };
         let mut made = Change::by(change(&run(1), &[]).author, "2026-11-23T20:20:00Z".parse().unwrap());
         assert_eq!(made, change(&run(1), &[]));
-        let table = made.write("t", vec![Field::new("objectId", ColumnType::Integer)], Audit::default());
-        table.feed(fed("contacts", &["0-1"]), vec![file(2)]);
+        let marked = |mark: &str| {
+            let mut value = Field::new("value", ColumnType::Text);
+            value.marks.insert(mark.parse().unwrap());
+            vec![Field::new("objectId", ColumnType::Integer), value]
+        };
+        made.write("t", marked("phi")).feed(fed("contacts", &["0-1"]), vec![file(2)]);
+        let table = made.write("t", marked("secret"));
         table.feed(fed("deals", &[]), vec![file(0), file(3)]);
         table.feed(fed("contacts", &["0-1", "0-2"]), vec![file(1)]);
         let table = &made.tables["t"];
+        assert_eq!(table.columns[1].marks, ["phi", "secret"].map(|mark| mark.parse().unwrap()).into());
         assert_eq!(table.streams, [fed("contacts", &["0-1", "0-2"]), fed("deals", &[])]);
         assert_eq!(table.files, [0, 1, 2, 3].map(file));
         assert_eq!((&table.run, table.pipeline.as_str(), table.written), (&run(1), "crm", made.committed));

@@ -48,8 +48,6 @@ pub struct Table {
     pub columns: Vec<Field>,
     /// Its files, in order.
     pub files: Vec<DataFile>,
-    /// What let which columns pass: the audit record, as the run that wrote the table made it.
-    pub audit: Audit,
 }
 
 impl Table {
@@ -73,6 +71,8 @@ pub struct FedBy {
     pub ids: Vec<String>,
     /// What it is made of, where it is made of the lists of several object types: the ids of those that the table has rows of.
     pub parts: Vec<String>,
+    /// What let which columns of its rows pass: the audit record, as the run that wrote the table made it.
+    pub audit: Audit,
 }
 
 impl FedBy {

@@ -58,7 +58,6 @@ struct StoredTable {
     bytes: u64,
     files: Vec<StoredFile>,
     columns: Vec<StoredField>,
-    audit: StoredAudit,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +67,7 @@ struct StoredFeed {
     ids: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     parts: Vec<String>,
+    audit: StoredAudit,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,8 +158,12 @@ fn store_table(table: &Table) -> StoredTable {
         bytes: file.bytes,
         keys: file.keys.as_ref().map(StoredRange::from),
     });
-    let streams = table.streams.iter().cloned();
-    let streams = streams.map(|FedBy { stream, ids, parts }| StoredFeed { name: stream, ids, parts });
+    let streams = table.streams.iter().map(|fed| StoredFeed {
+        name: fed.stream.clone(),
+        ids: fed.ids.clone(),
+        parts: fed.parts.clone(),
+        audit: StoredAudit::from(&fed.audit),
+    });
     StoredTable {
         run: table.run.to_string(),
         pipeline: table.pipeline.clone(),
@@ -169,7 +173,6 @@ fn store_table(table: &Table) -> StoredTable {
         bytes: table.bytes(),
         files: files.collect(),
         columns: table.columns.iter().map(StoredField::from).collect(),
-        audit: StoredAudit::from(&table.audit),
     }
 }
 
@@ -188,15 +191,16 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
         Ok(DataFile { key: file.path, rows: file.rows, bytes: file.bytes, keys })
     });
     let streams = stored.streams.into_iter();
-    let streams = streams.map(|StoredFeed { name, ids, parts }| FedBy { stream: name, ids, parts });
+    let streams = streams.map(|StoredFeed { name, ids, parts, audit }| {
+        Ok(FedBy { stream: name, ids, parts, audit: audit.try_into().map_err(custom)? })
+    });
     Ok(Table {
         run: parse(&stored.run)?,
         written: parse::<Timestamp>(&stored.written)?,
         pipeline: stored.pipeline,
-        streams: streams.collect(),
+        streams: streams.collect::<Result<_, serde_json::Error>>()?,
         columns: stored.columns.into_iter().map(Field::try_from).collect::<Result<_, _>>().map_err(custom)?,
         files: files.collect::<Result<_, serde_json::Error>>()?,
-        audit: stored.audit.try_into().map_err(custom)?,
     })
 }
 
@@ -276,7 +280,21 @@ mod tests {
                   "name": "contacts",
                   "ids": [
                     "0-1"
-                  ]
+                  ],
+                  "audit": {
+                    "source": {
+                      "sensitive": "exclude",
+                      "columns": [],
+                      "mark": []
+                    },
+                    "withheld": [],
+                    "transforms": [],
+                    "accepts": [
+                      "phi"
+                    ],
+                    "origins": [],
+                    "columns": []
+                  }
                 }
               ],
               "written": "2026-11-23T20:15:00Z",
@@ -314,21 +332,7 @@ mod tests {
                     "label": "E-mail"
                   }
                 }
-              ],
-              "audit": {
-                "source": {
-                  "sensitive": "exclude",
-                  "columns": [],
-                  "mark": []
-                },
-                "withheld": [],
-                "transforms": [],
-                "accepts": [
-                  "phi"
-                ],
-                "origins": [],
-                "columns": []
-              }
+              ]
             }
           }
         }
