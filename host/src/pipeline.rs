@@ -191,7 +191,8 @@ async fn read_and_commit(
     let context = Arc::new(context(run, planned.only(&wanted), began, sink));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
-    let streams = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await?;
+    let mut streams = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await?;
+    tables::complete(&context, &mut streams).await?;
     let lost = kept::that_lost_parts(base.as_ref(), &context.planned, &streams, &mut not_written)
         .map_err(|problems| Error::refused(&plan.file, problems))?;
     for index in &lost {

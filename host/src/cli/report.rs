@@ -59,6 +59,7 @@ pub(super) fn text(report: &Report) -> String {
             ));
         }
     }
+    text.push_str(&undivided(report));
     for (why, told) in [
         (Unreadable::Forbidden, "left out, since the token may not see them (`sluice check` says what mends it)"),
         (Unreadable::Absent, "not in this account"),
@@ -118,6 +119,18 @@ fn grid(report: &Report) -> Grid {
         grid.row(vec![table.to_owned(), none(), thousands(rows), none(), none(), files.to_string(), bytes(size)]);
     }
     grid
+}
+
+/// The streams that one reader had to read, and why.
+fn undivided(report: &Report) -> String {
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for stream in &report.streams {
+        if let Some(why) = stream.undivided {
+            by_reason.entry(why).or_default().push(stream.stream.clone());
+        }
+    }
+    let told = |(why, streams): (&str, Vec<String>)| format!("read by one reader, since {why}: {}\n", some(&streams));
+    by_reason.into_iter().map(told).collect()
 }
 
 /// The tables that the run did not write, and why.
@@ -298,6 +311,8 @@ fn stream_json(stream: &StreamReport) -> Value {
         .collect();
     json!({
         "stream": stream.stream,
+        "slices": stream.slices,
+        "undivided": stream.undivided,
         "rows_read": stream.rows_in,
         "rows_written": stream.rows_out,
         "rows_dropped": dropped(stream),

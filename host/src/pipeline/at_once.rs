@@ -6,7 +6,7 @@
 //! In both, the next begins as soon as any ends, so a long one holds none up.
 
 use futures::{StreamExt, stream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// What work on each of these gives, in their order, a few at once.
 pub(super) async fn concurrently<I, T>(
@@ -54,11 +54,16 @@ pub(super) async fn side_by_side(jobs: &mut impl Jobs, at_once: usize) {
             ended = tasks.join_next() => ended,
             () = jobs.changed(), if has_room => continue,
         };
-        match ended {
-            Some(Ok(outcome)) => jobs.ended(outcome),
-            Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
-            None => unreachable!("there are tasks"),
-        }
+        let Some(ended) = ended else { unreachable!("there are tasks") };
+        jobs.ended(unwrapped(ended));
+    }
+}
+
+/// What a task gave; its panic, if it had one, goes on here.
+pub(super) fn unwrapped<T>(outcome: Result<T, JoinError>) -> T {
+    match outcome {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

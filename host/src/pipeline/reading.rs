@@ -1,8 +1,13 @@
-//! All streams of a run, side by side.
+//! All streams of a run, side by side, and slices of them.
 //!
-//! A few are read at once, each in a task of its own, so that pages are decoded on all cores and none waits for another. The
-//! next begins as soon as any ends. The largest begin first, so that what is left at the end is small: a stream is read page
-//! after page, and the last one alone cannot fill the account's budget.
+//! A few readers work at once, each in a task of its own, so that pages are decoded on all cores and none waits for another.
+//! A reader that has nothing to do takes the next stream that has not begun, the largest first. When all have begun, it takes
+//! half of what is left of the one that has most left, if its source can read that apart: so the account's budget is full to
+//! the end, and what runs at once, and with it the memory, is bounded by the number of readers.
+//!
+//! A stream is read once more from its beginning where what was read does not stand: where its slices cannot be trusted, by
+//! one reader; where a property was archived meanwhile, so that its column would end in the middle. Each happens once to a
+//! stream at most.
 
 use std::{
     cmp::Reverse,
@@ -10,8 +15,8 @@ use std::{
     sync::Arc,
 };
 
-use futures::future::BoxFuture;
-
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use sluice_hubspot::source::{Readers, SourceError};
 use sluice_lake::table::{Commit, Table};
 use sluice_plan::StreamPlan;
 
@@ -26,42 +31,198 @@ use super::{
 /// Reads all streams; what became of each, in the order of the plan. On an error the others are stopped, and what they have
 /// not finished is taken back. `base`: the newest commit, which knows how large they were.
 pub(super) async fn all(context: &Arc<Context>, at_once: usize, base: Option<&Commit>) -> Result<Vec<Written>, Error> {
-    let waiting = largest_first(&context.planned.plan.streams, base).into();
-    let mut streams = Streams { context: Arc::clone(context), waiting, outcomes: BTreeMap::new() };
+    let first = |index| Attempt { index, readers: Readers::Several, undivided: None, was_cut: false };
+    let waiting = largest_first(&context.planned.plan.streams, base).into_iter().map(first);
+    let mut streams = Streams {
+        context: Arc::clone(context),
+        waiting: waiting.collect(),
+        begun: BTreeMap::new(),
+        outcomes: BTreeMap::new(),
+    };
     side_by_side(&mut streams, at_once).await;
-    first_cause(streams.outcomes.into_values())
+    let Streams { waiting, mut outcomes, .. } = streams;
+    outcomes.extend(waiting.into_iter().map(|attempt| (attempt.index, Err(Error::Interrupted))));
+    first_cause(outcomes.into_values())
+}
+
+/// A reading of a stream that is to begin.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    index: usize,
+    readers: Readers,
+    /// Why it was found that one reader has to read it.
+    undivided: Option<&'static str>,
+    /// Whether it has been read before, and a column ended in the middle.
+    was_cut: bool,
 }
 
 /// The streams of a run while they are read.
 struct Streams {
     context: Arc<Context>,
-    /// Those that have not begun, by their index in the plan.
-    waiting: VecDeque<usize>,
+    /// Those that are to begin.
+    waiting: VecDeque<Attempt>,
+    /// Those that have begun, by their index in the plan.
+    begun: BTreeMap<usize, Begun>,
     outcomes: BTreeMap<usize, Result<Written, Error>>,
 }
 
+/// A stream that is being read.
+struct Begun {
+    attempt: Attempt,
+    stream: Arc<OneStream>,
+    /// Jobs that are about it: slices that are being read, or its conclusion.
+    jobs: usize,
+    /// What has come of the slices that have been read.
+    written: Written,
+    /// Why its slices cannot be trusted.
+    out_of_order: Option<&'static str>,
+    failure: Option<Error>,
+}
+
+/// What came of a job.
+enum Done {
+    Slice(Result<Written, Error>),
+    Conclusion(Result<Conclusion, Error>),
+}
+
+/// What becomes of a stream that has been read.
+enum Conclusion {
+    Stands(Written),
+    IsReadAgain(Attempt),
+}
+
 impl Jobs for Streams {
-    type Job = BoxFuture<'static, (usize, Result<Written, Error>)>;
+    type Job = BoxFuture<'static, (usize, Done)>;
 
     fn next(&mut self) -> Option<Self::Job> {
-        let index = self.waiting.pop_front()?;
-        let context = Arc::clone(&self.context);
-        Some(Box::pin(async move {
-            let written = OneStream::new(&context, index).run().await;
-            if written.is_err() {
-                context.shutdown.stop();
-            }
-            (index, written)
-        }))
+        if let Some(job) = self.next_conclusion() {
+            return Some(job);
+        }
+        if self.context.shutdown.is_stopping() {
+            return None;
+        }
+        if let Some(attempt) = self.waiting.pop_front() {
+            let stream = Arc::new(OneStream::open(&self.context, attempt.index, attempt.readers));
+            let (written, out_of_order, failure) = (Written::default(), None, None);
+            self.begun.insert(attempt.index, Begun { attempt, stream, jobs: 0, written, out_of_order, failure });
+            return self.next_slice(attempt.index);
+        }
+        let worth = self.begun.iter().filter(|(_, begun)| begun.is_sound()).map(|(index, begun)| {
+            let worth = begun.stream.reading().worth();
+            (worth, *index)
+        });
+        let (worth, index) = worth.max()?;
+        if worth > 0 { self.next_slice(index) } else { None }
     }
 
     async fn changed(&self) {
-        std::future::pending::<()>().await;
+        let sound = self.begun.values().filter(|begun| begun.is_sound());
+        let mut changes: FuturesUnordered<_> = sound.map(|begun| begun.stream.reading().changed()).collect();
+        if changes.next().await.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 
-    fn ended(&mut self, (index, written): (usize, Result<Written, Error>)) {
-        self.outcomes.insert(index, written);
+    fn ended(&mut self, (index, done): (usize, Done)) {
+        let Some(begun) = self.begun.get_mut(&index) else { unreachable!("jobs are about streams that have begun") };
+        begun.jobs -= 1;
+        match done {
+            Done::Slice(Ok(written)) => begun.written.add(written),
+            Done::Slice(Err(Error::Source(SourceError::OutOfOrder { why, .. }))) => begun.out_of_order = Some(why),
+            Done::Slice(Err(error)) => begun.fail(error),
+            Done::Conclusion(Ok(Conclusion::Stands(written))) => {
+                self.begun.remove(&index);
+                self.outcomes.insert(index, Ok(written));
+                return;
+            }
+            Done::Conclusion(Ok(Conclusion::IsReadAgain(attempt))) => {
+                self.begun.remove(&index);
+                self.waiting.push_front(attempt);
+                return;
+            }
+            Done::Conclusion(Err(error)) => begun.fail(error),
+        }
+        if begun.failure.is_some() {
+            self.context.shutdown.stop();
+        }
+        if begun.jobs == 0
+            && let Some(failure) = begun.failure.take()
+        {
+            self.begun.remove(&index);
+            self.outcomes.insert(index, Err(failure));
+        }
     }
+}
+
+impl Streams {
+    /// The conclusion of a stream of which all that was handed out has been read.
+    fn next_conclusion(&mut self) -> Option<BoxFuture<'static, (usize, Done)>> {
+        let (&index, begun) = self.begun.iter_mut().find(|(_, begun)| begun.jobs == 0)?;
+        begun.jobs = 1;
+        let (stream, attempt) = (Arc::clone(&begun.stream), begun.attempt);
+        let (written, out_of_order) = (std::mem::take(&mut begun.written), begun.out_of_order);
+        Some(Box::pin(
+            async move { (index, Done::Conclusion(concluded(&stream, attempt, written, out_of_order).await)) },
+        ))
+    }
+
+    /// A slice of a stream that has begun, for one more reader.
+    fn next_slice(&mut self, index: usize) -> Option<BoxFuture<'static, (usize, Done)>> {
+        let begun = self.begun.get_mut(&index)?;
+        let slice = begun.stream.reading().slice()?;
+        begun.jobs += 1;
+        let stream = Arc::clone(&begun.stream);
+        Some(Box::pin(async move { (index, Done::Slice(stream.read(slice).await)) }))
+    }
+}
+
+impl Begun {
+    /// Whether further readers would be of use.
+    fn is_sound(&self) -> bool {
+        self.out_of_order.is_none() && self.failure.is_none()
+    }
+
+    /// Notes a failure. Of several, the one that stopped the others.
+    fn fail(&mut self, error: Error) {
+        if matches!(self.failure, None | Some(Error::Interrupted)) {
+            self.failure = Some(error);
+        }
+    }
+}
+
+/// Decides whether a stream stands, now that all of it has been read.
+async fn concluded(
+    stream: &OneStream,
+    attempt: Attempt,
+    written: Written,
+    out_of_order: Option<&'static str>,
+) -> Result<Conclusion, Error> {
+    let again = match out_of_order {
+        Some(why) => {
+            tracing::warn!(
+                stream = stream.name(),
+                why,
+                "a stream cannot be divided: one reader reads it, from its beginning"
+            );
+            Attempt { readers: Readers::One, undivided: Some(why), ..attempt }
+        }
+        None => {
+            let mut read = stream.conclude().await?;
+            if read.cut.is_empty() || attempt.was_cut {
+                read.undivided = attempt.undivided.or(read.undivided);
+                stream.done();
+                return Ok(Conclusion::Stands(Written { read, ..written }));
+            }
+            tracing::warn!(
+                stream = stream.name(),
+                properties = read.cut.join(", "),
+                "properties were archived while the stream was read: it is read once more"
+            );
+            Attempt { was_cut: true, ..attempt }
+        }
+    };
+    stream.discard(&written).await;
+    Ok(Conclusion::IsReadAgain(again))
 }
 
 /// The order in which streams begin: those of unknown size, in the order of the plan (HubSpot's largest types stand first

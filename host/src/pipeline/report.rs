@@ -56,6 +56,10 @@ pub struct Ran {
 pub struct StreamReport {
     /// The stream.
     pub stream: String,
+    /// The slices in which it was read.
+    pub slices: u64,
+    /// Why one reader read it, where several could have.
+    pub undivided: Option<&'static str>,
     /// Rows read.
     pub rows_in: u64,
     /// Rows that passed all transforms.
@@ -149,6 +153,8 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
     let streams: Vec<StreamReport> = read
         .map(|(stream, written)| StreamReport {
             stream: stream.stream.name.clone(),
+            slices: written.slices,
+            undivided: written.read.undivided,
             rows_in: written.rows_in,
             rows_out: written.rows_out,
             tables: tables(base.as_ref(), stream, &written.tables),

@@ -1,124 +1,137 @@
-//! One stream, from its pages to its files.
+//! One stream, from its pages to its files: read by one reader, or by several, each with a slice of it.
 //!
-//! Two parties work at once: the reader asks for pages and decodes them, on the runtime; the worker transforms batches and
-//! encodes them, on a thread that may be busy. Between them is a channel of [`BATCHES_AHEAD`] batches, so that each waits
-//! for the other and neither fills the memory.
+//! Two parties work at once on a slice: the reader asks for pages and decodes them, on the runtime; the worker transforms
+//! batches and encodes them, on a thread that may be busy. Between them is a channel of [`DELIVERIES_AHEAD`] deliveries, so
+//! that each waits for the other and neither fills the memory.
+//! When all slices have been read the stream is concluded: what its source has to say decides whether it stands, or is read
+//! once more. Who reads which slice, and when, is `reading`'s.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use sluice_hubspot::source::{ReadRequest, SourceError};
-use sluice_lake::sink::TableWriter;
+use sluice_hubspot::source::{Read, ReadRequest, Readers, Reading, Slice};
 use sluice_plan::StreamPlan;
-use tokio::{sync::mpsc, task::JoinError};
+use tokio::sync::mpsc;
 
 use super::{
     Error,
+    at_once::unwrapped,
     context::Context,
     progress::StreamProgress,
-    worker::{Keys, Worked, Worker},
+    tables,
+    worker::{Keys, Worker},
     written::Written,
 };
 
-/// Batches between reader and worker. One is enough to work at once; a second rides out an uneven page.
-const BATCHES_AHEAD: usize = 2;
+/// Deliveries between reader and worker. One is enough to work at once; a second rides out an uneven page.
+const DELIVERIES_AHEAD: usize = 2;
 
-/// One stream of a run.
-pub(super) struct OneStream<'r> {
-    context: &'r Context,
-    plan: &'r StreamPlan,
+/// One reading of a stream, shared by all that read a slice of it.
+pub(super) struct OneStream {
+    context: Arc<Context>,
+    index: usize,
+    reading: Arc<dyn Reading>,
+    keys: Keys,
     progress: Arc<StreamProgress>,
+    /// Whether anybody has begun to count it.
+    is_counted: AtomicBool,
 }
 
-impl<'r> OneStream<'r> {
-    pub(super) fn new(context: &'r Context, index: usize) -> Self {
-        Self { context, plan: &context.planned.plan.streams[index], progress: context.progress.stream(index) }
-    }
-
-    /// Reads, transforms and writes the stream. Its files are complete or taken back when this returns.
-    ///
-    /// Where a property is archived while it is read, its column would end in the middle: then the stream is read once more.
-    pub(super) async fn run(self) -> Result<Written, Error> {
-        self.progress.begin();
-        let (writers, written) = self.once().await?;
-        if written.read.cut.is_empty() {
-            return self.finish(writers, written).await;
+impl OneStream {
+    /// Begins to read a stream, from its beginning.
+    pub(super) fn open(context: &Arc<Context>, index: usize, readers: Readers) -> Self {
+        let plan = &context.planned.plan.streams[index];
+        let progress = context.progress.stream(index);
+        progress.begin();
+        let request = ReadRequest {
+            stream: plan.stream.clone(),
+            columns: plan.requested().cloned().collect(),
+            ingested_at: context.began,
+            seen: progress.seen().clone(),
+            readers,
+        };
+        let reading = context.source.open(request);
+        Self {
+            context: Arc::clone(context),
+            index,
+            reading,
+            keys: Keys::of(plan),
+            progress,
+            is_counted: AtomicBool::new(false),
         }
-        tracing::warn!(
-            stream = self.plan.stream.name,
-            properties = written.read.cut.join(", "),
-            "properties were archived while the stream was read: it is read once more"
-        );
-        abort(writers).await;
-        self.progress.begin();
-        let (writers, written) = self.once().await?;
-        self.finish(writers, written).await
     }
 
-    async fn finish(&self, writers: Vec<Box<dyn TableWriter>>, mut written: Written) -> Result<Written, Error> {
-        let finish = move || writers.into_iter().map(TableWriter::finish).collect::<Result<Vec<_>, _>>();
-        let files = unwrapped(tokio::task::spawn_blocking(finish).await)?;
-        for (table, files) in written.tables.iter_mut().zip(files) {
-            table.files = files;
-        }
-        self.progress.done();
-        Ok(written)
+    /// What its source has of it for readers.
+    pub(super) fn reading(&self) -> &Arc<dyn Reading> {
+        &self.reading
     }
 
-    /// Reads and transforms the whole stream. What has been written of it is taken back on an error.
-    async fn once(&self) -> Result<(Vec<Box<dyn TableWriter>>, Written), Error> {
+    pub(super) fn name(&self) -> &str {
+        &self.plan().stream.name
+    }
+
+    fn plan(&self) -> &StreamPlan {
+        &self.context.planned.plan.streams[self.index]
+    }
+
+    /// Reads, transforms and writes a slice. What has been written of it is complete when this returns, or taken back on an
+    /// error.
+    pub(super) async fn read(&self, slice: Slice) -> Result<Written, Error> {
         let shutdown = &self.context.shutdown;
         if shutdown.is_stopping() {
             return Err(Error::Interrupted);
         }
-        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-        let worker = Worker::new(self.context, self.plan, &Keys::of(self.plan), &self.progress)?;
+        let (sender, receiver) = mpsc::channel(DELIVERIES_AHEAD);
+        let worker = Worker::new(&self.context, self.plan(), &self.keys, &self.progress)?;
         let mut worker = tokio::task::spawn_blocking(move || worker.work(receiver));
-        let request = ReadRequest {
-            stream: self.plan.stream.clone(),
-            columns: self.plan.requested().cloned().collect(),
-            ingested_at: self.context.began,
-            seen: self.progress.seen().clone(),
-        };
         let read = tokio::select! {
             biased;
             () = shutdown.stopping() => Err(Error::Interrupted),
             // It works until the channel is closed, and the reader holds that open: it has failed.
-            failed = &mut worker => return unwrapped(failed).and(Err(Error::Interrupted)),
+            failed = &mut worker => return Err(unwrapped(failed).err().unwrap_or(Error::Interrupted)),
             () = self.count() => unreachable!("counting never ends"),
-            read = self.context.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
+            read = self.reading.read(slice, sender) => read.map_err(Error::Source),
         };
         // The channel is closed now: the worker comes to its end.
-        match (unwrapped(worker.await), read) {
-            // Of two failures the worker's comes first: the reader's may only follow from it.
-            (Err(error), _) => Err(error),
-            (Ok(done), Err(error)) => {
-                abort(done.writers).await;
+        // Of two failures the worker's comes first: the reader's may only follow from it.
+        let done = unwrapped(worker.await)?;
+        let end = move || match read {
+            Ok(()) => done.seal(),
+            Err(error) => {
+                done.abort();
                 Err(error)
             }
-            (Ok(Worked { writers, written }), Ok(read)) => Ok((writers, Written { read, ..written })),
-        }
+        };
+        unwrapped(tokio::task::spawn_blocking(end).await)
     }
 
-    /// Asks how many records there are, beside the reading and only if somebody watches, and then does nothing more.
+    /// Asks how many records there are, once, beside the reading and only if somebody watches, and then does nothing more.
     async fn count(&self) {
         if self.context.progress.is_watched()
-            && let Some(total) = self.context.source.count(&self.plan.stream).await
+            && !self.is_counted.swap(true, Ordering::Relaxed)
+            && let Some(total) = self.context.source.count(&self.plan().stream).await
         {
             self.progress.expect(total);
         }
         std::future::pending::<()>().await;
     }
-}
 
-/// Takes back what has been written of tables.
-async fn abort(writers: Vec<Box<dyn TableWriter>>) {
-    unwrapped(tokio::task::spawn_blocking(move || writers.into_iter().for_each(TableWriter::abort)).await);
-}
+    /// What there is to say of the stream, now that all of it has been read.
+    pub(super) async fn conclude(&self) -> Result<Read, Error> {
+        Ok(self.reading.finish().await?)
+    }
 
-/// What a task gave; its panic, if it had one, goes on here.
-fn unwrapped<T>(outcome: Result<T, JoinError>) -> T {
-    match outcome {
-        Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    /// Notes that it is complete.
+    pub(super) fn done(&self) {
+        self.progress.done();
+    }
+
+    /// Takes back all that has been written of it, for it to be read anew.
+    pub(super) async fn discard(&self, written: &Written) {
+        for table in &written.tables {
+            tables::discard(&*self.context.sink, &table.files).await;
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use sluice_lake::{
     bucket::Bucket,
-    sink::{ParquetFiles, RunFiles, Sink},
+    sink::{ParquetFiles, RunFiles, Sink, TableSpec},
     state::lease::Lease,
     table::{
         Author, Change, Commit, DataFile, FedBy,
@@ -13,9 +13,9 @@ use sluice_lake::{
     },
 };
 use sluice_model::{error_chain, run_id::RunId};
-use sluice_plan::Plan;
+use sluice_plan::{Plan, TablePlan};
 
-use super::{Error, NotWritten, Run, written::Written};
+use super::{Error, NotWritten, Run, at_once::unwrapped, context::Context, written::Written};
 
 /// What the run changes: its tables, each with its audit record.
 pub(super) fn change(
@@ -44,6 +44,30 @@ pub(super) fn change(
         }
     }
     change
+}
+
+/// Gives each table that got no file one without rows, so that its columns are known.
+pub(super) async fn complete(context: &Context, written: &mut [Written]) -> Result<(), Error> {
+    let plan = &context.planned.plan;
+    let mut whole: BTreeSet<&str> = BTreeSet::new();
+    for (stream, written) in plan.streams.iter().zip(&*written) {
+        let with_files = stream.tables.iter().zip(&written.tables).filter(|(_, written)| !written.files.is_empty());
+        whole.extend(with_files.map(|(table, _)| table.name.as_str()));
+    }
+    for (stream, written) in plan.streams.iter().zip(written) {
+        for (table, written) in stream.tables.iter().zip(&mut written.tables) {
+            if whole.insert(&table.name) {
+                let writer = context.sink.table(&spec(table))?;
+                written.files = unwrapped(tokio::task::spawn_blocking(move || writer.finish()).await)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A table of the plan, as it is written.
+pub(super) fn spec(table: &TablePlan) -> TableSpec {
+    TableSpec { name: table.name.clone(), columns: table.fields().cloned().collect() }
 }
 
 /// A change of nothing.

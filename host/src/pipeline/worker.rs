@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use sluice_lake::sink::{TableSpec, TableWriter};
+use sluice_lake::sink::TableWriter;
 use sluice_model::{delivery::Delivery, program::Program};
 use sluice_plan::{StreamPlan, TablePlan};
 use sluice_sandbox::{Setup, Transform};
@@ -17,6 +17,7 @@ use super::{
     context::Context,
     progress::StreamProgress,
     shape::Shaped,
+    tables,
     unique::UniqueKeys,
     written::{StepCount, Written, WrittenTable},
 };
@@ -81,11 +82,34 @@ struct TableEnd {
     rows: u64,
 }
 
-/// A worker that has come to its end.
+/// A worker that has come to its end, and not yet completed what it has written.
 pub(super) struct Worked {
-    /// The writers of the tables, in the order of the plan.
-    pub(super) writers: Vec<Box<dyn TableWriter>>,
-    pub(super) written: Written,
+    tables: Vec<TableEnd>,
+    written: Written,
+}
+
+impl Worked {
+    /// Completes it. Blocks.
+    pub(super) fn seal(self) -> Result<Written, Error> {
+        let Self { tables, mut written } = self;
+        let mut left = tables.into_iter();
+        for mut end in left.by_ref() {
+            match end.writer.seal() {
+                Ok(files) => written.tables.push(WrittenTable { rows: end.rows, files }),
+                Err(error) => {
+                    end.writer.abort();
+                    left.for_each(|end| end.writer.abort());
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Takes it back. Blocks.
+    pub(super) fn abort(self) {
+        self.tables.into_iter().for_each(|end| end.writer.abort());
+    }
 }
 
 impl Worker {
@@ -102,8 +126,7 @@ impl Worker {
             withhold: stream.reads_marked(index),
         };
         let end = |table: &TablePlan| {
-            let spec = TableSpec { name: table.name.clone(), columns: table.fields().cloned().collect() };
-            let writer = context.sink.table(&spec)?;
+            let writer = context.sink.table(&tables::spec(table))?;
             Ok::<_, Error>(TableEnd { shaped: Shaped::of(stream, table), writer, rows: 0 })
         };
         Ok(Self {
@@ -116,23 +139,23 @@ impl Worker {
     }
 
     /// Works until the channel is closed. On an error the unfinished files are taken back. Blocks.
-    pub(super) fn work(mut self, mut batches: mpsc::Receiver<RecordBatch>) -> Result<Worked, Error> {
+    pub(super) fn work(mut self, mut deliveries: mpsc::Receiver<Delivery>) -> Result<Worked, Error> {
         let mut written = Written::default();
         let outcome = self.transforms().and_then(|mut transforms| {
-            while let Some(batch) = batches.blocking_recv() {
-                self.batch(batch, &mut transforms, &mut written)?;
+            while let Some(delivery) = deliveries.blocking_recv() {
+                self.deliver(delivery, &mut transforms, &mut written)?;
             }
             written.steps = transforms.into_iter().map(|(_, counts)| counts).collect();
             Ok(())
         });
-        if let Err(error) = outcome {
-            for end in self.tables {
-                end.writer.abort();
+        let done = Worked { tables: self.tables, written };
+        match outcome {
+            Ok(()) => Ok(done),
+            Err(error) => {
+                done.abort();
+                Err(error)
             }
-            return Err(error);
         }
-        written.tables = self.tables.iter().map(|end| WrittenTable { rows: end.rows, files: Vec::new() }).collect();
-        Ok(Worked { writers: self.tables.into_iter().map(|end| end.writer).collect(), written })
     }
 
     fn transforms(&mut self) -> Result<Vec<(Transform, StepCount)>, Error> {
@@ -144,14 +167,14 @@ impl Worker {
         made.collect()
     }
 
-    fn batch(
+    fn deliver(
         &mut self,
-        batch: RecordBatch,
+        delivery: Delivery,
         transforms: &mut [(Transform, StepCount)],
         written: &mut Written,
     ) -> Result<(), Error> {
+        let Delivery { mut batch, rows, position } = delivery;
         let rows_in = batch.num_rows() as u64;
-        let mut batch = batch;
         for (transform, counts) in transforms {
             let transformed = transform
                 .apply(&batch)
@@ -165,7 +188,7 @@ impl Worker {
         let rows_out = batch.num_rows() as u64;
         if rows_out > 0 {
             for (end, keys) in self.tables.iter_mut().zip(self.keys.0.iter()) {
-                end.write(&batch, keys.as_ref())?;
+                end.write(&Delivery { batch: batch.clone(), rows, position: position.clone() }, keys.as_ref())?;
             }
         }
         written.rows_in += rows_in;
@@ -176,14 +199,14 @@ impl Worker {
 }
 
 impl TableEnd {
-    fn write(&mut self, batch: &RecordBatch, keys: Option<&TableKeys>) -> Result<(), Error> {
-        let Self { shaped, writer, rows } = self;
-        shaped.each(batch, |batch| {
+    fn write(&mut self, delivery: &Delivery, keys: Option<&TableKeys>) -> Result<(), Error> {
+        let Self { shaped, writer, rows: written } = self;
+        shaped.each(&delivery.batch, |batch| {
             if let Some(keys) = keys {
                 keys.add(&batch)?;
             }
-            *rows += batch.num_rows() as u64;
-            Ok(writer.write(&Delivery::of_whole(batch))?)
+            *written += batch.num_rows() as u64;
+            Ok(writer.write(&Delivery { batch, rows: delivery.rows, position: delivery.position.clone() })?)
         })
     }
 }

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use sluice_hubspot::source::Read;
 use sluice_lake::table::DataFile;
 
-/// What became of one stream.
+/// What became of one stream, or of a slice of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Written {
+    /// The slices in which it was read.
+    pub(super) slices: u64,
     pub(super) rows_in: u64,
     /// The rows that passed all transforms.
     pub(super) rows_out: u64,
@@ -17,6 +19,33 @@ pub(super) struct Written {
     pub(super) read: Read,
     /// By transform, in the order of the stream's steps.
     pub(super) steps: Vec<StepCount>,
+}
+
+impl Written {
+    /// Adds what came of a slice.
+    pub(super) fn add(&mut self, slice: Self) {
+        self.slices += 1;
+        self.rows_in += slice.rows_in;
+        self.rows_out += slice.rows_out;
+        if self.tables.is_empty() {
+            self.tables = slice.tables;
+        } else {
+            for (table, more) in self.tables.iter_mut().zip(slice.tables) {
+                table.rows += more.rows;
+                table.files.extend(more.files);
+            }
+        }
+        if self.steps.is_empty() {
+            self.steps = slice.steps;
+        } else {
+            for (step, more) in self.steps.iter_mut().zip(slice.steps) {
+                step.dropped += more.dropped;
+                for (code, rows) in more.rejected {
+                    *step.rejected.entry(code).or_default() += rows;
+                }
+            }
+        }
+    }
 }
 
 /// What a stream has written into one table.
