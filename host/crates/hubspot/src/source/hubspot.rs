@@ -17,6 +17,7 @@ mod answers;
 mod api;
 mod columns;
 mod decode;
+mod ids;
 mod json;
 mod kinds;
 mod list;
@@ -26,6 +27,7 @@ mod property;
 mod read;
 mod record;
 mod sensitivity;
+mod slices;
 #[cfg(test)]
 mod tests;
 mod types;
