@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use sluice_hubspot::source::{ReadRequest, SourceError};
+use sluice_hubspot::source::{DeliverySender, Read, ReadRequest, Readers, SourceError};
 use sluice_lake::sink::TableWriter;
 use sluice_plan::StreamPlan;
 use tokio::{sync::mpsc, task::JoinError};
@@ -77,6 +77,7 @@ impl<'r> OneStream<'r> {
             stream: self.plan.stream.clone(),
             columns: self.plan.requested().cloned().collect(),
             ingested_at: self.context.began,
+            readers: Readers::One,
             seen: self.progress.seen().clone(),
         };
         let read = tokio::select! {
@@ -85,7 +86,7 @@ impl<'r> OneStream<'r> {
             // It works until the channel is closed, and the reader holds that open: it has failed.
             failed = &mut worker => return unwrapped(failed).and(Err(Error::Interrupted)),
             () = self.count() => unreachable!("counting never ends"),
-            read = self.context.source.read(request, sender) => read.map_err(|error: SourceError| Error::Source(error)),
+            read = self.read(request, sender) => read.map_err(Error::Source),
         };
         // The channel is closed now: the worker comes to its end.
         match (unwrapped(worker.await), read) {
@@ -97,6 +98,15 @@ impl<'r> OneStream<'r> {
             }
             (Ok(Worked { writers, written }), Ok(read)) => Ok((writers, Written { read, ..written })),
         }
+    }
+
+    /// Reads the whole stream. The channel is closed when this returns.
+    async fn read(&self, request: ReadRequest, deliveries: DeliverySender) -> Result<Read, SourceError> {
+        let reading = self.context.source.open(request);
+        while let Some(slice) = reading.slice() {
+            reading.read(slice, deliveries.clone()).await?;
+        }
+        reading.finish().await
     }
 
     /// Asks how many records there are, beside the reading and only if somebody watches, and then does nothing more.

@@ -116,11 +116,11 @@ impl Worker {
     }
 
     /// Works until the channel is closed. On an error the unfinished files are taken back. Blocks.
-    pub(super) fn work(mut self, mut batches: mpsc::Receiver<RecordBatch>) -> Result<Worked, Error> {
+    pub(super) fn work(mut self, mut deliveries: mpsc::Receiver<Delivery>) -> Result<Worked, Error> {
         let mut written = Written::default();
         let outcome = self.transforms().and_then(|mut transforms| {
-            while let Some(batch) = batches.blocking_recv() {
-                self.batch(batch, &mut transforms, &mut written)?;
+            while let Some(delivery) = deliveries.blocking_recv() {
+                self.batch(delivery.batch, &mut transforms, &mut written)?;
             }
             written.steps = transforms.into_iter().map(|(_, counts)| counts).collect();
             Ok(())

@@ -121,7 +121,7 @@ pub(super) enum Next {
 }
 
 /// What of a page is its reader's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Claim {
     /// Which of its records, in the order of the page.
     pub(super) kept: Range<usize>,
@@ -149,14 +149,9 @@ impl Lane {
         (self.from != BEGINNING).then_some(self.from)
     }
 
-    /// Whether it reads from the beginning of the list.
-    pub(super) fn is_first(&self) -> bool {
-        self.from == BEGINNING
-    }
-
-    /// Whether it is still looking for a slice.
-    pub(super) fn is_looking(&self) -> bool {
-        self.slice.is_none()
+    /// The last id of which the record has come; `None` before, and where ids do not count.
+    pub(super) fn position(&self) -> Option<u64> {
+        self.position
     }
 }
 

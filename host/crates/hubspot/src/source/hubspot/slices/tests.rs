@@ -86,7 +86,7 @@ impl Run {
         self.slices.came(&mut reader.lane, &claim);
         self.came.extend(&page.ids[claim.kept.clone()]);
         self.most_slices = self.most_slices.max(self.slices.slices.len());
-        if reader.lane.is_first() && self.slices.may_split() && !self.slices.are_several() {
+        if reader.lane.from().is_none() && self.slices.may_split() && !self.slices.are_several() {
             let last = self.held.last().copied().unwrap_or_default();
             self.slices.reaches_to(last, None);
         }
