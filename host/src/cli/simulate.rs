@@ -5,7 +5,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sluice_simulator::{aws, data, hubspot, truth};
 
 use super::{Usage, output::Output, run::span};
@@ -37,12 +37,31 @@ pub(super) struct Arguments {
     /// How many requests HubSpot allows in ten seconds.
     #[arg(long, value_name = "N", default_value_t = 190)]
     requests_per_10s: u32,
+    /// The form of the cursors of HubSpot's lists of records: numbers, as it answers, or opaque, as its documentation says.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = CursorForm::Numeric)]
+    cursors: CursorForm,
     /// The folder that holds the bucket, as a folder named `bucket`.
     #[arg(long, value_name = "DIR", default_value = "sluice-simulator")]
     bucket_dir: PathBuf,
     /// Write the data set as NDJSON into this folder, so that any program can compare.
     #[arg(long, value_name = "DIR")]
     truth: Option<PathBuf>,
+}
+
+/// The form of the cursors of records, as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CursorForm {
+    Numeric,
+    Opaque,
+}
+
+impl From<CursorForm> for hubspot::Cursors {
+    fn from(form: CursorForm) -> Self {
+        match form {
+            CursorForm::Numeric => Self::Numeric,
+            CursorForm::Opaque => Self::Opaque,
+        }
+    }
 }
 
 pub(super) async fn simulate(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
@@ -57,6 +76,7 @@ pub(super) async fn simulate(arguments: &Arguments, output: &mut Output) -> anyh
             data,
             requests_per_10s: arguments.requests_per_10s,
             latency: arguments.latency.unwrap_or_default(),
+            cursors: arguments.cursors.into(),
             ..hubspot::Options::default()
         },
         port(arguments.hubspot_port),

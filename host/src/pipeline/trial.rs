@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_hubspot::source::{ReadRequest, RowsSeen, Source, SourceError};
+use sluice_hubspot::source::{ReadRequest, Readers, RowsSeen, Source, SourceError};
 use sluice_plan::StreamPlan;
 
 use super::{
@@ -25,6 +25,7 @@ pub(super) async fn try_all<'s>(
         stream: stream.stream.clone(),
         columns: stream.requested().cloned().collect(),
         ingested_at: Timestamp::now(),
+        readers: Readers::One,
         seen: RowsSeen::default(),
     });
     let try_one = async |request: ReadRequest| source.try_read(&request).await;

@@ -48,6 +48,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use auth::{Scopes, Token};
+pub use cursor::Cursors;
 pub use faults::{Fault, FaultAction, FaultBody, PathPattern};
 pub use log::LoggedRequest;
 
@@ -92,6 +93,8 @@ pub struct Options {
     pub latency: Duration,
     /// The longest path and query that is not answered with 414, in bytes. Default: 16 KiB.
     pub max_url_length: usize,
+    /// The form of the `after` of records. Default: numbers.
+    pub cursors: Cursors,
     /// What shall go wrong. Default: nothing.
     pub faults: Vec<Fault>,
     /// How many of the newest requests are remembered; 0 for none. Default: 10,000.
@@ -112,6 +115,7 @@ impl Default for Options {
             retry_after: true,
             latency: Duration::ZERO,
             max_url_length: MAX_URL_LENGTH,
+            cursors: Cursors::default(),
             faults: Vec::new(),
             request_log_capacity: REQUEST_LOG_CAPACITY,
         }

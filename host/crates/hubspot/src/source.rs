@@ -1,7 +1,8 @@
 //! Sources: where streams come from.
 //!
-//! A source offers streams, knows the schema of each, and reads one at a time from beginning to end, as Arrow batches into a
-//! bounded channel: when the channel is full the source waits, so memory does not grow with the portal.
+//! A source offers streams, knows the schema of each, and reads them from beginning to end, by one reader or by several
+//! ([`Reading`]), as Arrow batches into bounded channels: when a channel is full its reader waits, so memory does not grow
+//! with the portal.
 //! It reads the columns it is asked for and no others; what a plan does not need is never requested.
 //!
 //! What a full read promises: every record that exists from the first page to the last is delivered at least once. A record
@@ -9,6 +10,7 @@
 //! A source knows nothing of transforms, tables or buckets.
 
 pub mod hubspot;
+mod reading;
 pub mod recorded;
 
 use std::sync::{
@@ -16,17 +18,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sluice_model::{
     schema::{Field, Schema},
     stream::StreamInfo,
 };
-use tokio::sync::mpsc;
 
-/// Where a source puts its batches. Bounded; closed when nobody wants more.
-pub type BatchSender = mpsc::Sender<RecordBatch>;
+pub use self::reading::{DeliverySender, Readers, Reading, Slice};
 
 /// Something that offers streams.
 #[async_trait]
@@ -47,8 +46,8 @@ pub trait Source: Send + Sync {
     /// Tries whether a stream may be read, with the columns that are wanted: asks for its first record, and forgets it.
     async fn try_read(&self, request: &ReadRequest) -> Result<(), SourceError>;
 
-    /// Reads a whole stream. Returns early, without an error, when the channel is closed.
-    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Read, SourceError>;
+    /// Begins to read a stream. Nothing is asked for yet.
+    fn open(&self, request: ReadRequest) -> Arc<dyn Reading>;
 
     /// What reading has cost so far.
     fn usage(&self) -> Usage;
@@ -63,6 +62,8 @@ pub struct ReadRequest {
     pub columns: Vec<Field>,
     /// When the run began: the value of `ingestedAt`.
     pub ingested_at: Timestamp,
+    /// How many readers it may have.
+    pub readers: Readers,
     /// Where the source counts the rows as their pages come in.
     pub seen: RowsSeen,
 }
@@ -102,6 +103,8 @@ pub struct Read {
     pub cut: Vec<String>,
     /// Properties that it has given for no record.
     pub unnamed: Vec<String>,
+    /// Why one reader read it, where several were allowed and the service does not let a stream be divided.
+    pub undivided: Option<&'static str>,
 }
 
 /// A part that a stream has no rows of.
@@ -218,6 +221,14 @@ pub enum SourceError {
         listed: usize,
         /// Those of them that neither came nor were said to be gone.
         missing: usize,
+    },
+    /// Several readers have read a stream, and what came shows that it cannot be divided. One reader can read it.
+    #[error("stream `{stream}` cannot be divided among readers: {why}")]
+    OutOfOrder {
+        /// The stream.
+        stream: String,
+        /// What shows it.
+        why: &'static str,
     },
     /// A batch could not be built; a mistake in sluice.
     #[error("a batch of stream `{stream}` could not be built")]

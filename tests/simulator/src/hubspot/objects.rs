@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
 use super::auth::Token;
-use super::cursor;
 use super::query::Query;
 use super::records::Selection;
 use super::route::Version;
@@ -57,7 +56,7 @@ pub(super) fn list(call: &Call<'_>, segment: &str) -> Result<Answer, Refusal> {
     let section = section(&call.query)?;
     let selection = Selection::new(object_type, call.query.names("properties"), call.token, call.version)?;
     let list = format!("{}/{section:?}", object_type.type_id());
-    let after = call.query.get("after").map(|after| cursor::decode(&list, after)).transpose()?;
+    let after = call.query.get("after").map(|after| call.cursors.decode(&list, after)).transpose()?.flatten();
 
     let mut records = object_type.records(call.portal, section, after).peekable();
     let page: Vec<Record<'_>> = records.by_ref().take(limit).collect();
@@ -66,7 +65,7 @@ pub(super) fn list(call: &Call<'_>, segment: &str) -> Result<Answer, Refusal> {
     selection.write_list(page.iter().copied(), &mut out);
     if let (Some(last), Some(_)) = (page.last(), records.peek()) {
         out.extend_from_slice(br#","paging":"#);
-        out.extend_from_slice(call.paging(&cursor::encode(&list, last.id())).to_string().as_bytes());
+        out.extend_from_slice(call.paging(&call.cursors.encode(&list, last.id())).to_string().as_bytes());
     }
     out.push(b'}');
     Ok(Answer::json(StatusCode::OK, out))

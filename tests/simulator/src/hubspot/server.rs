@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal};
 use super::auth::{self, Token};
+use super::cursor::Cursors;
 use super::faults::{self, FaultAction, Faults};
 use super::limits::{Limits, Standing};
 use super::log::{self, Log, LoggedRequest};
@@ -53,6 +54,7 @@ pub(super) struct Call<'a> {
     pub(super) portal: &'a Portal,
     pub(super) token: &'a Token,
     pub(super) version: Version,
+    pub(super) cursors: Cursors,
     pub(super) query: Query,
     pub(super) body: &'a [u8],
     /// The URL without its query.
@@ -221,6 +223,7 @@ impl Server {
             portal: &self.portal,
             token: auth::authenticate(&self.options.tokens, &parts.headers)?,
             version,
+            cursors: self.options.cursors,
             query: parts.uri.query().map(Query::parse).unwrap_or_default(),
             body,
             url: format!("{}{}", self.base_url, parts.uri.path()),

@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
-use crate::client::{Client, Truth, ids, property_names};
+use sluice_simulator::hubspot;
+
+use crate::client::{Client, Truth, ids, property_names, roomy};
 
 const CONTACTS: &str = "/crm/v3/objects/contacts";
 
@@ -51,11 +53,39 @@ async fn the_page_size_is_ten_unless_asked_for_and_a_hundred_at_most() {
     let client = Client::with(150).await;
     assert_eq!(client.json(CONTACTS).await["results"].as_array().map(Vec::len), Some(10));
     assert_eq!(client.json(&format!("{CONTACTS}?limit=100")).await["results"].as_array().map(Vec::len), Some(100));
-    for query in ["limit=101", "limit=0", "limit=-1", "limit=ten", "archived=maybe", "after=151"] {
+    for query in ["limit=101", "limit=0", "limit=-1", "limit=ten", "archived=maybe", "after=one"] {
         let reply = client.get(&format!("{CONTACTS}?{query}")).await;
         assert_eq!(reply.status, 400, "{query}");
         assert_eq!(reply.json()["category"], "VALIDATION_ERROR", "{query}");
     }
+}
+
+#[tokio::test]
+async fn any_number_is_answered_with_the_records_from_there_on() {
+    let (client, truth) = (Client::with(250).await, Truth::of(250));
+    let contacts = truth.lines("contacts");
+    let expected = ids(&contacts);
+    let first = client.json(&format!("{CONTACTS}?limit=7")).await;
+    let next: u64 = expected[6].parse::<u64>().expect("a number") + 1;
+    assert_eq!(first["paging"]["next"]["after"], next.to_string());
+    for place in [0, 6, 100, 249] {
+        let id: u64 = expected[place].parse().expect("a number");
+        for (after, from) in [(id, place), (id + 1, place + 1), (id.saturating_sub(1), place)] {
+            let page = client.json(&format!("{CONTACTS}?limit=100&after={after}")).await;
+            let page = page["results"].as_array().expect("results");
+            assert_eq!(ids(page), expected[from..expected.len().min(from + 100)], "{after}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn opaque_cursors_list_the_same_and_take_no_number() {
+    let options = hubspot::Options { cursors: hubspot::Cursors::Opaque, ..roomy(250) };
+    let (client, truth) = (Client::new(options).await, Truth::of(250));
+    let read = client.all(&format!("{CONTACTS}?limit=100")).await;
+    assert_eq!(ids(&read), ids(&truth.lines("contacts")));
+    let reply = client.get(&format!("{CONTACTS}?after=151")).await;
+    assert_eq!((reply.status, reply.json()["category"].clone()), (400, json!("VALIDATION_ERROR")));
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@
 //!   account has a type, and the token may read it, is seen when its properties are asked for.
 //! - **Schemas** come from the property definitions of all sensitivity levels: HubSpot lists one level a request, so what is
 //!   sensitive is known, and marked, before any value is asked for.
-//! - **Records** are listed by id, a hundred a page, with the wanted properties in the URL; where the URL would be too long,
-//!   ids are listed and the values fetched by batch read. The search index is never used to read records: it is late, it
+//! - **Records** are listed by id, a hundred a page, with the wanted properties in the URL, by several readers at once where
+//!   the account's cursors allow it ([`slices`]); where the URL would be too long, ids are listed and the values fetched by
+//!   batch read. The search index is never used to read records: it is late, it
 //!   forgets, and it ends at ten thousand.
 //! - **Limits**: all streams share one budget of requests, learned from HubSpot's own headers ([`vendor`]).
 //!
@@ -17,6 +18,7 @@ mod answers;
 mod api;
 mod columns;
 mod decode;
+mod ids;
 mod json;
 mod kinds;
 mod list;
@@ -26,6 +28,7 @@ mod property;
 mod read;
 mod record;
 mod sensitivity;
+mod slices;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -45,7 +48,7 @@ use sluice_model::{
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
+use super::{ReadRequest, Reading, Source, SourceError, Unreadable, Usage};
 use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, RetryPolicy, SetupError};
 
 pub use self::api::Paths;
@@ -91,14 +94,14 @@ struct CustomTypes {
     hidden: bool,
 }
 
-/// One HubSpot account.
-#[derive(Debug)]
+/// One HubSpot account. Cheap to clone; clones share what they know of it.
+#[derive(Debug, Clone)]
 pub struct HubSpot {
     client: Client,
     paths: Paths,
     general: Budget,
     search: Budget,
-    custom: OnceCell<CustomTypes>,
+    custom: Arc<OnceCell<CustomTypes>>,
     property_lists: Answers<Result<Vec<api::Property>, Refusal>>,
     pipeline_lists: Answers<Result<Vec<api::Pipeline>, Refused>>,
     sensitive: bool,
@@ -126,7 +129,7 @@ impl HubSpot {
             paths: settings.paths,
             general: Budget::new(general),
             search: Budget::new(search),
-            custom: OnceCell::new(),
+            custom: Arc::default(),
             property_lists: Answers::default(),
             pipeline_lists: Answers::default(),
             sensitive: settings.sensitive,
@@ -291,8 +294,8 @@ impl Source for HubSpot {
         kinds::of(&request.stream).try_read(self, request).await
     }
 
-    async fn read(&self, request: ReadRequest, batches: BatchSender) -> Result<Read, SourceError> {
-        kinds::of(&request.stream).read(self, &request, &batches).await
+    fn open(&self, request: ReadRequest) -> Arc<dyn Reading> {
+        kinds::of(&request.stream).open(self, request)
     }
 
     fn usage(&self) -> Usage {

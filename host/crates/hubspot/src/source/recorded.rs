@@ -2,6 +2,8 @@
 //!
 //! A plan needs nothing else, so it can be made where no token is, in a pull request. It has no records to read.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sluice_model::{
@@ -9,7 +11,7 @@ use sluice_model::{
     stream::{StreamInfo, StreamKind},
 };
 
-use super::{BatchSender, Read, ReadRequest, Source, SourceError, Unreadable, Usage};
+use super::{DeliverySender, Read, ReadRequest, Reading, Slice, Source, SourceError, Unreadable, Usage};
 
 /// The format that this version writes and reads.
 const FORMAT: u32 = 1;
@@ -236,13 +238,47 @@ impl Source for RecordedSource {
         Ok(())
     }
 
-    async fn read(&self, request: ReadRequest, _: BatchSender) -> Result<Read, SourceError> {
-        let reason = "a description of a source has no records".to_owned();
-        Err(SourceError::NotReadable { stream: request.stream.name, why: Unreadable::Absent, reason, hint: None })
+    fn open(&self, request: ReadRequest) -> Arc<dyn Reading> {
+        Arc::new(NothingToRead { stream: request.stream.name })
     }
 
     fn usage(&self) -> Usage {
         Usage::default()
+    }
+}
+
+/// The reading of a stream that has no records.
+struct NothingToRead {
+    stream: String,
+}
+
+impl NothingToRead {
+    fn refused(&self) -> SourceError {
+        let reason = "a description of a source has no records".to_owned();
+        SourceError::NotReadable { stream: self.stream.clone(), why: Unreadable::Absent, reason, hint: None }
+    }
+}
+
+#[async_trait]
+impl Reading for NothingToRead {
+    /// One, whoever asks: reading it says what is wrong.
+    fn slice(&self) -> Option<Slice> {
+        Some(Slice::new(0, || {}))
+    }
+
+    fn worth(&self) -> u64 {
+        u64::MAX
+    }
+
+    async fn changed(&self) {}
+
+    async fn read(&self, slice: Slice, _: DeliverySender) -> Result<(), SourceError> {
+        slice.keep();
+        Err(self.refused())
+    }
+
+    async fn finish(&self) -> Result<Read, SourceError> {
+        Err(self.refused())
     }
 }
 

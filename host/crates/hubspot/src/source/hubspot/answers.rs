@@ -9,13 +9,21 @@ use tokio::sync::OnceCell;
 
 use crate::source::SourceError;
 
-/// The answers to a question about several object types, by the type's id.
+/// The answers to a question about several object types, by the type's id. Clones share them.
 #[derive(Debug)]
-pub(super) struct Answers<T>(Mutex<HashMap<String, Arc<OnceCell<Arc<T>>>>>);
+pub(super) struct Answers<T>(Arc<Mutex<ByType<T>>>);
+
+type ByType<T> = HashMap<String, Arc<OnceCell<Arc<T>>>>;
 
 impl<T> Default for Answers<T> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Arc::default())
+    }
+}
+
+impl<T> Clone for Answers<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 

@@ -91,6 +91,14 @@ pub(super) struct Total {
     pub(super) total: usize,
 }
 
+/// The records that a search has found, and how many there are in all.
+#[derive(Debug, Deserialize)]
+pub(super) struct Found {
+    #[serde(default, deserialize_with = "json::count")]
+    pub(super) total: usize,
+    pub(super) results: Vec<RecordId>,
+}
+
 /// The ids of a page of records.
 #[derive(Debug, Deserialize)]
 pub(super) struct RecordId {

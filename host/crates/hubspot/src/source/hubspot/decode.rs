@@ -7,6 +7,7 @@
 
 mod page;
 pub(super) mod raw;
+mod remarks;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,10 @@ use jiff::Timestamp;
 use serde::de::DeserializeSeed;
 use sluice_model::schema::{ColumnType, Field, arrow_schema, attribute};
 
-use self::seen::Seen;
+use self::{remarks::Naming, seen::Seen};
 use super::{columns::ColumnBuilder, json, property::column_type_of, record, value};
+
+pub(super) use self::remarks::Remarks;
 
 /// Rows after which a batch is complete: enough that a call into a plugin costs next to nothing a row, and few enough that a
 /// batch of the widest streams stays small.
@@ -43,8 +46,8 @@ pub(super) struct RecordDecoder {
     named: Vec<Named>,
     /// Records begun so far, those of pages that broke off included.
     begun: u64,
-    /// The records that have their row.
-    records: Seen,
+    /// The records that have their row, unless their order is what keeps them from coming twice.
+    seen: Option<Seen>,
     /// Values of `updatedAt` that are no times.
     odd_times: u64,
     object_type_id: String,
@@ -94,6 +97,8 @@ pub(super) struct Page {
     pub(super) first: Option<String>,
     /// Where the next page begins; absent on the last.
     pub(super) after: Option<String>,
+    /// The ids of its records, in their order; absent if one of them is no number.
+    pub(super) ids: Option<Vec<u64>>,
     /// How many records it lists.
     pub(super) listed: usize,
     /// Records that ought to be there: those that were asked for by id, and neither came nor are said to be gone; on a page
@@ -146,7 +151,7 @@ impl RecordDecoder {
             begun: 0,
             properties,
             order: Vec::new(),
-            records: Seen::default(),
+            seen: Some(Seen::default()),
             odd_times: 0,
             object_type_id: object_type_id.to_owned(),
             ingested_at: ingested_at.as_microsecond(),
@@ -162,7 +167,9 @@ impl RecordDecoder {
     /// read, or that lacks a record, nothing remains.
     pub(super) fn page(&mut self, bytes: &[u8], asked: Option<WantedIds<'_>>) -> Result<Page, serde_json::Error> {
         let before = self.rows();
-        self.records.begin_page();
+        if let Some(seen) = &mut self.seen {
+            seen.begin_page();
+        }
         let awaited = asked.map(|asked| asked.ids.iter().map(String::as_str).collect());
         let bytes = json::whole_unicode(bytes);
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
@@ -171,7 +178,9 @@ impl RecordDecoder {
             .and_then(|page| deserializer.end().map(|()| page));
         let may_be_gone = asked.is_some_and(|asked| asked.may_be_gone);
         if matches!(&decoded, Ok(page) if page.missing == 0 && (page.gone == 0 || may_be_gone)) {
-            self.records.keep_page();
+            if let Some(seen) = &mut self.seen {
+                seen.keep_page();
+            }
         } else {
             self.truncate(before);
         }
@@ -180,23 +189,6 @@ impl RecordDecoder {
 
     fn note_time(&mut self, is_time: bool) {
         self.odd_times += u64::from(!is_time);
-    }
-
-    /// The properties that a column wants and no record has named, not even with an empty value.
-    pub(super) fn never_named(&self) -> Vec<&str> {
-        self.properties_that(|named| named.last == 0)
-    }
-
-    /// The properties that some records have named and others have not.
-    pub(super) fn named_by_some(&self) -> Vec<&str> {
-        self.properties_that(|named| named.last > 0 && named.missed)
-    }
-
-    fn properties_that(&self, is: impl Fn(Named) -> bool) -> Vec<&str> {
-        let those = self.properties.iter().filter(|(_, slot)| is(self.named[slot.number]));
-        let mut names: Vec<&str> = those.map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        names
     }
 
     /// Notes which properties a record has not named, when all it has are known.
@@ -209,13 +201,23 @@ impl RecordDecoder {
         }
     }
 
-    /// How many values of `updatedAt` were no times.
-    pub(super) fn odd_times(&self) -> u64 {
-        self.odd_times
+    /// What was odd about the records so far.
+    pub(super) fn remarks(&self) -> Remarks {
+        let naming = |slot: &Slot| {
+            let Named { last, missed } = self.named[slot.number];
+            Naming { by_some: last > 0, not_by_all: missed }
+        };
+        let properties = self.properties.iter().map(|(name, slot)| (name.clone(), naming(slot))).collect();
+        Remarks { properties, odd_times: self.odd_times }
+    }
+
+    /// From now on the order of the records is known to keep them from coming twice.
+    pub(super) fn trust_order(&mut self) {
+        self.seen = None;
     }
 
     /// Goes back to an earlier number of rows.
-    fn truncate(&mut self, rows: usize) {
+    pub(super) fn truncate(&mut self, rows: usize) {
         for column in &mut self.columns {
             column.truncate(rows);
         }

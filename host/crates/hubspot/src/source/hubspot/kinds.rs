@@ -12,6 +12,8 @@ mod pipelines;
 mod property_definitions;
 mod type_definitions;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sluice_model::{
     schema::{Attributes, Field, Schema, attribute},
@@ -19,7 +21,7 @@ use sluice_model::{
 };
 
 use super::HubSpot;
-use crate::source::{BatchSender, Read, ReadRequest, SourceError};
+use crate::source::{ReadRequest, Reading, SourceError};
 
 /// One kind of streams.
 #[async_trait]
@@ -41,8 +43,8 @@ pub(super) trait Kind: Sync {
     /// Tries whether one of them may be read.
     async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError>;
 
-    /// Reads one of them.
-    async fn read(&self, hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<Read, SourceError>;
+    /// Begins to read one of them.
+    fn open(&self, hubspot: &HubSpot, request: ReadRequest) -> Arc<dyn Reading>;
 }
 
 /// All kinds, in the order in which their streams are offered.

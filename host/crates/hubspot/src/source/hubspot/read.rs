@@ -1,20 +1,32 @@
-//! Reading the records of one type, page by page.
+//! Reading the records of one type, page by page, by one reader or several.
+//!
+//! [`pages`] is one reader's way from a request to columns, `shared` what all readers know of the list ([`super::slices`]),
+//! `end` how far it goes.
 
-use std::sync::Mutex;
+mod end;
+mod pages;
+mod shared;
 
-use bytes::Bytes;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
 use sluice_model::schema::attribute;
+use tokio::sync::oneshot;
 
+use self::{
+    pages::{PageError, Reader, out_of_order},
+    shared::SharedSlices,
+};
 use super::{
-    HubSpot, Refused, api,
-    decode::{Page, RecordDecoder, WantedIds},
-    failed, not_readable,
-    paging::{Course, Paging},
+    HubSpot,
+    decode::Remarks,
+    paging::Course,
     record::ID_PROPERTY,
+    slices::{SMALLEST_SLICE, Slices},
 };
 use crate::{
-    http::{HttpError, PageSize, Request, Undecodable},
-    source::{BatchSender, Read, ReadRequest, SourceError, Unreadable},
+    http::{PageSize, Request},
+    source::{DeliverySender, Read, ReadRequest, Readers, Reading, Slice, SourceError},
 };
 
 /// Records a page: the most that listing and batch reads allow.
@@ -26,59 +38,177 @@ const LONGEST_URL: usize = 8000;
 /// Attempts at a page that is too much for the server before a smaller one is asked for.
 const ATTEMPTS_BEFORE_HALVING: u32 = 3;
 
-/// How often a page is listed anew when values are not given for all its records: one may have been archived in between,
-/// and is not listed any more.
-const LISTINGS_OF_A_PAGE: u32 = 4;
-
 /// What separates the names of properties in a URL. A name that holds it can only be asked for by batch read.
 const SEPARATOR: &str = ",";
 
-/// Reads all records, and puts their batches into the channel.
-pub(super) async fn records(
-    hubspot: &HubSpot,
-    type_id: &str,
-    request: &ReadRequest,
-    batches: &BatchSender,
-) -> Result<Read, SourceError> {
-    let reader = Reader::new(hubspot, type_id, request);
-    let mut size = PageSize::new(MOST_RECORDS);
-    let mut course = Course::default();
-    let mut after = None;
-    let mut any = false;
-    loop {
-        match reader.page(after.as_deref(), size.get()).await {
-            Ok(page) => {
-                size.good();
-                course
-                    .page(page.first.as_deref(), page.after.as_deref())
-                    .map_err(|why| SourceError::Endless { what: what(request), why })?;
-                any |= page.first.is_some();
-                request.seen.add(page.listed - page.gone);
-                let last = page.after.is_none();
-                if (last || reader.is_full()) && !reader.send(batches).await? {
-                    return Ok(Read::default());
+/// The records of one type, while they are read.
+pub(super) struct Records {
+    hubspot: HubSpot,
+    type_id: String,
+    request: ReadRequest,
+    properties: Vec<String>,
+    /// Whether the values have to be fetched apart from the list.
+    by_batch: bool,
+    slices: SharedSlices,
+    /// On the slices that have been read to their ends.
+    remarks: Mutex<Remarks>,
+}
+
+impl Records {
+    /// Prepares to read. Nothing is asked for yet.
+    pub(super) fn new(hubspot: &HubSpot, type_id: &str, request: &ReadRequest) -> Self {
+        let several = request.readers == Readers::Several;
+        Self::with_slices(hubspot, type_id, request, Slices::new(several, SMALLEST_SLICE))
+    }
+
+    pub(super) fn with_slices(hubspot: &HubSpot, type_id: &str, request: &ReadRequest, slices: Slices) -> Self {
+        let properties = wanted_properties(request);
+        let mut records = Self {
+            hubspot: hubspot.clone(),
+            type_id: type_id.to_owned(),
+            request: request.clone(),
+            by_batch: properties.iter().any(|name| name.contains(SEPARATOR)),
+            properties,
+            slices: SharedSlices::new(slices),
+            remarks: Mutex::default(),
+        };
+        records.by_batch |= records.is_too_long();
+        records
+    }
+
+    /// Asks for one record, as it would be read.
+    pub(super) async fn try_first(&self) -> Result<(), SourceError> {
+        let mut reader = Reader::new(self, 0);
+        reader.page(None, 1).await.map(drop).map_err(|error| error.of(&self.request))
+    }
+
+    /// Reads a slice, page after page. `first_page` is told the last id of the first one, if the list may be divided.
+    async fn walk(
+        &self,
+        slice: Slice,
+        mut first_page: Option<oneshot::Sender<u64>>,
+        deliveries: &DeliverySender,
+    ) -> Result<(), SourceError> {
+        let mut reader = Reader::new(self, slice.begins());
+        let mut unread = Some(slice);
+        let mut size = PageSize::new(MOST_RECORDS);
+        let mut course = Course::default();
+        let mut after = reader.lane().from().map(|from| from.to_string());
+        loop {
+            match reader.page(after.as_deref(), size.get()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(page)) => {
+                    if let Some(slice) = unread.take() {
+                        slice.keep();
+                    }
+                    size.good();
+                    course
+                        .page(page.first.as_deref(), page.after.as_deref())
+                        .map_err(|why| SourceError::Endless { what: what(&self.request), why })?;
+                    self.request.seen.add(page.records);
+                    if let Some(last) = reader.lane().position().filter(|_| self.slices.with(|all| all.may_split()))
+                        && let Some(first_page) = first_page.take()
+                    {
+                        // Whoever is told waits beside this.
+                        first_page.send(last).ok();
+                    }
+                    let is_last = page.after.is_none();
+                    if (is_last || reader.is_full()) && !reader.deliver(deliveries).await? {
+                        return Ok(());
+                    }
+                    if is_last {
+                        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).add(reader.remarks());
+                        self.slices.with(|slices| slices.finish(reader.lane()));
+                        return Ok(());
+                    }
+                    after = page.after;
                 }
-                if last {
-                    return if any { reader.remarks().await } else { Ok(Read::default()) };
+                Err(PageError::Http(error)) if error.asks_too_much() && size.halve() => {
+                    tracing::warn!(
+                        stream = self.request.stream.name,
+                        records = size.get(),
+                        "pages are too large, asking for less"
+                    );
                 }
-                after = page.after;
+                Err(error) => return Err(error.of(&self.request)),
             }
-            Err(PageError::Http(error)) if error.asks_too_much() && size.halve() => {
-                tracing::warn!(
-                    stream = request.stream.name,
-                    records = size.get(),
-                    "pages are too large, asking for less"
-                );
-            }
-            Err(error) => return Err(error.of(request)),
+        }
+    }
+
+    /// Those of these properties that HubSpot does not list any more.
+    async fn gone(&self, mut properties: Vec<String>) -> Result<Vec<String>, SourceError> {
+        if !properties.is_empty()
+            && let Ok(listed) = self.hubspot.list_properties(&self.type_id).await?
+        {
+            properties.retain(|name| !listed.iter().any(|property| property.name == *name));
+        }
+        Ok(properties)
+    }
+
+    /// Whether listing would need a URL that is too long.
+    fn is_too_long(&self) -> bool {
+        // Room for the position behind the first page's URL.
+        const POSITION: usize = 64;
+        let request = self.list(&self.properties, None, MOST_RECORDS);
+        self.hubspot.client.url_length(&request) + POSITION > LONGEST_URL
+    }
+
+    fn list(&self, properties: &[String], after: Option<&str>, records: u32) -> Request {
+        let request = self
+            .hubspot
+            .get(self.hubspot.paths.records(&self.type_id))
+            .parameter("limit", records.to_string())
+            .parameter("properties", properties.join(SEPARATOR))
+            .parameter("archived", "false");
+        let request = halvable(request, records);
+        match after {
+            Some(after) => request.parameter("after", after),
+            None => request,
         }
     }
 }
 
-/// Asks for one record, as it would be read.
-pub(super) async fn first_record(hubspot: &HubSpot, type_id: &str, request: &ReadRequest) -> Result<(), SourceError> {
-    let reader = Reader::new(hubspot, type_id, request);
-    reader.page(None, 1).await.map(drop).map_err(|error| error.of(request))
+#[async_trait]
+impl Reading for Records {
+    fn slice(&self) -> Option<Slice> {
+        self.slices.slice()
+    }
+
+    fn worth(&self) -> u64 {
+        self.slices.with(|slices| slices.worth())
+    }
+
+    async fn changed(&self) {
+        self.slices.more().await;
+    }
+
+    async fn read(&self, slice: Slice, deliveries: DeliverySender) -> Result<(), SourceError> {
+        if slice.begins() > 0 {
+            return self.walk(slice, None, &deliveries).await;
+        }
+        let (tell, told) = oneshot::channel();
+        tokio::select! {
+            biased;
+            read = self.walk(slice, Some(tell), &deliveries) => read,
+            () = self.find_end(told) => unreachable!("it never ends"),
+        }
+    }
+
+    async fn finish(&self) -> Result<Read, SourceError> {
+        let (finished, records, undivided) =
+            self.slices.with(|slices| (slices.are_finished(), slices.records(), slices.why_one()));
+        if !finished.map_err(|why| out_of_order(&self.request, why))? || records == 0 {
+            return Ok(Read { undivided, ..Read::default() });
+        }
+        let (unnamed, by_some, odd) = {
+            let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+            (remarks.never_named(), remarks.named_by_some(), remarks.odd_times())
+        };
+        if odd > 0 {
+            tracing::warn!(stream = self.request.stream.name, records = odd, "`updatedAt` is no time");
+        }
+        Ok(Read { cut: self.gone(by_some).await?, unnamed, undivided, ..Read::default() })
+    }
 }
 
 /// What is being read, for errors.
@@ -104,190 +234,7 @@ fn wanted_properties(request: &ReadRequest) -> Vec<String> {
     names
 }
 
-/// Whether listing with these properties would need a URL that is too long.
-fn is_too_long(hubspot: &HubSpot, type_id: &str, properties: &[String]) -> bool {
-    // Room for the position behind the first page's URL.
-    const POSITION: usize = 64;
-    let request = list(hubspot, type_id, properties, None, MOST_RECORDS);
-    hubspot.client.url_length(&request) + POSITION > LONGEST_URL
-}
-
-fn list(hubspot: &HubSpot, type_id: &str, properties: &[String], after: Option<&str>, records: u32) -> Request {
-    let request = hubspot
-        .get(hubspot.paths.records(type_id))
-        .parameter("limit", records.to_string())
-        .parameter("properties", properties.join(SEPARATOR))
-        .parameter("archived", "false");
-    let request = halvable(request, records);
-    match after {
-        Some(after) => request.parameter("after", after),
-        None => request,
-    }
-}
-
 /// A request for so many records, which is given up early where fewer can be asked for.
 fn halvable(request: Request, records: u32) -> Request {
     if records > 1 { request.overload_attempts(ATTEMPTS_BEFORE_HALVING) } else { request }
-}
-
-/// One stream being read.
-struct Reader<'r> {
-    hubspot: &'r HubSpot,
-    type_id: &'r str,
-    request: &'r ReadRequest,
-    /// Locked for the time it takes to decode a page or finish a batch; never contended.
-    decoder: Mutex<RecordDecoder>,
-    by_batch: bool,
-    properties: Vec<String>,
-}
-
-/// Why there is no page.
-enum PageError {
-    Http(HttpError),
-    /// Values were not given for all records that are listed.
-    Incomplete {
-        listed: usize,
-        missing: usize,
-    },
-}
-
-impl PageError {
-    /// The error that ends the reading.
-    fn of(self, request: &ReadRequest) -> SourceError {
-        match self {
-            Self::Http(cause) => match Refused::of(cause) {
-                Ok(Refused { why, cause }) => not_readable(&request.stream, why, &cause),
-                Err(cause) => failed(&what(request), cause),
-            },
-            Self::Incomplete { listed, missing } => SourceError::Incomplete { what: what(request), listed, missing },
-        }
-    }
-}
-
-impl From<HttpError> for PageError {
-    fn from(error: HttpError) -> Self {
-        Self::Http(error)
-    }
-}
-
-impl<'r> Reader<'r> {
-    fn new(hubspot: &'r HubSpot, type_id: &'r str, request: &'r ReadRequest) -> Self {
-        let properties = wanted_properties(request);
-        Self {
-            hubspot,
-            type_id,
-            request,
-            decoder: Mutex::new(RecordDecoder::new(type_id, &request.columns, request.ingested_at)),
-            by_batch: is_too_long(hubspot, type_id, &properties)
-                || properties.iter().any(|name| name.contains(SEPARATOR)),
-            properties,
-        }
-    }
-
-    /// Asks for a page, and decodes its records.
-    async fn page(&self, after: Option<&str>, records: u32) -> Result<Page, PageError> {
-        let mut incomplete = PageError::Incomplete { listed: 0, missing: 0 };
-        for listing in 1..=LISTINGS_OF_A_PAGE {
-            let last = listing == LISTINGS_OF_A_PAGE;
-            let page = if self.by_batch {
-                self.page_by_batch(after, records, last).await?
-            } else {
-                let request = list(self.hubspot, self.type_id, &self.properties, after, records);
-                self.hubspot.client.decoded(&request, |body| self.decode(body, None)).await?
-            };
-            if page.missing == 0 && (page.gone == 0 || last) {
-                if page.gone > 0 {
-                    tracing::warn!(
-                        stream = self.request.stream.name,
-                        records = page.gone,
-                        "records are listed of which HubSpot says, each time, that they are not there: left out"
-                    );
-                }
-                return Ok(page);
-            }
-            let missing = page.missing + page.gone;
-            tracing::warn!(stream = self.request.stream.name, missing, "not all records of a page were given");
-            incomplete = PageError::Incomplete { listed: page.listed, missing };
-        }
-        Err(incomplete)
-    }
-
-    /// Asks for the ids of a page, then for the values. `last`: a record that is said to be gone is believed to be.
-    async fn page_by_batch(&self, after: Option<&str>, records: u32, last: bool) -> Result<Page, PageError> {
-        let ids = list(self.hubspot, self.type_id, &[ID_PROPERTY.to_owned()], after, records);
-        let ids: api::ListPage<api::RecordId> = self.hubspot.json(&ids).await?;
-        let missing = ids.missing();
-        let after = Paging::after(ids.paging);
-        let ids: Vec<String> = ids.results.into_iter().map(|record| record.id).collect();
-        let listed = ids.len() + missing;
-        let first = ids.first().cloned();
-        if missing > 0 || first.is_none() {
-            return Ok(Page { first, after, listed, missing, gone: 0 });
-        }
-        match self.values(WantedIds { ids: &ids, may_be_gone: last }).await {
-            Ok(page) => Ok(Page { first, after, listed, ..page }),
-            // None of them is there any more, says HubSpot; the list will say the same, if it is true.
-            Err(error) => match Refused::of(error) {
-                Ok(Refused { why: Unreadable::Absent, .. }) => {
-                    Ok(Page { first, after, listed, missing: listed, gone: 0 })
-                }
-                Ok(Refused { cause, .. }) | Err(cause) => Err(cause.into()),
-            },
-        }
-    }
-
-    /// Asks for the values of these records, and decodes them.
-    async fn values(&self, asked: WantedIds<'_>) -> Result<Page, HttpError> {
-        let inputs: Vec<_> = asked.ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
-        let body = serde_json::json!({ "inputs": inputs, "properties": self.properties });
-        let request = Request::post(&self.hubspot.general, self.hubspot.paths.batch_read(self.type_id), &body);
-        let request = halvable(request, u32::try_from(asked.ids.len()).unwrap_or(u32::MAX));
-        self.hubspot.client.decoded(&request, |body| self.decode(body, Some(asked))).await
-    }
-
-    fn decode(&self, body: &Bytes, asked: Option<WantedIds<'_>>) -> Result<Page, Undecodable> {
-        Ok(self.locked().page(body, asked)?)
-    }
-
-    /// What was odd about the records, now that all have come.
-    async fn remarks(&self) -> Result<Read, SourceError> {
-        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let (unnamed, by_some, odd) = {
-            let decoder = self.locked();
-            (owned(decoder.never_named()), owned(decoder.named_by_some()), decoder.odd_times())
-        };
-        if odd > 0 {
-            tracing::warn!(stream = self.request.stream.name, records = odd, "`updatedAt` is no time");
-        }
-        Ok(Read { cut: self.gone(by_some).await?, unnamed, ..Read::default() })
-    }
-
-    /// Those of these properties that HubSpot does not list any more.
-    async fn gone(&self, mut properties: Vec<String>) -> Result<Vec<String>, SourceError> {
-        if !properties.is_empty()
-            && let Ok(listed) = self.hubspot.list_properties(self.type_id).await?
-        {
-            properties.retain(|name| !listed.iter().any(|property| property.name == *name));
-        }
-        Ok(properties)
-    }
-
-    fn is_full(&self) -> bool {
-        self.locked().is_full()
-    }
-
-    /// Sends what has been decoded; `false` if nobody wants it any more.
-    async fn send(&self, batches: &BatchSender) -> Result<bool, SourceError> {
-        let batch = self.locked().take();
-        let batch = batch.map_err(|cause| SourceError::Batch { stream: self.request.stream.name.clone(), cause })?;
-        match batch {
-            Some(batch) => Ok(batches.send(batch).await.is_ok()),
-            None => Ok(true),
-        }
-    }
-
-    fn locked(&self) -> std::sync::MutexGuard<'_, RecordDecoder> {
-        // A poisoned lock means that decoding panicked; the panic has been reported, and this stream is over.
-        self.decoder.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
 }

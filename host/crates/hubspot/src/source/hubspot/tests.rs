@@ -5,9 +5,12 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use arrow_array::{Array, StringArray};
+use arrow_array::{Array, RecordBatch, StringArray};
 use serde_json::{Value, json};
-use sluice_model::schema::{ColumnType, Field, attribute};
+use sluice_model::{
+    delivery::{Delivery, Rows},
+    schema::{ColumnType, Field, attribute},
+};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -16,7 +19,7 @@ use crate::{
         Backoff, Patience,
         tests::server::{Reply, Seen, Server, answer},
     },
-    source::RowsSeen,
+    source::{Read, Readers, RowsSeen},
 };
 
 fn hubspot(server: &Server) -> HubSpot {
@@ -45,6 +48,20 @@ fn single(kind: StreamKind) -> StreamInfo {
 
 fn contacts() -> StreamInfo {
     StreamInfo::new("contacts", StreamKind::objects("0-1"))
+}
+
+impl HubSpot {
+    /// Reads a whole stream, with one reader. The batches alone go into the channel.
+    async fn read_whole(&self, request: ReadRequest, batches: mpsc::Sender<RecordBatch>) -> Result<Read, SourceError> {
+        let reading = self.open(request);
+        let (sender, mut deliveries) = mpsc::channel(8);
+        let outcome = reading.read(reading.slice().unwrap(), sender).await;
+        while let Some(Delivery { batch, rows: Rows::Put, position: None }) = deliveries.recv().await {
+            batches.send(batch).await.unwrap();
+        }
+        outcome?;
+        reading.finish().await
+    }
 }
 
 /// Serves JSON for what a request asks.
@@ -88,10 +105,11 @@ async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>,
         stream: contacts(),
         columns,
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        readers: Readers::One,
         seen: RowsSeen::default(),
     };
     let (sender, mut batches) = mpsc::channel(8);
-    let outcome = hubspot(server).read(request, sender).await.map(drop);
+    let outcome = hubspot(server).read_whole(request, sender).await.map(drop);
     let mut ids = Vec::new();
     while let Some(batch) = batches.recv().await {
         let column = batch.column(properties).as_any().downcast_ref::<StringArray>().unwrap();
@@ -149,10 +167,11 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
         columns: vec![Field::new("name", ColumnType::Text), Field::new("label", ColumnType::Text)],
         stream,
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        readers: Readers::One,
         seen: RowsSeen::default(),
     };
     let (sender, mut batches) = mpsc::channel(8);
-    hubspot(&server).read(request, sender).await.unwrap();
+    hubspot(&server).read_whole(request, sender).await.unwrap();
     let batch = batches.recv().await.unwrap();
     let names = batch.column(0).as_any().downcast_ref::<StringArray>().unwrap();
     assert_eq!(names.iter().collect::<Vec<_>>(), [Some("email")]);
@@ -219,10 +238,11 @@ async fn definitions_say_which_types_they_lack() {
         columns,
         stream,
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        readers: Readers::One,
         seen: RowsSeen::default(),
     };
     let (sender, _batches) = mpsc::channel(8);
-    let read = hubspot(&server).read(request, sender).await.unwrap();
+    let read = hubspot(&server).read_whole(request, sender).await.unwrap();
     let hidden = read.lacking.iter().filter(|lacking| lacking.why == Unreadable::Forbidden);
     assert_eq!(hidden.map(|lacking| lacking.name.as_str()).collect::<Vec<_>>(), ["tickets"]);
     assert_eq!(read.present, ["0-1"]);
@@ -416,10 +436,11 @@ async fn that_there_is_none_is_hubspots_word_and_no_status() {
                 columns,
                 stream,
                 ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+                readers: Readers::One,
                 seen: RowsSeen::default(),
             };
             let (sender, _batches) = mpsc::channel(8);
-            let read = hubspot(&server).read(request, sender).await;
+            let read = hubspot(&server).read_whole(request, sender).await;
             match times {
                 1 => assert_eq!(read.unwrap().present, ["0-3"], "{status}"),
                 _ => assert!(matches!(read, Err(SourceError::Http { .. })), "{status} {read:?}"),
@@ -482,11 +503,12 @@ async fn definitions_are_asked_for_once() {
             columns: Vec::new(),
             stream,
             ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+            readers: Readers::One,
             seen: RowsSeen::default(),
         };
         let (sender, _batches) = mpsc::channel(8);
         // Rows without a column make no batch.
-        let read = hubspot.read(request, sender).await;
+        let read = hubspot.read_whole(request, sender).await;
         assert!(matches!(read, Ok(_) | Err(SourceError::Batch { .. })), "{read:?}");
     }
     let mut paths: Vec<String> = server.seen().into_iter().map(|seen| seen.path_and_query).collect();
@@ -521,10 +543,11 @@ async fn a_property_that_is_archived_in_the_middle_is_noticed() {
             stream: contacts(),
             columns,
             ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+            readers: Readers::One,
             seen: RowsSeen::default(),
         };
         let (sender, _batches) = mpsc::channel(8);
-        let read = hubspot(&server).read(request, sender).await.unwrap();
+        let read = hubspot(&server).read_whole(request, sender).await.unwrap();
         let expected: &[&str] = if still_listed { &[] } else { &["fax"] };
         assert_eq!(
             (read.cut.as_slice(), read.unnamed.as_slice()),
@@ -554,9 +577,9 @@ async fn rows_are_counted_as_their_pages_come_in() {
     .await;
     let columns = vec![Field::new(record::OBJECT_ID, ColumnType::Text).required()];
     let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
-    let request = ReadRequest { stream: contacts(), columns, ingested_at, seen: seen.clone() };
+    let request = ReadRequest { stream: contacts(), columns, ingested_at, readers: Readers::One, seen: seen.clone() };
     let (sender, mut batches) = mpsc::channel(8);
-    hubspot(&server).read(request, sender).await.unwrap();
+    hubspot(&server).read_whole(request, sender).await.unwrap();
     assert_eq!(*at_each_page.lock().unwrap(), [0, 2, 5], "what was counted when each page was asked for");
     assert_eq!((seen.get(), batches.recv().await.unwrap().num_rows()), (6, 6), "and all came as one batch");
 }
@@ -607,9 +630,9 @@ async fn odd_members_of_definitions_cost_one_value() {
         let stream = single(kind);
         let columns = columns.iter().map(|(name, column_type)| Field::new(*name, *column_type)).collect();
         let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
-        let request = ReadRequest { columns, stream, ingested_at, seen: RowsSeen::default() };
+        let request = ReadRequest { columns, stream, ingested_at, readers: Readers::One, seen: RowsSeen::default() };
         let (sender, mut batches) = mpsc::channel(8);
-        hubspot.read(request, sender).await.unwrap();
+        hubspot.read_whole(request, sender).await.unwrap();
         let batch = batches.recv().await.unwrap();
         let options = arrow_cast::display::FormatOptions::default().with_null("–");
         let columns: Vec<_> = batch

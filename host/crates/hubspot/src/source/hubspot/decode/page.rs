@@ -9,7 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{Page, RecordDecoder, raw};
-use crate::source::hubspot::{json, paging::Paging, value};
+use crate::source::hubspot::{ids::number, json, paging::Paging, value};
 
 /// A page that is being decoded.
 pub(super) struct PageSeed<'d> {
@@ -54,11 +54,11 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
                 }
             }
         }
-        let (first, listed) = results.ok_or_else(|| A::Error::missing_field("results"))?;
+        let Records { first, listed, ids } = results.ok_or_else(|| A::Error::missing_field("results"))?;
         let after = Paging::after(paging.flatten());
         let Some(mut awaited) = self.awaited else {
             let missing = errors.len().max(counted);
-            return Ok(Page { first, after, listed: listed + missing, missing, gone: 0 });
+            return Ok(Page { first, after, ids, listed: listed + missing, missing, gone: 0 });
         };
         let absent = awaited.len();
         for gone in errors.iter().filter(|error| error.category.as_deref() == Some(NOT_FOUND)) {
@@ -66,7 +66,7 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
                 awaited.remove(id.as_str());
             }
         }
-        Ok(Page { first, after, listed, missing: awaited.len(), gone: absent - awaited.len() })
+        Ok(Page { first, after, ids, listed, missing: awaited.len(), gone: absent - awaited.len() })
     }
 }
 
@@ -94,44 +94,56 @@ struct Errors(#[serde(deserialize_with = "json::each_or_default")] Vec<RecordErr
 #[derive(Deserialize)]
 struct Count(#[serde(deserialize_with = "json::count")] usize);
 
+/// The records of a page.
+struct Records {
+    /// The id of the first.
+    first: Option<String>,
+    /// How many there are.
+    listed: usize,
+    /// Their ids, if all of them are numbers.
+    ids: Option<Vec<u64>>,
+}
+
 struct RecordsSeed<'d, 'w> {
     decoder: &'d mut RecordDecoder,
     awaited: &'d mut Option<BTreeSet<&'w str>>,
 }
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, '_> {
-    type Value = (Option<String>, usize);
+    type Value = Records;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Records, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
 impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
-    /// The id of the first record, and how many there are.
-    type Value = (Option<String>, usize);
+    type Value = Records;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a list of records")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut first = None;
-        let mut records = 0;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Records, A::Error> {
+        let mut records = Records { first: None, listed: 0, ids: Some(Vec::new()) };
         loop {
             let row = self.decoder.rows();
             let Some(id) = seq.next_element_seed(RecordSeed { decoder: self.decoder })? else {
-                return Ok((first, records));
+                return Ok(records);
             };
-            records += 1;
+            records.listed += 1;
+            match (number(&id), &mut records.ids) {
+                (Some(number), Some(ids)) => ids.push(number),
+                (_, ids) => *ids = None,
+            }
             // A record that was not asked for was merged into another since its id was listed, and that one has a row of
             // its own.
             let wanted = self.awaited.as_mut().is_none_or(|awaited| awaited.remove(&*id));
-            if !(wanted && self.decoder.records.is_new(&id)) {
+            if !(wanted && self.decoder.seen.as_mut().is_none_or(|seen| seen.is_new(&id))) {
                 self.decoder.truncate(row);
             }
-            if first.is_none() {
-                first = Some(id.into_owned());
+            if records.first.is_none() {
+                records.first = Some(id.into_owned());
             }
         }
     }

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 
 use roaring::RoaringTreemap;
 
+use crate::source::hubspot::ids::number;
+
 /// All ids so far.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -38,12 +40,6 @@ impl Seen {
         self.numbers.extend(self.page_numbers.drain());
         self.others.extend(self.page_others.drain());
     }
-}
-
-/// The number that an id is the only way to write.
-fn number(id: &str) -> Option<u64> {
-    let is_canonical = id.bytes().all(|byte| byte.is_ascii_digit()) && (id == "0" || !id.starts_with('0'));
-    if is_canonical { id.parse().ok() } else { None }
 }
 
 #[cfg(test)]

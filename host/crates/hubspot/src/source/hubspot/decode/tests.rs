@@ -169,7 +169,22 @@ fn what_was_odd_about_the_records_is_known_in_the_end() {
     let mut decoder = decoder();
     let page = br#"{"results":[{"id":"1","properties":{"score":null},"updatedAt":"yesterday"}]}"#;
     decoder.page(page, None).unwrap();
-    assert_eq!((decoder.never_named(), decoder.odd_times()), (vec!["name"], 1));
+    let remarks = decoder.remarks();
+    assert_eq!((remarks.never_named(), remarks.odd_times()), (vec!["name".to_owned()], 1));
+}
+
+#[test]
+fn what_one_part_names_and_another_does_not_is_named_by_some() {
+    let mut both = Remarks::default();
+    for (properties, updated_at) in [(r#"{"name":"x"}"#, "yesterday"), (r#"{"score":"1","name":"x"}"#, "today")] {
+        let mut decoder = decoder();
+        let page = format!(r#"{{"results":[{{"id":"1","properties":{properties},"updatedAt":"{updated_at}"}}]}}"#);
+        decoder.page(page.as_bytes(), None).unwrap();
+        both.add(decoder.remarks());
+    }
+    both.add(decoder().remarks());
+    assert_eq!((both.never_named(), both.named_by_some()), (vec![], vec!["score".to_owned()]));
+    assert_eq!(both.odd_times(), 2);
 }
 
 #[test]

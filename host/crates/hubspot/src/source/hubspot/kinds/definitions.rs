@@ -4,7 +4,10 @@
 //! struct says, and of which type it is, [`Definitions::fields`]; a test holds the names of both together.
 //! Texts that are empty say nothing, as everywhere in HubSpot, and are null.
 
-use std::sync::Arc;
+use std::{
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use arrow_array::{ArrayRef, RecordBatch, cast::AsArray, types::TimestampMicrosecondType};
 use arrow_json::{
@@ -16,13 +19,15 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use sluice_model::{
+    delivery::Delivery,
     schema::{ColumnType, Field, Schema, arrow_schema, attribute},
     stream::{StreamInfo, StreamKind},
 };
+use tokio::sync::watch;
 
 use super::Kind;
 use crate::source::{
-    BatchSender, Lacking, Read, ReadRequest, SourceError, Unreadable,
+    DeliverySender, Lacking, Read, ReadRequest, Reading, Slice, SourceError, Unreadable,
     hubspot::{HubSpot, record, value},
 };
 
@@ -31,7 +36,7 @@ const LISTS_AT_ONCE: usize = 8;
 
 /// A kind of definitions, of which an account has one stream.
 #[async_trait]
-pub(super) trait Definitions: Sync {
+pub(super) trait Definitions: Send + Sync + 'static {
     /// The kind.
     const KIND: StreamKind;
 
@@ -65,15 +70,60 @@ impl<D: Definitions> Kind for D {
         D::try_read(hubspot, &request.stream).await
     }
 
-    async fn read(&self, hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<Read, SourceError> {
-        let mut table = Table::of(request)?;
-        D::fill(hubspot, &mut table).await?;
+    fn open(&self, hubspot: &HubSpot, request: ReadRequest) -> Arc<dyn Reading> {
+        let (wanted, read) = (Arc::new(watch::Sender::new(true)), Mutex::default());
+        Arc::new(AtOnce::<D> { hubspot: hubspot.clone(), request, wanted, read, kind: PhantomData })
+    }
+}
+
+/// Definitions that are read, all at once and by one reader.
+struct AtOnce<D> {
+    hubspot: HubSpot,
+    request: ReadRequest,
+    /// Whether they have no reader.
+    wanted: Arc<watch::Sender<bool>>,
+    /// What there is to say of them, once they have come.
+    read: Mutex<Read>,
+    kind: PhantomData<D>,
+}
+
+#[async_trait]
+impl<D: Definitions> Reading for AtOnce<D> {
+    fn slice(&self) -> Option<Slice> {
+        let wanted = Arc::clone(&self.wanted);
+        let give_back = move || {
+            wanted.send_replace(true);
+        };
+        self.wanted.send_replace(false).then(|| Slice::new(0, give_back))
+    }
+
+    fn worth(&self) -> u64 {
+        if *self.wanted.borrow() { u64::MAX } else { 0 }
+    }
+
+    async fn changed(&self) {
+        // It never closes: the sender is here.
+        drop(self.wanted.subscribe().wait_for(|wanted| *wanted).await);
+    }
+
+    async fn read(&self, slice: Slice, deliveries: DeliverySender) -> Result<(), SourceError> {
+        slice.keep();
+        let stream = &self.request.stream;
+        let mut table = Table::of(&self.request)?;
+        D::fill(&self.hubspot, &mut table).await?;
         let Table { rows, read, .. } = table;
-        request.seen.add(rows.len());
-        let Some(batch) = rows.finish().map_err(|cause| unbuildable(&request.stream, cause))? else { return Ok(read) };
-        // A closed channel means that nobody wants the rows.
-        drop(batches.send(batch).await);
-        Ok(read)
+        self.request.seen.add(rows.len());
+        let batch = rows.finish().map_err(|cause| unbuildable(stream, cause))?;
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        if let Some(batch) = batch {
+            // A closed channel means that nobody wants the rows.
+            drop(deliveries.send(Delivery::of_whole(batch)).await);
+        }
+        Ok(())
+    }
+
+    async fn finish(&self) -> Result<Read, SourceError> {
+        Ok(self.read.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 
@@ -287,14 +337,14 @@ mod tests {
         },
         *,
     };
-    use crate::source::{RowsSeen, hubspot::api};
+    use crate::source::{Readers, RowsSeen, hubspot::api};
 
     #[test]
     fn values_have_the_types_of_the_schema() {
         let stream = StreamInfo::new("pipelines", StreamKind::Pipelines);
         let columns = columns_of::<Pipelines>();
         let ingested_at = "2026-11-23T20:15:00.000001Z".parse().unwrap();
-        let request = ReadRequest { stream, columns, ingested_at, seen: RowsSeen::default() };
+        let request = ReadRequest { stream, columns, ingested_at, readers: Readers::One, seen: RowsSeen::default() };
         let pipelines: [api::Pipeline; 2] = serde_json::from_str(
             r#"[{"id": 7, "label": "Sales", "displayOrder": -9223372036854775808, "archived": false,
                 "createdAt": "9999-12-31T23:59:59.999999Z", "updatedAt": 1000},

@@ -3,7 +3,7 @@
 //! Their columns are the type's properties, of all levels of sensitivity: what is sensitive is known, and marked, before any
 //! value is asked for. How they are read is told in `read`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sluice_model::{
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::Kind;
 use crate::source::{
-    BatchSender, Read, ReadRequest, SourceError,
+    ReadRequest, Reading, SourceError,
     hubspot::{HubSpot, Refusal, api, names, property, read, record, unlisted},
 };
 
@@ -61,11 +61,11 @@ impl Kind for Objects {
     }
 
     async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError> {
-        read::first_record(hubspot, type_of(&request.stream), request).await
+        read::Records::new(hubspot, type_of(&request.stream), request).try_first().await
     }
 
-    async fn read(&self, hubspot: &HubSpot, request: &ReadRequest, batches: &BatchSender) -> Result<Read, SourceError> {
-        read::records(hubspot, type_of(&request.stream), request, batches).await
+    fn open(&self, hubspot: &HubSpot, request: ReadRequest) -> Arc<dyn Reading> {
+        Arc::new(read::Records::new(hubspot, type_of(&request.stream), &request))
     }
 }
 
