@@ -84,7 +84,9 @@ mod tests {
     #[test]
     fn a_number_is_where_the_next_page_begins() {
         assert_eq!(Cursors::Numeric.encode("contacts", 151), "152");
-        for (after, behind) in [("152", Some(151)), ("1", Some(0)), ("0", None), ("18446744073709551615", Some(u64::MAX - 1))] {
+        for (after, behind) in
+            [("152", Some(151)), ("1", Some(0)), ("0", None), ("18446744073709551615", Some(u64::MAX - 1))]
+        {
             assert_eq!(Cursors::Numeric.decode("contacts", after), Ok(behind), "{after}");
         }
         for forged in ["", "-1", "1.5", "MTUx", "18446744073709551616"] {

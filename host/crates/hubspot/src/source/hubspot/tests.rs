@@ -1,5 +1,7 @@
 //! The source against a HubSpot that contradicts itself, leaves things out, or does not end.
 
+mod divided;
+
 use std::sync::{
     Mutex,
     atomic::{AtomicUsize, Ordering},
@@ -93,8 +95,9 @@ fn level_of(seen: &Seen) -> &'static str {
         .unwrap()
 }
 
-/// Reads the keys of all contacts, with as many properties as need batch reads, if `wide`.
-async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>, Vec<String>) {
+/// What to ask for the keys of all contacts, with as many properties as need batch reads, if `wide`; and the place of the
+/// key among the columns.
+fn of_contacts(wide: bool) -> (ReadRequest, usize) {
     let name = |number: usize| format!("property_{number:050}");
     let properties = if wide { 300 } else { 1 };
     let columns = (0..properties)
@@ -108,6 +111,12 @@ async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>,
         readers: Readers::One,
         seen: RowsSeen::default(),
     };
+    (request, properties)
+}
+
+/// Reads the keys of all contacts, with batch reads, if `wide`.
+async fn read_contacts(server: &Server, wide: bool) -> (Result<(), SourceError>, Vec<String>) {
+    let (request, properties) = of_contacts(wide);
     let (sender, mut batches) = mpsc::channel(8);
     let outcome = hubspot(server).read_whole(request, sender).await.map(drop);
     let mut ids = Vec::new();

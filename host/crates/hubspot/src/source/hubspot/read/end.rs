@@ -41,8 +41,7 @@ impl Records {
             "filterGroups": [],
             "sorts": [{ "propertyName": ID_PROPERTY, "direction": "DESCENDING" }],
         });
-        let request =
-            Request::post(&self.hubspot.search, self.hubspot.paths.search(&self.type_id), &body).expendable();
+        let request = Request::post(&self.hubspot.search, self.hubspot.paths.search(&self.type_id), &body).expendable();
         let found: api::Found = self.hubspot.json(&request).await.inspect_err(|error| self.note(error)).ok()?;
         let last = number(&found.results.first()?.id)?;
         // There is a next page: an index that knows of no more is not up to date.

@@ -12,11 +12,7 @@ const MISPLACED: &str = "a page does not begin where it was asked for";
 impl Slices {
     /// What of a page is its reader's; `None` if nothing is, and it is to give up. The same page may be claimed again,
     /// listed anew, as long as not all of it has come ([`Slices::came`]).
-    pub(in super::super) fn claim(
-        &mut self,
-        lane: &mut Lane,
-        page: Listed<'_>,
-    ) -> Result<Option<Claim>, OutOfOrder> {
+    pub(in super::super) fn claim(&mut self, lane: &mut Lane, page: Listed<'_>) -> Result<Option<Claim>, OutOfOrder> {
         if let Some(out_of_order) = self.broken {
             return Err(out_of_order);
         }
@@ -108,7 +104,8 @@ impl Slices {
                 }
             },
         };
-        let horizon = self.slices.get_mut(&owner)?.horizon.replace(first).map(|horizon| horizon.max(first.saturating_add(1)));
+        let horizon =
+            self.slices.get_mut(&owner)?.horizon.replace(first).map(|horizon| horizon.max(first.saturating_add(1)));
         let first_page = ids.get(..end).unwrap_or_default().to_vec();
         let claimed = first_page.last().copied().unwrap_or(first);
         let slice =

@@ -309,7 +309,8 @@ fn what_does_not_fit_ends_all_slices() {
 #[test]
 fn a_page_that_is_listed_anew_is_claimed_anew() {
     let (mut slices, mut one, _) = two(&[64, 65, 66]);
-    for (page, kept, is_last) in [(&[7, 8, 64][..], 0..2, true), (&[7, 63][..], 0..2, false), (&[8, 63, 65][..], 0..2, true)]
+    for (page, kept, is_last) in
+        [(&[7, 8, 64][..], 0..2, true), (&[7, 63][..], 0..2, false), (&[8, 63, 65][..], 0..2, true)]
     {
         let claim = slices.claim(&mut one, numbers(page, Next::Number(80))).unwrap().unwrap();
         assert_eq!((claim.kept, claim.is_last), (kept, is_last), "{page:?}");
