@@ -35,7 +35,7 @@ use crate::{environment, standard};
 const SESSION: Duration = Duration::from_hours(1);
 /// The longest name a session can have.
 const LONGEST_SESSION_NAME: usize = 64;
-/// Streams that are read at once unless the file says otherwise: enough that pages of a third of a second keep the account's
+/// Readers that work at once unless the file says otherwise: enough that pages of a third of a second keep the account's
 /// budget full (19 requests a second), with few enough batches in memory for a small machine.
 const STREAMS_AT_ONCE: usize = 8;
 /// What all plugins of a run may take of memory together, unless the file says otherwise.

@@ -363,7 +363,8 @@ pub struct CredentialsSpec {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunSpec {
-    /// How many streams are read at once. Default: 8. More fill the account's budget better, and take more memory.
+    /// How many readers work at once, each at a stream or at a part of a large one. Default: 8. More fill the account's budget
+    /// better where answers are slow, and take more memory.
     pub streams_at_once: Option<std::num::NonZeroU32>,
     /// The most memory that all plugins may take together. What each instance takes counts as it grows; one that would go
     /// past this ends the run. Default: `4GiB`.
