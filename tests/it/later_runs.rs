@@ -75,6 +75,34 @@ fn a_stream_whose_table_gets_another_name_is_not_lost_by_a_run_of_others() {
 }
 
 #[test]
+fn a_table_that_several_streams_feed_is_kept_for_any_of_them() {
+    let workspace = Workspace::new();
+    let sink = workspace.file_sink();
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\", \"owners\"]"), &sink]);
+    run(&workspace, &[], 0);
+    // As if contacts had fed the owners, too.
+    let path = workspace.path().join("tables/_sluice/commits/00000000000000000001.json");
+    let mut commit: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let contacts = commit["tables"]["objects_contacts"]["streams"][0].clone();
+    commit["tables"]["owners"]["streams"].as_array_mut().unwrap().push(contacts);
+    fs::write(&path, commit.to_string()).unwrap();
+    assert_eq!(workspace.commit()["tables"][1]["streams"], serde_json::json!(["owners", "contacts"]));
+
+    // The table of one of them cannot be written without the other.
+    let told = run(&workspace, &["--only", "owners"], 2);
+    assert!(told.contains("`owners` holds a stream that `--only` leaves out"), "{told}");
+    // Nor does it vanish when one of them is read for another table.
+    let before = workspace.commit()["tables"][1]["run"].clone();
+    run(&workspace, &["--only", "contacts"], 0);
+    assert_eq!(workspace.commit()["tables"][1]["run"], before);
+    // One that the file does not speak of any more has no say.
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
+    run(&workspace, &[], 0);
+    assert_eq!(tables(&workspace), ["owners"]);
+    assert_eq!(workspace.commit()["tables"][0]["streams"], serde_json::json!(["owners"]));
+}
+
+#[test]
 fn a_table_of_another_pipeline_stays() {
     let workspace = Workspace::new();
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);

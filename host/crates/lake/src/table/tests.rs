@@ -14,13 +14,13 @@ use sluice_model::run_id::RunId;
 use tokio::sync::Barrier;
 
 use self::memory::MemoryCommits;
-use super::{
-    change::tests::{by, change, run},
-    *,
-};
-use crate::bucket::{
-    Bucket, Settings,
-    failing::{Fault, failing},
+use super::*;
+use crate::{
+    bucket::{
+        Bucket, Settings,
+        failing::{Fault, failing},
+    },
+    table::change::tests::{by, change, run},
 };
 
 /// A log without commits.
