@@ -116,7 +116,8 @@ impl Jobs for Streams {
     }
 
     async fn changed(&self) {
-        let sound = self.begun.values().filter(|begun| begun.is_sound());
+        // A run that stops hands nothing out any more, whatever there is.
+        let sound = self.begun.values().filter(|begun| begun.is_sound() && !self.context.shutdown.is_stopping());
         let mut changes: FuturesUnordered<_> = sound.map(|begun| begun.stream.reading().changed()).collect();
         if changes.next().await.is_none() {
             std::future::pending::<()>().await;

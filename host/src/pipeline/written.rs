@@ -24,7 +24,8 @@ pub(super) struct Written {
 impl Written {
     /// Adds what came of a slice.
     pub(super) fn add(&mut self, slice: Self) {
-        self.slices += 1;
+        // A reader that came too late for a slice has read nothing.
+        self.slices += u64::from(slice.rows_in > 0);
         self.rows_in += slice.rows_in;
         self.rows_out += slice.rows_out;
         if self.tables.is_empty() {
