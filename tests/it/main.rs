@@ -20,6 +20,7 @@ mod guests;
 mod harness;
 /// What a run finds of earlier ones.
 mod later_runs;
+/// A table for each object type, tables of all, or both.
 mod layouts;
 /// Whole runs against simulated ends.
 mod run;
@@ -31,6 +32,8 @@ mod secrets;
 mod settings;
 /// Pipelines that share a folder.
 mod shared_folders;
+/// One large stream, read by several readers.
+mod slices;
 /// The contract of sources.
 mod sources;
 /// Golden pipeline files: each `tests/ui/spec/*.toml` with the errors it gets.

@@ -154,7 +154,8 @@ fn flatten<'t>(text: &'t str, prefix: &mut Vec<String>, found: &mut Vec<Vec<Stri
             }
         }
     }
-    let end = text.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(text.len());
+    let is_outside = |character: char| !character.is_alphanumeric() && !"_*".contains(character);
+    let end = text.find(is_outside).unwrap_or(text.len());
     let (segment, rest) = text.split_at(end);
     prefix.push(segment.to_owned());
     match rest.strip_prefix("::") {
