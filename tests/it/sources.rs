@@ -1,18 +1,25 @@
 //! The contract of sources: one suite, run by every kind.
 
-use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_cast::{
+    cast,
+    display::{ArrayFormatter, FormatOptions},
+};
+use arrow_schema::DataType;
+use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use sluice_hubspot::{
     http::{Backoff, Patience, RetryPolicy},
     source::{
-        Read, ReadRequest, RowsSeen, Source, SourceError,
+        DeliverySender, Read, ReadRequest, Readers, RowsSeen, Source, SourceError,
         hubspot::{HubSpot, Paths, Settings},
         recorded::{NoSchema, RecordedSource, RecordedStream},
     },
 };
 use sluice_model::{
+    delivery::Rows,
     schema::{Field, Marks, Schema, arrow_schema},
     secret::Secret,
     stream::StreamInfo,
@@ -23,8 +30,11 @@ use tokio::{sync::mpsc, time::timeout};
 /// How long a read may take: many times what it does.
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// More contacts than one batch holds.
+/// More contacts than one batch holds, and enough for several readers.
 const CONTACTS: u64 = 9_000;
+
+/// Readers of a stream, where there may be several.
+const SEVERAL: usize = 4;
 
 /// Everything that the rest of the program relies on. Gives the streams that can be read, with their schemas.
 async fn keeps_the_contract(source: &dyn Source) -> Vec<(StreamInfo, Schema)> {
@@ -45,6 +55,7 @@ async fn reads_by_the_contract(source: &dyn Source, readable: &[(StreamInfo, Sch
         let rows = all_columns_come_in_the_order_that_was_asked_for(source, stream, schema).await;
         counts_and_trials_agree_with_reads(source, stream, schema, rows).await;
         only_columns_that_were_asked_for_come(source, stream, schema, rows).await;
+        several_readers_get_what_one_gets(source, stream, schema).await;
         a_read_ends_when_nobody_listens(source, stream, schema).await;
     }
 }
@@ -82,17 +93,40 @@ async fn schemas_are_sound_and_stay(source: &dyn Source, stream: &StreamInfo) ->
 
 fn request(stream: &StreamInfo, columns: Vec<Field>) -> ReadRequest {
     let ingested_at = Timestamp::from_second(1_795_000_000).unwrap();
-    ReadRequest { stream: stream.clone(), columns, ingested_at, seen: RowsSeen::default() }
+    let (readers, seen) = (Readers::One, RowsSeen::default());
+    ReadRequest { stream: stream.clone(), columns, ingested_at, readers, seen }
+}
+
+/// Reads a stream, with as many readers as it may have and there are slices for; the first slice that fails ends it.
+async fn read_into(source: &dyn Source, request: &ReadRequest, send: DeliverySender) -> Result<Read, SourceError> {
+    let most = if request.readers == Readers::Several { SEVERAL } else { 1 };
+    let reading = source.open(request.clone());
+    let mut at_work = FuturesUnordered::new();
+    loop {
+        while at_work.len() < most
+            && let Some(slice) = reading.slice()
+        {
+            at_work.push(reading.read(slice, send.clone()));
+        }
+        tokio::select! {
+            ended = at_work.next() => match ended {
+                Some(outcome) => outcome?,
+                None => return reading.finish().await,
+            },
+            () = reading.changed(), if at_work.len() < most => {}
+        }
+    }
 }
 
 /// Reads a stream; what came, and how it ended. Whatever the end, nothing comes after it.
 async fn read(source: &dyn Source, request: &ReadRequest) -> (Vec<RecordBatch>, Result<Read, SourceError>) {
     let (send, mut receive) = mpsc::channel(1);
-    let reading = async { source.read(request.clone(), send).await };
+    let reading = read_into(source, request, send);
     let receiving = async {
         let mut batches = Vec::new();
-        while let Some(batch) = receive.recv().await {
-            batches.push(batch);
+        while let Some(delivery) = receive.recv().await {
+            assert_eq!((delivery.rows, delivery.position), (Rows::Put, None), "it is read whole");
+            batches.push(delivery.batch);
         }
         batches
     };
@@ -141,11 +175,41 @@ async fn counts_and_trials_agree_with_reads(source: &dyn Source, stream: &Stream
     }
 }
 
+async fn several_readers_get_what_one_gets(source: &dyn Source, stream: &StreamInfo, schema: &Schema) {
+    let one = request(stream, schema.fields.clone());
+    let several = ReadRequest { readers: Readers::Several, seen: RowsSeen::default(), ..one.clone() };
+    let expected = rows_of(&read(source, &one).await.0);
+    let (batches, outcome) = read(source, &several).await;
+    outcome.unwrap();
+    assert!(rows_of(&batches) == expected, "{}: other rows", stream.name);
+    assert_eq!(several.seen.get(), one.seen.get(), "{}", stream.name);
+}
+
+/// All rows as texts, in an order of their own.
+fn rows_of(batches: &[RecordBatch]) -> Vec<String> {
+    let options = FormatOptions::default().with_null("–");
+    let mut rows = Vec::new();
+    for batch in batches {
+        // Times as numbers: a zone by its name would need a database of all zones.
+        let plain = |column: &ArrayRef| match column.data_type() {
+            DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
+            _ => Arc::clone(column),
+        };
+        let columns: Vec<ArrayRef> = batch.columns().iter().map(plain).collect();
+        let columns: Vec<_> =
+            columns.iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap()).collect();
+        let row = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("\t");
+        rows.extend((0..batch.num_rows()).map(row));
+    }
+    rows.sort_unstable();
+    rows
+}
+
 async fn a_read_ends_when_nobody_listens(source: &dyn Source, stream: &StreamInfo, schema: &Schema) {
     let (send, receive) = mpsc::channel(1);
     drop(receive);
     let request = request(stream, schema.fields.clone());
-    let reading = source.read(request.clone(), send);
+    let reading = read_into(source, &request, send);
     timeout(DEADLINE, reading).await.expect("the read ends").expect("that nobody listens is no error");
     if stream.kind.type_id().is_some() && source.count(stream).await.is_some_and(|rows| rows >= CONTACTS) {
         assert!(request.seen.get() < CONTACTS, "{}: it was read to its end all the same", stream.name);
@@ -154,14 +218,12 @@ async fn a_read_ends_when_nobody_listens(source: &dyn Source, stream: &StreamInf
 
 /// A simulated account, and the source that reads it. At once: a request that fails is not sent again.
 async fn account(token: &str, faults: Vec<hubspot::Fault>) -> (hubspot::Running, HubSpot) {
+    account_with(token, hubspot::Options { faults, ..hubspot::Options::default() }).await
+}
+
+async fn account_with(token: &str, options: hubspot::Options) -> (hubspot::Running, HubSpot) {
     let data = data::Options { contacts: CONTACTS, ..data::Options::default() };
-    let options = hubspot::Options {
-        data,
-        faults,
-        requests_per_10s: 100_000,
-        searches_per_second: 1_000,
-        ..hubspot::Options::default()
-    };
+    let options = hubspot::Options { data, requests_per_10s: 100_000, searches_per_second: 1_000, ..options };
     let running = hubspot::start(options, None).await.unwrap();
     let source = HubSpot::new(&Settings {
         base_url: running.base_url().parse().unwrap(),
@@ -194,13 +256,41 @@ async fn recorded(source: &dyn Source) -> RecordedSource {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hubspot_keeps_the_contract() {
-    let (_running, source) = account(hubspot::SENSITIVE_TOKEN, Vec::new()).await;
+    keeps_the_contract_with(hubspot::Cursors::Numeric).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hubspot_keeps_the_contract_with_cursors_that_only_it_can_read() {
+    keeps_the_contract_with(hubspot::Cursors::Opaque).await;
+}
+
+async fn keeps_the_contract_with(cursors: hubspot::Cursors) {
+    let options = hubspot::Options { cursors, ..hubspot::Options::default() };
+    let (_running, source) = account_with(hubspot::SENSITIVE_TOKEN, options).await;
     let readable = keeps_the_contract(&source).await;
     reads_by_the_contract(&source, &readable).await;
     let (contacts, schema) = readable.iter().find(|(stream, _)| stream.name == "contacts").unwrap();
     assert_eq!(source.count(contacts).await, Some(CONTACTS));
     let (batches, _) = read(&source, &request(contacts, schema.fields.clone())).await;
     assert!(batches.len() > 1, "contacts are more than one batch");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn contacts_are_divided_where_cursors_are_numbers() {
+    for cursors in [hubspot::Cursors::Numeric, hubspot::Cursors::Opaque] {
+        let options = hubspot::Options { cursors, ..hubspot::Options::default() };
+        let (_running, source) = account_with(hubspot::SENSITIVE_TOKEN, options).await;
+        let streams = source.streams().await.unwrap();
+        let contacts = streams.iter().find(|stream| stream.name == "contacts").unwrap();
+        let schema = source.schema(contacts).await.unwrap();
+        let several = ReadRequest { readers: Readers::Several, ..request(contacts, schema.fields.clone()) };
+        let (batches, outcome) = read(&source, &several).await;
+        let most = batches.iter().map(RecordBatch::num_rows).max();
+        let divided = cursors == hubspot::Cursors::Numeric;
+        assert_eq!(outcome.unwrap().undivided.is_none(), divided);
+        assert_eq!(most < Some(8_000), divided, "{most:?}: no slice has as much as a batch holds");
+        several_readers_get_what_one_gets(&source, contacts, &schema).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
