@@ -1,6 +1,6 @@
 //! Search: filters, one sort, and pages by offset up to the ten-thousandth hit.
 //!
-//! Without filters the total and the page are arithmetic. With filters the live records are scanned,
+//! Without filters, in the order of ids, the total and the page are arithmetic. With filters the live records are scanned,
 //! each only as far as its filters need: a filter on the id or the modified time computes no other
 //! value, and bounds on the id bound the scan.
 
@@ -42,14 +42,16 @@ pub(super) fn search(call: &Call<'_>, segment: &str) -> Result<Answer, Refusal> 
     let names = request.properties.iter().flatten().map(String::as_str);
     let selection = Selection::new(object_type, names, call.token, call.version)?;
 
-    let (total, records) = if conditions.are_none() && order.is_by_creation() {
-        let ranks = (page.offset as u64..).take(page.limit);
-        let positions = ranks.map_while(|rank| object_type.layout().nth(Section::Live, rank));
-        let records =
-            positions.filter_map(|at| object_type.record(call.portal, Section::Live, object_type.layout().id(at)));
-        (object_type.live(), records.collect())
-    } else {
-        scan(call, object_type, &conditions, &order, page.offset, page.limit)
+    let (total, records) = match order.by_creation().filter(|_| conditions.are_none()) {
+        Some(newest_first) => {
+            let (live, layout) = (object_type.live(), object_type.layout());
+            let ranks = (page.offset as u64..live).take(page.limit);
+            let ranks = ranks.map(|rank| if newest_first { live - 1 - rank } else { rank });
+            let positions = ranks.filter_map(|rank| layout.nth(Section::Live, rank));
+            let records = positions.filter_map(|at| object_type.record(call.portal, Section::Live, layout.id(at)));
+            (live, records.collect())
+        }
+        None => scan(call, object_type, &conditions, &order, page.offset, page.limit),
     };
 
     let end = page.offset + records.len();

@@ -144,6 +144,12 @@ async fn one_sort_in_either_direction() {
     expected.reverse();
     assert_eq!(newest_first, expected);
 
+    let by_id = json!({ "sorts": [{ "propertyName": "hs_object_id", "direction": "DESCENDING" }] });
+    let (total, newest_first) = all_hits(&client, by_id).await;
+    let mut expected = ids(&ascending);
+    expected.sort_by_key(|id| std::cmp::Reverse(id.parse::<u64>().expect("a number")));
+    assert_eq!((total, ids(&newest_first)), (600, expected), "the highest id first");
+
     let two = json!({ "sorts": [{ "propertyName": "email" }, { "propertyName": "city" }] });
     assert_eq!(refused(&client, two).await.status, 400);
 }

@@ -20,8 +20,14 @@ impl<'a> Order<'a> {
         Ok(Self(Some((Subject::new(object_type, name, token)?, descending))))
     }
 
-    pub(super) fn is_by_creation(&self) -> bool {
-        matches!(self.0, None | Some((Subject::Id | Subject::Created, false)))
+    /// The order of creation, if it is that: whether the newest comes first.
+    pub(super) fn by_creation(&self) -> Option<bool> {
+        match self.0 {
+            None | Some((Subject::Id | Subject::Created, false)) => Some(false),
+            // Of what was created at one time the oldest comes first all the same.
+            Some((Subject::Id, true)) => Some(true),
+            Some(_) => None,
+        }
     }
 
     pub(super) fn place<'r>(&self, record: Record<'r>, scratch: &mut Scratch) -> Hit<'r> {

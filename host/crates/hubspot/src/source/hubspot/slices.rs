@@ -51,7 +51,7 @@ pub(super) struct Slices {
     begun: bool,
     splitting: Splitting,
     /// By the id of their first record.
-    slices: BTreeMap<u64, SliceState>,
+    states: BTreeMap<u64, SliceState>,
     /// Where readers have begun to look for a slice of their own.
     looked_for: BTreeSet<u64>,
     /// Records of the whole list, where somebody has counted them.
@@ -172,7 +172,7 @@ impl Slices {
             smallest,
             begun: false,
             splitting: if several { Splitting::NotYet } else { Splitting::Over(None) },
-            slices: BTreeMap::from([(BEGINNING, first)]),
+            states: BTreeMap::from([(BEGINNING, first)]),
             looked_for: BTreeSet::new(),
             total: None,
             broken: None,
@@ -212,7 +212,7 @@ impl Slices {
 
     /// Whether there is more than one slice, so that ids which ascend are what keeps records from coming twice.
     pub(super) fn are_several(&self) -> bool {
-        self.slices.len() > 1
+        self.states.len() > 1
     }
 
     /// Whether it is worth knowing where the list ends.
@@ -223,7 +223,7 @@ impl Slices {
     /// Notes that there is a record of this id, the last as far as is known, and how many there are, if that is known: for
     /// the places of splits, and nothing else.
     pub(super) fn reaches_to(&mut self, last: u64, total: Option<u64>) {
-        if let Some(mut slice) = self.slices.last_entry() {
+        if let Some(mut slice) = self.states.last_entry() {
             let horizon = &mut slice.get_mut().horizon;
             *horizon = (*horizon).max(Some(last.saturating_add(1)));
         }
@@ -233,7 +233,7 @@ impl Slices {
     /// Notes that all that was claimed with a page has come.
     pub(super) fn came(&mut self, lane: &mut Lane, claim: &Claim) {
         lane.position = claim.last_id.or(lane.position);
-        if let Some(slice) = lane.slice.and_then(|slice| self.slices.get_mut(&slice)) {
+        if let Some(slice) = lane.slice.and_then(|slice| self.states.get_mut(&slice)) {
             slice.records += claim.kept.len() as u64;
         }
     }
@@ -241,7 +241,7 @@ impl Slices {
     /// Notes that a slice has been read to its end.
     pub(super) fn finish(&mut self, lane: &Lane) {
         let Some(key) = lane.slice else { return };
-        if let Some(slice) = self.slices.get_mut(&key) {
+        if let Some(slice) = self.states.get_mut(&key) {
             slice.finished = true;
         }
         if let Some((_, next)) = self.behind_mut(key) {
@@ -253,13 +253,13 @@ impl Slices {
     pub(super) fn are_finished(&self) -> Result<bool, OutOfOrder> {
         match self.broken {
             Some(out_of_order) => Err(out_of_order),
-            None => Ok(self.slices.values().all(|slice| slice.finished)),
+            None => Ok(self.states.values().all(|slice| slice.finished)),
         }
     }
 
     /// How many records have come.
     pub(super) fn records(&self) -> u64 {
-        self.slices.values().map(|slice| slice.records).sum()
+        self.states.values().map(|slice| slice.records).sum()
     }
 
     /// Why there was one reader, where several would have been welcome.
@@ -273,7 +273,7 @@ impl Slices {
     /// The slice behind another.
     fn behind_mut(&mut self, slice: u64) -> Option<(u64, &mut SliceState)> {
         let above = slice.checked_add(1)?;
-        self.slices.range_mut(above..).next().map(|(first, state)| (*first, state))
+        self.states.range_mut(above..).next().map(|(first, state)| (*first, state))
     }
 
     /// The longest piece, if half of it is worth a reader.
@@ -284,10 +284,10 @@ impl Slices {
         let left = self.total.map_or(u64::MAX, |total| total.saturating_sub(self.records()));
         let overall = density(
             self.records(),
-            self.slices.values().map(|slice| u128::from(slice.claimed - slice.begins) + 1).sum(),
+            self.states.values().map(|slice| u128::from(slice.claimed - slice.begins) + 1).sum(),
         );
         let mut longest: Option<Piece> = None;
-        for slice in self.slices.values().filter(|slice| !slice.ended) {
+        for slice in self.states.values().filter(|slice| !slice.ended) {
             let Some(horizon) = slice.horizon.filter(|horizon| *horizon > slice.claimed) else { continue };
             let density = match slice.records {
                 TELLING_RECORDS.. => density(slice.records, u128::from(slice.claimed - slice.begins) + 1),

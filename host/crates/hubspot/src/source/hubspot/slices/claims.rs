@@ -53,7 +53,7 @@ impl Slices {
                 _ => self.stop_splitting(NO_NUMBERS),
             }
         }
-        if let Some(slice) = self.slices.get_mut(&first) {
+        if let Some(slice) = self.states.get_mut(&first) {
             if let (BEGINNING, BEGINNING, Some(begins)) = (slice.begins, slice.claimed, ids.first()) {
                 slice.begins = *begins;
             }
@@ -90,7 +90,7 @@ impl Slices {
             self.nothing_from(lane.from, owner);
             return None;
         }
-        if self.slices.get(&owner).is_none_or(|before| before.ended || before.claimed >= first) {
+        if self.states.get(&owner).is_none_or(|before| before.ended || before.claimed >= first) {
             return None;
         }
         let (end, is_last) = match self.behind_mut(owner) {
@@ -105,26 +105,26 @@ impl Slices {
             },
         };
         let horizon =
-            self.slices.get_mut(&owner)?.horizon.replace(first).map(|horizon| horizon.max(first.saturating_add(1)));
+            self.states.get_mut(&owner)?.horizon.replace(first).map(|horizon| horizon.max(first.saturating_add(1)));
         let first_page = ids.get(..end).unwrap_or_default().to_vec();
         let claimed = first_page.last().copied().unwrap_or(first);
         let slice =
             SliceState { begins: first, claimed, records: 0, horizon, first_page, ended: is_last, finished: false };
-        self.slices.insert(first, slice);
+        self.states.insert(first, slice);
         lane.slice = Some(first);
         Some(Claim { kept: 0..end, last_id: Some(claimed), is_last })
     }
 
     /// Notes that from there to the end of the slice that owns it is nothing.
     fn nothing_from(&mut self, from: u64, owner: u64) {
-        if let Some(slice) = self.slices.get_mut(&owner) {
+        if let Some(slice) = self.states.get_mut(&owner) {
             slice.horizon = slice.horizon.map(|horizon| horizon.min(from));
         }
     }
 
     /// The slice that an id belongs to.
     fn owner(&self, id: u64) -> u64 {
-        self.slices.range(..=id).next_back().map_or(BEGINNING, |(first, _)| *first)
+        self.states.range(..=id).next_back().map_or(BEGINNING, |(first, _)| *first)
     }
 
     /// There will be no further slices.

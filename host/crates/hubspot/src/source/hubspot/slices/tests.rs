@@ -42,7 +42,6 @@ struct Run {
     held: BTreeSet<u64>,
     /// In the order in which they came.
     came: Vec<u64>,
-    most_slices: usize,
 }
 
 /// One thing that happens.
@@ -60,8 +59,11 @@ enum Event {
 
 impl Run {
     fn new(held: &BTreeSet<u64>) -> Self {
-        let (slices, held) = (Slices::new(true, 3), held.clone());
-        Self { slices, readers: Vec::new(), held, came: Vec::new(), most_slices: 0 }
+        Self::with_smallest(held, 3)
+    }
+
+    fn with_smallest(held: &BTreeSet<u64>, smallest: u64) -> Self {
+        Self { slices: Slices::new(true, smallest), readers: Vec::new(), held: held.clone(), came: Vec::new() }
     }
 
     fn split(&mut self) {
@@ -85,7 +87,6 @@ impl Run {
         };
         self.slices.came(&mut reader.lane, &claim);
         self.came.extend(&page.ids[claim.kept.clone()]);
-        self.most_slices = self.most_slices.max(self.slices.slices.len());
         if reader.lane.from().is_none() && self.slices.may_split() && !self.slices.are_several() {
             let last = self.held.last().copied().unwrap_or_default();
             self.slices.reaches_to(last, None);
@@ -230,7 +231,7 @@ proptest! {
         let wild = move |held: &BTreeSet<u64>, from: Option<u64>, records: u64| {
             let mut page = honest(held, from, records);
             let draw = from.unwrap_or_default().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt;
-            if draw % 5 == 0 && page.ids.len() > 1 {
+            if draw.is_multiple_of(5) && page.ids.len() > 1 {
                 page.ids.remove(draw as usize / 7 % page.ids.len());
             }
             page
@@ -238,6 +239,44 @@ proptest! {
         let mut run = Run::new(&ids);
         drop(run.play(&events, records, &wild));
         run.distinct();
+    }
+}
+
+/// Eight readers, each a page a round: hardly ever has one nothing to do.
+#[test]
+fn readers_have_work_to_the_end() {
+    const READERS: usize = 8;
+    const PAGE: u64 = 100;
+    let even: BTreeSet<u64> = (0..200_000).map(|number| 151 + number * 7).collect();
+    // As accounts have them that are old: many ids near one another, then few, further and further apart.
+    let uneven: BTreeSet<u64> = (0..200_000_u64).map(|number| number + number.pow(3) / 1_000).collect();
+    for ids in [even, uneven] {
+        let mut run = Run::with_smallest(&ids, SMALLEST_SLICE);
+        let mut rounds = 0;
+        loop {
+            while run.readers.len() < READERS {
+                let before = run.readers.len();
+                run.split();
+                if run.readers.len() == before {
+                    break;
+                }
+            }
+            if run.readers.is_empty() {
+                break;
+            }
+            rounds += 1;
+            // All ask, and then all look: whoever gives up or ends does so at the end of the round.
+            for index in 0..run.readers.len() {
+                run.step(index, PAGE, &honest).unwrap();
+            }
+            for index in (0..run.readers.len()).rev() {
+                run.step(index, PAGE, &honest).unwrap();
+            }
+        }
+        let pages = ids.len() as u64 / PAGE;
+        let busy = pages as f64 / (rounds * READERS) as f64;
+        assert!(busy > 0.9, "{pages} pages in {rounds} rounds: {busy}");
+        assert_eq!(run.distinct(), ids);
     }
 }
 
