@@ -74,7 +74,7 @@ fn sorted(files: &[Vec<(u64, Option<String>)>]) -> Vec<(u64, Option<String>)> {
 fn by_one_reader() -> Vec<(u64, Option<String>)> {
     let workspace = workspace(Cursors::Opaque, Vec::new());
     let (told, report) = run(&workspace, "", 0);
-    assert!(told.contains("read by one reader, since its cursors are not the numbers of ids: contacts"), "{told}");
+    assert!(told.contains("read by one reader, since its cursors are not the numbers of ids: `contacts`"), "{told}");
     let stream = &report["streams"][0];
     assert_eq!((&stream["slices"], &stream["tables"][0]["files"]), (&1.into(), &1.into()), "{stream}");
     let all = sorted(&contacts(&workspace));
@@ -109,7 +109,7 @@ fn a_list_that_is_out_of_order_is_read_by_one_reader() {
     let odd = FaultAction::Replaced { text: "\"id\":\"".to_owned(), by: "\"id\":\"1".to_owned() };
     let workspace = workspace(Cursors::Numeric, vec![on_pages(LATE..LATE + 1, odd)]);
     let (told, report) = run(&workspace, "", 0);
-    assert!(told.contains("read by one reader, since ") && told.contains(": contacts\n"), "{told}");
+    assert!(told.contains("read by one reader, since ") && told.contains(": `contacts`\n"), "{told}");
     let stream = &report["streams"][0];
     assert_eq!((&stream["slices"], &stream["rows_read"]), (&1.into(), &CONTACTS.into()), "{stream}");
     assert!(stream["undivided"].is_string(), "{stream}");
