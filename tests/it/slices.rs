@@ -20,8 +20,7 @@ const LATE: u64 = 70;
 
 fn workspace(cursors: Cursors, faults: Vec<Fault>) -> Workspace {
     let data = data::Options { contacts: CONTACTS, ..data::Options::default() };
-    let options =
-        hubspot::Options { data, cursors, faults, requests_per_10s: 100_000, ..hubspot::Options::default() };
+    let options = hubspot::Options { data, cursors, faults, requests_per_10s: 100_000, ..hubspot::Options::default() };
     Workspace::with(options, aws::Options::default())
 }
 
@@ -32,7 +31,8 @@ fn on_pages(occurrences: std::ops::Range<u64>, action: FaultAction) -> Fault {
 }
 
 fn write_pipeline(workspace: &Workspace, lines: &str) {
-    let columns = "[[source.columns]]\nstreams = [\"contacts\"]\ninclude = [\"property_email\", \"property_annual_income\"]\n";
+    let columns =
+        "[[source.columns]]\nstreams = [\"contacts\"]\ninclude = [\"property_email\", \"property_annual_income\"]\n";
     let source = workspace.source("streams = [\"contacts\"]\nrequests_per_10s = 100000");
     workspace.pipeline(&[&source, columns, &workspace.file_sink(), lines]);
 }

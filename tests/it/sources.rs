@@ -94,7 +94,7 @@ async fn schemas_are_sound_and_stay(source: &dyn Source, stream: &StreamInfo) ->
 fn request(stream: &StreamInfo, columns: Vec<Field>) -> ReadRequest {
     let ingested_at = Timestamp::from_second(1_795_000_000).unwrap();
     let (readers, seen) = (Readers::One, RowsSeen::default());
-    ReadRequest { stream: stream.clone(), columns, ingested_at, readers, seen }
+    ReadRequest { stream: stream.clone(), columns, ingested_at, readers, keeps_ids: false, seen }
 }
 
 /// Reads a stream, with as many readers as it may have and there are slices for; the first slice that fails ends it.
@@ -340,4 +340,35 @@ async fn after_an_error_nothing_comes() {
     let asked = running.requests().len();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(running.requests().len(), asked, "nor is anything asked for");
+}
+
+/// What one stream has read is what another asks with: ids are kept by whoever reads the records, and listed where nobody
+/// does, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_that_have_been_read_are_not_listed_again() {
+    let (running, source) = account(hubspot::SENSITIVE_TOKEN, Vec::new()).await;
+    let streams = source.streams().await.unwrap();
+    let of = |name: &str| streams.iter().find(|stream| stream.name == name).unwrap();
+    for (name, readers) in [("contacts", Readers::Several), ("companies", Readers::One)] {
+        let stream = of(name);
+        assert!(source.needs(stream).is_empty(), "records are asked with nothing");
+        let schema = source.schema(stream).await.unwrap();
+        let columns = schema.fields.into_iter().filter(|field| field.name == "objectId").collect();
+        let keeping = ReadRequest { readers, keeps_ids: true, ..request(stream, columns) };
+        let (batches, outcome) = read(&source, &keeping).await;
+        outcome.unwrap();
+        let asked = running.requests().len();
+        let ids = source.ids(stream.kind.type_id().unwrap()).await.unwrap();
+        assert_eq!(running.requests().len(), asked, "{name}: nothing is asked for");
+        assert_eq!(ids.len(), keeping.seen.get(), "{name}");
+        let mut kept: Vec<String> = ids.iter().map(std::borrow::Cow::into_owned).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, rows_of(&batches), "{name}");
+    }
+    let deals = of("deals").kind.type_id().unwrap();
+    let listed = source.ids(deals).await.unwrap();
+    assert_eq!(Some(listed.len()), source.count(of("deals")).await);
+    let asked = running.requests().len();
+    assert_eq!(source.ids(deals).await.unwrap(), listed);
+    assert_eq!(running.requests().len(), asked, "they are listed once");
 }

@@ -5,6 +5,8 @@
 //! half of what is left of the one that has most left, if its source can read that apart: so the account's budget is full to
 //! the end, and what runs at once, and with it the memory, is bounded by the number of readers.
 //!
+//! A stream that is asked with the ids of other streams' records begins when these have been read.
+//!
 //! A stream is read once more from its beginning where what was read does not stand: where its slices cannot be trusted, by
 //! one reader; where a property was archived meanwhile, so that its column would end in the middle. Each happens once to a
 //! stream at most.
@@ -34,6 +36,7 @@ pub(super) async fn all(context: &Arc<Context>, at_once: usize, base: Option<&Co
     let first = |index| Attempt { index, readers: Readers::Several, undivided: None, was_cut: false };
     let waiting = largest_first(&context.planned.plan.streams, base).into_iter().map(first);
     let mut streams = Streams {
+        graph: Graph::of(context),
         context: Arc::clone(context),
         waiting: waiting.collect(),
         begun: BTreeMap::new(),
@@ -59,6 +62,7 @@ struct Attempt {
 /// The streams of a run while they are read.
 struct Streams {
     context: Arc<Context>,
+    graph: Graph,
     /// Those that are to begin.
     waiting: VecDeque<Attempt>,
     /// Those that have begun, by their index in the plan.
@@ -101,8 +105,9 @@ impl Jobs for Streams {
         if self.context.shutdown.is_stopping() {
             return None;
         }
-        if let Some(attempt) = self.waiting.pop_front() {
-            let stream = Arc::new(OneStream::open(&self.context, attempt.index, attempt.readers));
+        if let Some(attempt) = self.next_attempt() {
+            let keeps_ids = self.graph.is_needed(attempt.index);
+            let stream = Arc::new(OneStream::open(&self.context, attempt.index, attempt.readers, keeps_ids));
             let (written, out_of_order, failure) = (Written::default(), None, None);
             self.begun.insert(attempt.index, Begun { attempt, stream, jobs: 0, written, out_of_order, failure });
             return self.next_slice(attempt.index);
@@ -130,7 +135,7 @@ impl Jobs for Streams {
         match done {
             Done::Slice(Ok(written)) => begun.written.add(written),
             Done::Slice(Err(Error::Source(SourceError::OutOfOrder { why, .. }))) => begun.out_of_order = Some(why),
-            Done::Slice(Err(error)) => begun.fail(error),
+            Done::Slice(Err(error)) | Done::Conclusion(Err(error)) => begun.fail(error),
             Done::Conclusion(Ok(Conclusion::Stands(written))) => {
                 self.begun.remove(&index);
                 self.outcomes.insert(index, Ok(written));
@@ -141,7 +146,6 @@ impl Jobs for Streams {
                 self.waiting.push_front(attempt);
                 return;
             }
-            Done::Conclusion(Err(error)) => begun.fail(error),
         }
         if begun.failure.is_some() {
             self.context.shutdown.stop();
@@ -156,6 +160,14 @@ impl Jobs for Streams {
 }
 
 impl Streams {
+    /// The next reading that may begin: of a stream that waits for no other.
+    fn next_attempt(&mut self) -> Option<Attempt> {
+        let is_ready =
+            |attempt: &Attempt| self.graph.is_ready(attempt.index, |index| self.outcomes.contains_key(&index));
+        let position = self.waiting.iter().position(is_ready)?;
+        self.waiting.remove(position)
+    }
+
     /// The conclusion of a stream of which all that was handed out has been read.
     fn next_conclusion(&mut self) -> Option<BoxFuture<'static, (usize, Done)>> {
         let (&index, begun) = self.begun.iter_mut().find(|(_, begun)| begun.jobs == 0)?;
@@ -174,6 +186,33 @@ impl Streams {
         begun.jobs += 1;
         let stream = Arc::clone(&begun.stream);
         Some(Box::pin(async move { (index, Done::Slice(stream.read(slice).await)) }))
+    }
+}
+
+/// Which streams wait for which, by their index in the plan: those that are asked with the ids of others' records.
+#[derive(Debug, Default)]
+struct Graph {
+    waits_for: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    fn of(context: &Context) -> Self {
+        let streams = &context.planned.plan.streams;
+        let read =
+            |type_id: &String| streams.iter().position(|stream| stream.stream.kind.type_id() == Some(type_id.as_str()));
+        let waits_for =
+            streams.iter().map(|stream| context.source.needs(&stream.stream).iter().filter_map(read).collect());
+        Self { waits_for: waits_for.collect() }
+    }
+
+    /// Whether a stream may begin, given which have been read.
+    fn is_ready(&self, index: usize, is_read: impl Fn(usize) -> bool) -> bool {
+        self.waits_for[index].iter().all(|needed| is_read(*needed))
+    }
+
+    /// Whether any other waits for a stream.
+    fn is_needed(&self, index: usize) -> bool {
+        self.waits_for.iter().any(|needed| needed.contains(&index))
     }
 }
 
@@ -198,29 +237,26 @@ async fn concluded(
     written: Written,
     out_of_order: Option<&'static str>,
 ) -> Result<Conclusion, Error> {
-    let again = match out_of_order {
-        Some(why) => {
-            tracing::warn!(
-                stream = stream.name(),
-                why,
-                "a stream cannot be divided: one reader reads it, from its beginning"
-            );
-            Attempt { readers: Readers::One, undivided: Some(why), ..attempt }
+    let again = if let Some(why) = out_of_order {
+        tracing::warn!(
+            stream = stream.name(),
+            why,
+            "a stream cannot be divided: one reader reads it, from its beginning"
+        );
+        Attempt { readers: Readers::One, undivided: Some(why), ..attempt }
+    } else {
+        let mut read = stream.conclude().await?;
+        if read.cut.is_empty() || attempt.was_cut {
+            read.undivided = attempt.undivided.or(read.undivided);
+            stream.done();
+            return Ok(Conclusion::Stands(Written { read, ..written }));
         }
-        None => {
-            let mut read = stream.conclude().await?;
-            if read.cut.is_empty() || attempt.was_cut {
-                read.undivided = attempt.undivided.or(read.undivided);
-                stream.done();
-                return Ok(Conclusion::Stands(Written { read, ..written }));
-            }
-            tracing::warn!(
-                stream = stream.name(),
-                properties = read.cut.join(", "),
-                "properties were archived while the stream was read: it is read once more"
-            );
-            Attempt { was_cut: true, ..attempt }
-        }
+        tracing::warn!(
+            stream = stream.name(),
+            properties = read.cut.join(", "),
+            "properties were archived while the stream was read: it is read once more"
+        );
+        Attempt { was_cut: true, ..attempt }
     };
     stream.discard(&written).await;
     Ok(Conclusion::IsReadAgain(again))
@@ -264,6 +300,15 @@ mod tests {
     use tokio::time::{Instant, sleep};
 
     use super::*;
+
+    #[test]
+    fn a_stream_that_is_asked_with_ids_of_others_begins_when_these_have_been_read() {
+        let graph = Graph { waits_for: vec![vec![2, 1], vec![], vec![]] };
+        assert_eq!([0, 1, 2].map(|index| graph.is_ready(index, |_| false)), [false, true, true]);
+        assert_eq!([0, 1, 2].map(|index| graph.is_ready(index, |read| read == 1)), [false, true, true]);
+        assert!(graph.is_ready(0, |read| read > 0));
+        assert_eq!([0, 1, 2].map(|index| graph.is_needed(index)), [false, true, true]);
+    }
 
     #[test]
     fn the_largest_begin_first_and_those_of_unknown_size_before_them() {

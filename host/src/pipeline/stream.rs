@@ -41,7 +41,8 @@ pub(super) struct OneStream {
 
 impl OneStream {
     /// Begins to read a stream, from its beginning.
-    pub(super) fn open(context: &Arc<Context>, index: usize, readers: Readers) -> Self {
+    /// `keeps_ids`: whether another stream of the run is asked with the ids of its records.
+    pub(super) fn open(context: &Arc<Context>, index: usize, readers: Readers, keeps_ids: bool) -> Self {
         let plan = &context.planned.plan.streams[index];
         let progress = context.progress.stream(index);
         progress.begin();
@@ -51,6 +52,7 @@ impl OneStream {
             ingested_at: context.began,
             seen: progress.seen().clone(),
             readers,
+            keeps_ids,
         };
         let reading = context.source.open(request);
         Self {

@@ -26,6 +26,7 @@ pub(super) async fn try_all<'s>(
         columns: stream.requested().cloned().collect(),
         ingested_at: Timestamp::now(),
         readers: Readers::One,
+        keeps_ids: false,
         seen: RowsSeen::default(),
     });
     let try_one = async |request: ReadRequest| source.try_read(&request).await;

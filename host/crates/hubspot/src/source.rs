@@ -43,6 +43,11 @@ pub trait Source: Send + Sync {
     /// to fail, to wait or to ask twice.
     async fn count(&self, stream: &StreamInfo) -> Option<u64>;
 
+    /// The object types whose records' ids a stream is asked with: the edges of the graph of streams. Where a run reads those
+    /// records too, it reads them before, and lets the source keep the ids ([`ReadRequest::keeps_ids`]), so that none is
+    /// listed twice.
+    fn needs(&self, stream: &StreamInfo) -> Vec<String>;
+
     /// Tries whether a stream may be read, with the columns that are wanted: asks for its first record, and forgets it.
     async fn try_read(&self, request: &ReadRequest) -> Result<(), SourceError>;
 
@@ -64,6 +69,8 @@ pub struct ReadRequest {
     pub ingested_at: Timestamp,
     /// How many readers it may have.
     pub readers: Readers,
+    /// Whether the source keeps the ids of its records, since another stream is asked with them.
+    pub keeps_ids: bool,
     /// Where the source counts the rows as their pages come in.
     pub seen: RowsSeen,
 }

@@ -51,8 +51,8 @@ use url::Url;
 use super::{ReadRequest, Reading, Source, SourceError, Unreadable, Usage};
 use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, RetryPolicy, SetupError};
 
-pub use self::api::Paths;
 use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
+pub use self::{api::Paths, ids::Ids};
 
 /// Where HubSpot answers.
 pub const BASE_URL: &str = "https://api.hubapi.com";
@@ -104,6 +104,7 @@ pub struct HubSpot {
     custom: Arc<OnceCell<CustomTypes>>,
     property_lists: Answers<Result<Vec<api::Property>, Refusal>>,
     pipeline_lists: Answers<Result<Vec<api::Pipeline>, Refused>>,
+    ids: Answers<Ids>,
     sensitive: bool,
     describes: Marks,
 }
@@ -132,6 +133,7 @@ impl HubSpot {
             custom: Arc::default(),
             property_lists: Answers::default(),
             pipeline_lists: Answers::default(),
+            ids: Answers::default(),
             sensitive: settings.sensitive,
             describes: settings.describes.clone(),
         })
@@ -194,6 +196,12 @@ impl HubSpot {
             Ok(listed.or_refused(&format!("pipelines of `{type_id}`"))?.map(list::distinct))
         };
         self.pipeline_lists.get(type_id, list).await
+    }
+
+    /// The ids of all records of a type: as the reading of its stream has left them, if it has kept them
+    /// ([`ReadRequest::keeps_ids`]), and otherwise listed, once.
+    pub async fn ids(&self, type_id: &str) -> Result<Arc<Ids>, SourceError> {
+        self.ids.get(type_id, read::list_ids(self, type_id)).await
     }
 
     /// The streams of all object types.
@@ -288,6 +296,10 @@ impl Source for HubSpot {
 
     async fn count(&self, stream: &StreamInfo) -> Option<u64> {
         kinds::of(stream).count(self, stream).await
+    }
+
+    fn needs(&self, stream: &StreamInfo) -> Vec<String> {
+        kinds::of(stream).needs(stream)
     }
 
     async fn try_read(&self, request: &ReadRequest) -> Result<(), SourceError> {

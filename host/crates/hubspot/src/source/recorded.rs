@@ -234,6 +234,10 @@ impl Source for RecordedSource {
         self.find(stream).and_then(|recorded| recorded.records)
     }
 
+    fn needs(&self, _: &StreamInfo) -> Vec<String> {
+        Vec::new()
+    }
+
     async fn try_read(&self, _: &ReadRequest) -> Result<(), SourceError> {
         Ok(())
     }

@@ -28,6 +28,12 @@ impl<T> Clone for Answers<T> {
 }
 
 impl<T> Answers<T> {
+    /// Notes an answer about a type that has come by another way, unless there is one.
+    pub(super) fn put(&self, type_id: &str, answer: T) {
+        // Whoever is asking meanwhile will have an answer as good.
+        self.cell(type_id).set(Arc::new(answer)).ok();
+    }
+
     /// The answer about a type. `answer` is awaited if nobody has asked yet; whoever asks meanwhile waits for the same answer.
     /// An error is no answer: the next one asks again.
     pub(super) async fn get(
@@ -35,8 +41,10 @@ impl<T> Answers<T> {
         type_id: &str,
         answer: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<Arc<T>, SourceError> {
-        let cell =
-            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(type_id.to_owned()).or_default());
-        cell.get_or_try_init(|| async { answer.await.map(Arc::new) }).await.cloned()
+        self.cell(type_id).get_or_try_init(|| async { answer.await.map(Arc::new) }).await.cloned()
+    }
+
+    fn cell(&self, type_id: &str) -> Arc<OnceCell<Arc<T>>> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(type_id.to_owned()).or_default())
     }
 }

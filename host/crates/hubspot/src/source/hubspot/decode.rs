@@ -21,7 +21,7 @@ use serde::de::DeserializeSeed;
 use sluice_model::schema::{ColumnType, Field, arrow_schema, attribute};
 
 use self::{remarks::Naming, seen::Seen};
-use super::{columns::ColumnBuilder, json, property::column_type_of, record, value};
+use super::{columns::ColumnBuilder, ids::Ids, json, property::column_type_of, record, value};
 
 pub(super) use self::remarks::Remarks;
 
@@ -48,6 +48,8 @@ pub(super) struct RecordDecoder {
     begun: u64,
     /// The records that have their row, unless their order is what keeps them from coming twice.
     seen: Option<Seen>,
+    /// The ids of all records that have come, if they are wanted.
+    kept: Option<Ids>,
     /// Values of `updatedAt` that are no times.
     odd_times: u64,
     object_type_id: String,
@@ -152,6 +154,7 @@ impl RecordDecoder {
             properties,
             order: Vec::new(),
             seen: Some(Seen::default()),
+            kept: None,
             odd_times: 0,
             object_type_id: object_type_id.to_owned(),
             ingested_at: ingested_at.as_microsecond(),
@@ -211,6 +214,17 @@ impl RecordDecoder {
         Remarks { properties, odd_times: self.odd_times }
     }
 
+    /// The same, that keeps the ids of all records.
+    pub(super) fn keeping_ids(self) -> Self {
+        Self { kept: Some(Ids::default()), ..self }
+    }
+
+    /// The ids of all records that have come, if they have been kept. There may be some of records that came and were
+    /// another reader's.
+    pub(super) fn take_ids(&mut self) -> Option<Ids> {
+        self.kept.take()
+    }
+
     /// From now on the order of the records is known to keep them from coming twice.
     pub(super) fn trust_order(&mut self) {
         self.seen = None;
@@ -239,6 +253,9 @@ impl RecordDecoder {
 
     /// Fills the columns that no property filled, so that every column has the row.
     fn finish_row(&mut self, rows: usize, id: &str, updated_at: Option<i64>) {
+        if let Some(kept) = &mut self.kept {
+            kept.insert(id);
+        }
         for (column, role) in self.columns.iter_mut().zip(&self.roles) {
             match role {
                 Role::ObjectTypeId => {

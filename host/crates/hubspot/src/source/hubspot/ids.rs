@@ -1,4 +1,62 @@
-//! Ids as numbers. HubSpot writes them as texts; they are compared, counted with and kept as the numbers that they are.
+//! Ids. HubSpot writes them as texts; they are compared, counted with and kept as the numbers that they are, of which a
+//! compressed bitmap holds millions in little space. What is no number is kept as it is.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use roaring::RoaringTreemap;
+
+/// The ids of records of one type, each once.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Ids {
+    numbers: RoaringTreemap,
+    others: BTreeSet<String>,
+}
+
+impl Ids {
+    /// Whether it is one of them.
+    pub fn contains(&self, id: &str) -> bool {
+        match number(id) {
+            Some(number) => self.numbers.contains(number),
+            None => self.others.contains(id),
+        }
+    }
+
+    /// All of them: numbers in their order, then what is none.
+    pub fn iter(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let numbers = self.numbers.iter().map(|number| Cow::Owned(number.to_string()));
+        numbers.chain(self.others.iter().map(|id| Cow::Borrowed(id.as_str())))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.numbers.len() + self.others.len() as u64
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes one.
+    pub(super) fn insert(&mut self, id: &str) {
+        match number(id) {
+            Some(number) => drop(self.numbers.insert(number)),
+            None => drop(self.others.insert(id.to_owned())),
+        }
+    }
+
+    /// Takes all of others.
+    pub(super) fn add(&mut self, more: Self) {
+        self.numbers |= more.numbers;
+        self.others.extend(more.others);
+    }
+
+    /// Takes these.
+    pub(super) fn extend(&mut self, numbers: impl IntoIterator<Item = u64>, others: impl IntoIterator<Item = String>) {
+        self.numbers.extend(numbers);
+        self.others.extend(others);
+    }
+}
 
 /// The number that an id is the only way to write; `None` for any other text.
 pub(super) fn number(id: &str) -> Option<u64> {
@@ -9,6 +67,21 @@ pub(super) fn number(id: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_kept_once_whatever_they_look_like() {
+        let mut ids = Ids::default();
+        for id in ["10", "9", "18446744073709551616", "x", "9", "09"] {
+            ids.insert(id);
+        }
+        let mut more = Ids::default();
+        more.insert("x");
+        more.insert("11");
+        ids.add(more);
+        assert_eq!(ids.iter().collect::<Vec<_>>(), ["9", "10", "11", "09", "18446744073709551616", "x"]);
+        assert_eq!(ids.len(), 6);
+        assert!(ids.contains("09") && ids.contains("10") && !ids.contains("010"));
+    }
 
     #[test]
     fn a_number_is_written_in_one_way() {

@@ -40,6 +40,11 @@ pub(super) trait Kind: Sync {
         None
     }
 
+    /// The object types whose ids one of them is asked with, each by [`HubSpot::ids`].
+    fn needs(&self, _: &StreamInfo) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Tries whether one of them may be read.
     async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError>;
 

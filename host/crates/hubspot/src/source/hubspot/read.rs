@@ -10,8 +10,12 @@ mod shared;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use sluice_model::schema::attribute;
-use tokio::sync::oneshot;
+use jiff::Timestamp;
+use sluice_model::{
+    schema::attribute,
+    stream::{StreamInfo, StreamKind},
+};
+use tokio::sync::{mpsc, oneshot};
 
 use self::{
     pages::{PageError, Reader, out_of_order},
@@ -20,13 +24,14 @@ use self::{
 use super::{
     HubSpot,
     decode::Remarks,
+    ids::Ids,
     paging::Course,
     record::ID_PROPERTY,
     slices::{SMALLEST_SLICE, Slices},
 };
 use crate::{
     http::{PageSize, Request},
-    source::{DeliverySender, Read, ReadRequest, Readers, Reading, Slice, SourceError},
+    source::{DeliverySender, Read, ReadRequest, Readers, Reading, RowsSeen, Slice, SourceError},
 };
 
 /// Records a page: the most that listing and batch reads allow.
@@ -52,6 +57,8 @@ pub(super) struct Records {
     slices: SharedSlices,
     /// On the slices that have been read to their ends.
     remarks: Mutex<Remarks>,
+    /// The ids of their records, if these are kept.
+    ids: Mutex<Ids>,
 }
 
 impl Records {
@@ -71,6 +78,7 @@ impl Records {
             properties,
             slices: SharedSlices::new(slices),
             remarks: Mutex::default(),
+            ids: Mutex::default(),
         };
         records.by_batch |= records.is_too_long();
         records
@@ -118,6 +126,9 @@ impl Records {
                     }
                     if is_last {
                         self.remarks.lock().unwrap_or_else(PoisonError::into_inner).add(reader.remarks());
+                        if let Some(ids) = reader.take_ids() {
+                            self.ids.lock().unwrap_or_else(PoisonError::into_inner).add(ids);
+                        }
                         self.slices.with(|slices| slices.finish(reader.lane()));
                         return Ok(());
                     }
@@ -197,7 +208,12 @@ impl Reading for Records {
     async fn finish(&self) -> Result<Read, SourceError> {
         let (finished, records, undivided) =
             self.slices.with(|slices| (slices.are_finished(), slices.records(), slices.why_one()));
-        if !finished.map_err(|why| out_of_order(&self.request, why))? || records == 0 {
+        let finished = finished.map_err(|why| out_of_order(&self.request, why))?;
+        if finished && self.request.keeps_ids {
+            let ids = std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner));
+            self.hubspot.ids.put(&self.type_id, ids);
+        }
+        if !finished || records == 0 {
             return Ok(Read { undivided, ..Read::default() });
         }
         let (unnamed, by_some, odd) = {
@@ -209,6 +225,25 @@ impl Reading for Records {
         }
         Ok(Read { cut: self.gone(by_some).await?, unnamed, undivided, ..Read::default() })
     }
+}
+
+/// Lists the ids of all records of a type.
+pub(super) async fn list_ids(hubspot: &HubSpot, type_id: &str) -> Result<Ids, SourceError> {
+    let request = ReadRequest {
+        stream: StreamInfo::new(type_id, StreamKind::objects(type_id)),
+        columns: Vec::new(),
+        ingested_at: Timestamp::UNIX_EPOCH,
+        readers: Readers::One,
+        keeps_ids: true,
+        seen: RowsSeen::default(),
+    };
+    let records = Records::new(hubspot, type_id, &request);
+    // Without columns there are no rows to deliver.
+    let (nowhere, _open) = mpsc::channel(1);
+    while let Some(slice) = records.slice() {
+        records.read(slice, nowhere.clone()).await?;
+    }
+    Ok(records.ids.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What is being read, for errors.

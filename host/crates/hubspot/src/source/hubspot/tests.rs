@@ -109,6 +109,7 @@ fn of_contacts(wide: bool) -> (ReadRequest, usize) {
         columns,
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
         readers: Readers::One,
+        keeps_ids: false,
         seen: RowsSeen::default(),
     };
     (request, properties)
@@ -177,6 +178,7 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
         stream,
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
         readers: Readers::One,
+        keeps_ids: false,
         seen: RowsSeen::default(),
     };
     let (sender, mut batches) = mpsc::channel(8);
@@ -248,6 +250,7 @@ async fn definitions_say_which_types_they_lack() {
         stream,
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
         readers: Readers::One,
+        keeps_ids: false,
         seen: RowsSeen::default(),
     };
     let (sender, _batches) = mpsc::channel(8);
@@ -446,6 +449,7 @@ async fn that_there_is_none_is_hubspots_word_and_no_status() {
                 stream,
                 ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
                 readers: Readers::One,
+                keeps_ids: false,
                 seen: RowsSeen::default(),
             };
             let (sender, _batches) = mpsc::channel(8);
@@ -513,6 +517,7 @@ async fn definitions_are_asked_for_once() {
             stream,
             ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
             readers: Readers::One,
+            keeps_ids: false,
             seen: RowsSeen::default(),
         };
         let (sender, _batches) = mpsc::channel(8);
@@ -553,6 +558,7 @@ async fn a_property_that_is_archived_in_the_middle_is_noticed() {
             columns,
             ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
             readers: Readers::One,
+            keeps_ids: false,
             seen: RowsSeen::default(),
         };
         let (sender, _batches) = mpsc::channel(8);
@@ -586,7 +592,14 @@ async fn rows_are_counted_as_their_pages_come_in() {
     .await;
     let columns = vec![Field::new(record::OBJECT_ID, ColumnType::Text).required()];
     let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
-    let request = ReadRequest { stream: contacts(), columns, ingested_at, readers: Readers::One, seen: seen.clone() };
+    let request = ReadRequest {
+        stream: contacts(),
+        columns,
+        ingested_at,
+        readers: Readers::One,
+        keeps_ids: false,
+        seen: seen.clone(),
+    };
     let (sender, mut batches) = mpsc::channel(8);
     hubspot(&server).read_whole(request, sender).await.unwrap();
     assert_eq!(*at_each_page.lock().unwrap(), [0, 2, 5], "what was counted when each page was asked for");
@@ -639,7 +652,14 @@ async fn odd_members_of_definitions_cost_one_value() {
         let stream = single(kind);
         let columns = columns.iter().map(|(name, column_type)| Field::new(*name, *column_type)).collect();
         let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
-        let request = ReadRequest { columns, stream, ingested_at, readers: Readers::One, seen: RowsSeen::default() };
+        let request = ReadRequest {
+            columns,
+            stream,
+            ingested_at,
+            readers: Readers::One,
+            keeps_ids: false,
+            seen: RowsSeen::default(),
+        };
         let (sender, mut batches) = mpsc::channel(8);
         hubspot.read_whole(request, sender).await.unwrap();
         let batch = batches.recv().await.unwrap();

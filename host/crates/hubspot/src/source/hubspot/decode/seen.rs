@@ -1,20 +1,16 @@
 //! The ids of all records that have come, so that one which comes again is no second row.
 //!
 //! HubSpot lists records by id, and neither says so nor promises it: a list that shifts while it is read may bring a record
-//! again, on the next page or a far one. Ids are numbers, of which a compressed bitmap holds millions in little space; what
-//! is no number is kept as it is.
+//! again, on the next page or a far one.
 
 use std::collections::HashSet;
 
-use roaring::RoaringTreemap;
-
-use crate::source::hubspot::ids::number;
+use crate::source::hubspot::ids::{Ids, number};
 
 /// All ids so far.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    numbers: RoaringTreemap,
-    others: HashSet<String>,
+    all: Ids,
     /// Those of the page that is being decoded: they count once it is kept.
     page_numbers: HashSet<u64>,
     page_others: HashSet<String>,
@@ -29,16 +25,16 @@ impl Seen {
 
     /// Notes a record of the page; says whether it comes for the first time.
     pub(super) fn is_new(&mut self, id: &str) -> bool {
-        match number(id) {
-            Some(number) => self.page_numbers.insert(number) && !self.numbers.contains(number),
-            None => self.page_others.insert(id.to_owned()) && !self.others.contains(id),
-        }
+        let is_new_on_page = match number(id) {
+            Some(number) => self.page_numbers.insert(number),
+            None => self.page_others.insert(id.to_owned()),
+        };
+        is_new_on_page && !self.all.contains(id)
     }
 
     /// Keeps the page.
     pub(super) fn keep_page(&mut self) {
-        self.numbers.extend(self.page_numbers.drain());
-        self.others.extend(self.page_others.drain());
+        self.all.extend(self.page_numbers.drain(), self.page_others.drain());
     }
 }
 

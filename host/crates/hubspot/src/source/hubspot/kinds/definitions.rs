@@ -344,7 +344,14 @@ mod tests {
         let stream = StreamInfo::new("pipelines", StreamKind::Pipelines);
         let columns = columns_of::<Pipelines>();
         let ingested_at = "2026-11-23T20:15:00.000001Z".parse().unwrap();
-        let request = ReadRequest { stream, columns, ingested_at, readers: Readers::One, seen: RowsSeen::default() };
+        let request = ReadRequest {
+            stream,
+            columns,
+            ingested_at,
+            readers: Readers::One,
+            keeps_ids: false,
+            seen: RowsSeen::default(),
+        };
         let pipelines: [api::Pipeline; 2] = serde_json::from_str(
             r#"[{"id": 7, "label": "Sales", "displayOrder": -9223372036854775808, "archived": false,
                 "createdAt": "9999-12-31T23:59:59.999999Z", "updatedAt": 1000},

@@ -18,7 +18,7 @@ use crate::{
             Refused, api,
             decode::{Page, RecordDecoder, Remarks, WantedIds},
             failed,
-            ids::number,
+            ids::{Ids, number},
             not_readable,
             paging::Paging,
             record::ID_PROPERTY,
@@ -96,6 +96,7 @@ impl<'r> Reader<'r> {
     pub(super) fn new(records: &'r Records, begins: u64) -> Self {
         let request = &records.request;
         let decoder = RecordDecoder::new(&records.type_id, &request.columns, request.ingested_at);
+        let decoder = if request.keeps_ids { decoder.keeping_ids() } else { decoder };
         Self { records, decoder: Mutex::new(decoder), lane: Slices::lane(begins) }
     }
 
@@ -214,6 +215,11 @@ impl<'r> Reader<'r> {
     /// What was odd about its records.
     pub(super) fn remarks(&self) -> Remarks {
         self.locked().remarks()
+    }
+
+    /// The ids of its records, if they are kept.
+    pub(super) fn take_ids(&self) -> Option<Ids> {
+        self.locked().take_ids()
     }
 
     /// Whether there is enough for a batch.
