@@ -132,6 +132,23 @@ fn tables_of_all_types_are_not_written_by_halves() {
     assert!(told.contains("stream `contacts` feeds `objects`, `object_properties` and no table of its own"), "{told}");
 }
 
+/// What is marked in one type alone, and accepted, is written with the values of all others.
+#[test]
+fn a_mark_of_one_type_does_not_keep_others_from_the_table() {
+    let workspace = Workspace::new();
+    let marked = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"property_email\"]\nmarks = [\"phi\"]\n";
+    let sink = format!("{}layout = \"combined\"\naccepts = [\"phi\"]\n", workspace.file_sink());
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\", \"companies\"]"), marked, &sink]);
+    let output = workspace.sluice(&["run", "pipeline.toml"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let commit = workspace.commit();
+    let table = commit["tables"].as_array().unwrap().iter().find(|table| table["name"] == "object_properties").unwrap();
+    let value = table["columns"].as_array().unwrap().iter().find(|column| column["name"] == "value").unwrap();
+    assert_eq!(value["marks"], serde_json::json!(["phi"]));
+    let emails = long(&batches(&workspace, "object_properties"));
+    assert!(emails.keys().any(|(_, _, name)| name == "email"));
+}
+
 /// A long table holds the values of many columns: one that has been marked since is enough for it not to be kept.
 #[test]
 fn what_is_marked_since_is_not_kept_in_a_table_of_all_types() {

@@ -110,7 +110,8 @@ impl Jobs for Streams {
             let stream = Arc::new(OneStream::open(&self.context, attempt.index, attempt.readers, keeps_ids));
             let (written, out_of_order, failure) = (Written::default(), None, None);
             self.begun.insert(attempt.index, Begun { attempt, stream, jobs: 0, written, out_of_order, failure });
-            return self.next_slice(attempt.index);
+            let whole = self.next_slice(attempt.index);
+            return Some(whole.unwrap_or_else(|| unreachable!("whoever is first may read the whole")));
         }
         let worth = self.begun.iter().filter(|(_, begun)| begun.is_sound()).map(|(index, begun)| {
             let worth = begun.stream.reading().worth();

@@ -122,7 +122,11 @@ impl OneStream {
 
     /// What there is to say of the stream, now that all of it has been read.
     pub(super) async fn conclude(&self) -> Result<Read, Error> {
-        Ok(self.reading.finish().await?)
+        tokio::select! {
+            biased;
+            () = self.context.shutdown.stopping() => Err(Error::Interrupted),
+            read = self.reading.finish() => Ok(read?),
+        }
     }
 
     /// Notes that it is complete.

@@ -8,7 +8,7 @@ use sluice_model::{
     stream::StreamInfo,
 };
 
-use super::{Plan, draft::StreamDraft, idle, lineage::Stage, rules::Rules, transform::Transform};
+use super::{Plan, StreamPlan, draft::StreamDraft, idle, lineage::Stage, rules::Rules, table, transform::Transform};
 use crate::spec::{Layout, Sensitive, Spec};
 
 /// What a pipeline file says, ready to be resolved.
@@ -75,10 +75,12 @@ impl Planner {
     /// Everything that must not pass, and every line of the file that says nothing.
     pub fn resolve(self, drafts: Vec<StreamDraft>, unreadable: &[StreamInfo]) -> Result<Plan, Vec<Problem>> {
         let mut problems = idle::globs(&self.rules, &self.transforms, &drafts, unreadable);
+        let mut streams: Vec<StreamPlan> = drafts.into_iter().map(|draft| draft.finish(self.layout)).collect();
+        table::unite_marks(&mut streams);
         let plan = Plan {
             pipeline: self.pipeline,
             file: self.file,
-            streams: drafts.into_iter().map(|draft| draft.finish(self.layout)).collect(),
+            streams,
             transforms: self.transforms,
             accepts: self.accepts,
             rules: self.rules,

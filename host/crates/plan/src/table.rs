@@ -5,12 +5,14 @@
 //! holds values of. A table of a shape of its own name belongs to one stream alone. One of a shape that several streams
 //! share has the same columns from each, and nothing in them that is true of one stream only.
 
+use std::collections::BTreeMap;
+
 use sluice_model::{
-    schema::{ColumnType, Field, attribute},
+    schema::{ColumnType, Field, Marks, attribute},
     stream::StreamKind,
 };
 
-use super::{Column, Stage};
+use super::{Column, Stage, StreamPlan};
 use crate::spec::Layout;
 
 /// The column of a long table that says which column of the stream a value is from.
@@ -45,6 +47,27 @@ pub(super) fn of(kind: &StreamKind, own: String, stage: &Stage, layout: Layout) 
     tables
 }
 
+/// Gives the columns of each table that several streams share the marks that they have from any of these: it is one table,
+/// whoever writes its rows.
+pub(super) fn unite_marks(streams: &mut [StreamPlan]) {
+    let mut united: BTreeMap<String, Vec<Marks>> = BTreeMap::new();
+    for table in shared_tables(streams) {
+        let marks = united.entry(table.name.clone()).or_insert_with(|| vec![Marks::new(); table.columns.len()]);
+        for (marks, column) in marks.iter_mut().zip(&table.columns) {
+            marks.add(&column.field.marks);
+        }
+    }
+    for table in shared_tables(streams) {
+        for (marks, column) in united[&table.name].iter().zip(&mut table.columns) {
+            column.field.marks.clone_from(marks);
+        }
+    }
+}
+
+fn shared_tables(streams: &mut [StreamPlan]) -> impl Iterator<Item = &mut TablePlan> {
+    streams.iter_mut().flat_map(|stream| &mut stream.tables).filter(|table| table.shape.is_shared())
+}
+
 /// A table that a stream feeds.
 #[derive(Debug, Clone)]
 pub struct TablePlan {
@@ -59,7 +82,7 @@ pub struct TablePlan {
 /// A column of a table.
 #[derive(Debug, Clone)]
 pub struct TableColumn {
-    /// Name, type, and the marks of all that its values are from.
+    /// Name, type, and the marks of all that its values are from, other streams' included where these feed the table.
     pub field: Field,
     /// The columns of the last stage that its values are from; none for a column that says what others hold.
     pub from: Vec<usize>,

@@ -27,7 +27,7 @@ impl Change {
     }
 
     /// A table that this run has written, with its columns: of no stream and without files, until it is fed. One that is
-    /// there already is the same table, which another stream feeds: its columns carry the marks of both.
+    /// there already is the same table, which another stream feeds.
     pub fn write(&mut self, name: &str, columns: Vec<Field>) -> &mut Table {
         let table = self.tables.entry(name.to_owned()).or_insert_with(|| Table {
             run: self.author.run.clone(),
@@ -37,13 +37,7 @@ impl Change {
             columns: Vec::new(),
             files: Vec::new(),
         });
-        if table.columns.is_empty() {
-            table.columns = columns;
-        } else {
-            for (column, other) in table.columns.iter_mut().zip(columns) {
-                column.marks.add(&other.marks);
-            }
-        }
+        table.columns = columns;
         table
     }
 }
@@ -186,17 +180,13 @@ pub(super) mod tests {
         };
         let mut made = Change::by(change(&run(1), &[]).author, "2026-11-23T20:20:00Z".parse().unwrap());
         assert_eq!(made, change(&run(1), &[]));
-        let marked = |mark: &str| {
-            let mut value = Field::new("value", ColumnType::Text);
-            value.marks.insert(mark.parse().unwrap());
-            vec![Field::new("objectId", ColumnType::Integer), value]
-        };
-        made.write("t", marked("phi")).feed(fed("contacts", &["0-1"]), vec![file(2)]);
-        let table = made.write("t", marked("secret"));
+        let columns = || vec![Field::new("objectId", ColumnType::Integer)];
+        made.write("t", columns()).feed(fed("contacts", &["0-1"]), vec![file(2)]);
+        let table = made.write("t", columns());
         table.feed(fed("deals", &[]), vec![file(0), file(3)]);
         table.feed(fed("contacts", &["0-1", "0-2"]), vec![file(1)]);
         let table = &made.tables["t"];
-        assert_eq!(table.columns[1].marks, ["phi", "secret"].map(|mark| mark.parse().unwrap()).into());
+        assert_eq!(table.columns, columns());
         assert_eq!(table.streams, [fed("contacts", &["0-1", "0-2"]), fed("deals", &[])]);
         assert_eq!(table.files, [0, 1, 2, 3].map(file));
         assert_eq!((&table.run, table.pipeline.as_str(), table.written), (&run(1), "crm", made.committed));

@@ -75,6 +75,23 @@ fn streams_share_tables_of_the_same_columns_and_nothing_in_them_is_of_one_alone(
 }
 
 #[test]
+fn a_table_that_streams_share_has_the_marks_of_all() {
+    let marked = "[[mark]]\nstreams = [\"tickets\"]\ncolumns = [\"property_subject\"]\nmarks = [\"phi\"]\n";
+    let spec = spec(&format!("{marked}{}", sink("layout = \"both\"\naccepts = [\"phi\"]")));
+    let planner = planner(&spec);
+    let drafts =
+        vec![planner.begin(stream("deals", "0-3"), deals()), planner.begin(stream("tickets", "0-5"), tickets())];
+    let plan = planner.resolve(drafts, &[]).unwrap();
+    for stream in &plan.streams {
+        let [_, objects, long] = stream.tables.as_slice() else { panic!("{:?}", stream.tables) };
+        let of = |table: &TablePlan| table.fields().map(|field| field.marks.len()).collect::<Vec<_>>();
+        assert_eq!((of(objects), of(long)), (vec![0, 0], vec![0, 0, 1]), "{}", stream.stream.name);
+    }
+    let amount = plan.streams[0].tables[0].fields().last().unwrap();
+    assert!(amount.marks.is_empty(), "a table of one stream has its own marks");
+}
+
+#[test]
 fn a_stream_that_does_not_fit_a_table_that_it_shares_is_refused() {
     let spec = spec(&(transform("drop", "streams = [\"tickets\"]") + &sink("layout = \"both\"")));
     let planner = planner(&spec);

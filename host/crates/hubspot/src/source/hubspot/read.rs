@@ -90,11 +90,11 @@ impl Records {
         reader.page(None, 1).await.map(drop).map_err(|error| error.of(&self.request))
     }
 
-    /// Reads a slice, page after page. `first_page` is told the last id of the first one, if the list may be divided.
+    /// Reads a slice, page after page. `known` is told the last id so far, once it is of interest where the list ends.
     async fn walk(
         &self,
         slice: Slice,
-        mut first_page: Option<oneshot::Sender<u64>>,
+        mut known: Option<oneshot::Sender<u64>>,
         deliveries: &DeliverySender,
     ) -> Result<(), SourceError> {
         let mut reader = Reader::new(self, slice.begins());
@@ -114,11 +114,12 @@ impl Records {
                         .page(page.first.as_deref(), page.after.as_deref())
                         .map_err(|why| SourceError::Endless { what: what(&self.request), why })?;
                     self.request.seen.add(page.records);
-                    if let Some(last) = reader.lane().position().filter(|_| self.slices.with(|all| all.may_split()))
-                        && let Some(first_page) = first_page.take()
+                    if let Some(last) =
+                        reader.lane().position().filter(|_| self.slices.with(|all| all.is_end_of_interest()))
+                        && let Some(known) = known.take()
                     {
                         // Whoever is told waits beside this.
-                        first_page.send(last).ok();
+                        known.send(last).ok();
                     }
                     let is_last = page.after.is_none();
                     if (is_last || reader.is_full()) && !reader.deliver(deliveries).await? {

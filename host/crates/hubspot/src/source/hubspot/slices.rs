@@ -36,6 +36,9 @@ pub(super) const SMALLEST_SLICE: u64 = 25 * 100;
 /// Records of a slice, at least, before its own density counts and not that of the whole list: a page.
 const TELLING_RECORDS: u64 = 100;
 
+/// Of the smallest slice, the part that a list has to have had before anybody asks where it ends: seven pages.
+const A_WHILE: u64 = 4;
+
 /// The first slice is known by this instead of its first record: it begins where the list does.
 const BEGINNING: u64 = 0;
 
@@ -215,8 +218,13 @@ impl Slices {
         self.states.len() > 1
     }
 
-    /// Whether it is worth knowing where the list ends.
-    pub(super) fn may_split(&self) -> bool {
+    /// Whether it is worth knowing where the list ends: it may be divided, and has gone on for a while, which most lists do
+    /// not.
+    pub(super) fn is_end_of_interest(&self) -> bool {
+        self.may_split() && self.records() >= self.smallest / A_WHILE
+    }
+
+    fn may_split(&self) -> bool {
         self.splitting == Splitting::Allowed && self.broken.is_none()
     }
 

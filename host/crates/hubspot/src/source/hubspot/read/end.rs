@@ -22,9 +22,9 @@ const LONGEST_SEARCH: Duration = Duration::from_secs(10);
 const FIRST_DISTANCE: u64 = 1 << 16;
 
 impl Records {
-    /// Finds out where the list ends, once its first page has told the last id of it, and then does nothing more.
-    pub(super) async fn find_end(&self, first_page: oneshot::Receiver<u64>) {
-        if let Ok(known) = first_page.await {
+    /// Finds out where the list ends, once its reader has told the last id that it knows, and then does nothing more.
+    pub(super) async fn find_end(&self, known: oneshot::Receiver<u64>) {
+        if let Ok(known) = known.await {
             match timeout(LONGEST_SEARCH, self.last_by_search(known)).await {
                 Ok(Some((last, total))) => self.slices.with(|slices| slices.reaches_to(last, Some(total))),
                 Ok(None) | Err(_) => self.last_by_doubling(known).await,
