@@ -68,9 +68,13 @@ fn long(batches: &[RecordBatch]) -> BTreeMap<(String, String, String), String> {
     values
 }
 
-fn run(workspace: &Workspace, layout: &str) {
+fn write(workspace: &Workspace, layout: &str) {
     let sink = format!("{}layout = \"{layout}\"\n", workspace.file_sink());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\", \"companies\", \"owners\"]"), &sink]);
+}
+
+fn run(workspace: &Workspace, layout: &str) {
+    write(workspace, layout);
     let output = workspace.sluice(&["run", "pipeline.toml"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -124,6 +128,13 @@ fn tables_of_all_types_are_not_written_by_halves() {
         assert_eq!(files(&before, table), files(&after, table), "{table}");
     }
     assert_ne!(files(&before, "objects_contacts"), files(&after, "objects_contacts"));
+
+    // Nor is one begun by half, where there is none yet.
+    let empty = Workspace::new();
+    write(&empty, "both");
+    assert!(empty.sluice(&["run", "pipeline.toml", "--only", "contacts"]).status.success());
+    let tables = empty.commit()["tables"].as_array().unwrap().clone();
+    assert_eq!(tables.iter().map(|table| &table["name"]).collect::<Vec<_>>(), ["objects_contacts"]);
 
     run(&workspace, "combined");
     let output = workspace.sluice(&["run", "pipeline.toml", "--only", "contacts"]);

@@ -82,6 +82,7 @@ impl Kept {
 /// Judges all tables of the newest commit that this run will not write. `wanted`: the streams of the plan that it reads.
 pub(super) fn judge(base: Option<&Commit>, planned: &Planned, wanted: &[usize]) -> Result<NotWritten, Vec<Problem>> {
     let written: Vec<&StreamPlan> = wanted.iter().map(|&index| &planned.plan.streams[index]).collect();
+    let halves = halves(planned, wanted);
     let mut not_written = NotWritten::default();
     let mut problems = Vec::new();
     for (name, table) in base.iter().flat_map(|base| &base.tables) {
@@ -89,7 +90,8 @@ pub(super) fn judge(base: Option<&Commit>, planned: &Planned, wanted: &[usize]) 
             let table = stream.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))?;
             Some((*stream, table))
         });
-        match (why_kept(planned, &written, table), successor) {
+        let half = || halves.contains(name.as_str()).then_some(Kept::NotAskedFor);
+        match (why_kept(planned, &written, table).or_else(half), successor) {
             // Whole or not at all: what streams that are not read have brought to it would be gone.
             (Some(why), Some((_, own))) if own.shape.is_shared() && own.name == *name && !why.is_of_another() => {
                 problems.extend(not_acceptable(planned, name, table, &why));
@@ -111,9 +113,18 @@ pub(super) fn judge(base: Option<&Commit>, planned: &Planned, wanted: &[usize]) 
     if problems.is_empty() { Ok(not_written) } else { Err(problems) }
 }
 
-/// Takes from the streams that are read the tables that stay as they were. One that has none left is not to be read.
+/// The tables that streams share of which not all are read.
+fn halves<'p>(planned: &'p Planned, wanted: &[usize]) -> BTreeSet<&'p str> {
+    let not_read = planned.plan.streams.iter().enumerate().filter(|(index, _)| !wanted.contains(index));
+    let tables = not_read.flat_map(|(_, stream)| &stream.tables).filter(|table| table.shape.is_shared());
+    tables.map(|table| table.name.as_str()).collect()
+}
+
+/// Takes from the streams that are read the tables that are not written: those that stay as they were, and those of which not
+/// all streams are read. One that has none left is not to be read.
 pub(super) fn without_kept(planned: &mut Planned, wanted: &[usize], kept: &[KeptTable]) -> Vec<Problem> {
-    let is_kept = |table: &TablePlan| kept.iter().any(|kept| kept.table == table.name);
+    let halves: BTreeSet<String> = halves(planned, wanted).into_iter().map(str::to_owned).collect();
+    let is_kept = |table: &TablePlan| halves.contains(&table.name) || kept.iter().any(|kept| kept.table == table.name);
     let mut problems = Vec::new();
     for &index in wanted {
         let stream = &mut planned.plan.streams[index];
