@@ -110,6 +110,8 @@ pub struct Read {
     pub cut: Vec<String>,
     /// Properties that it has given for no record.
     pub unnamed: Vec<String>,
+    /// Parts that were deleted while they were read, by their ids: lists, whose members may be missing.
+    pub deleted: Vec<String>,
     /// Why one reader read it, where several were allowed and the service does not let a stream be divided.
     pub undivided: Option<&'static str>,
 }

@@ -17,6 +17,12 @@ pub enum Undecodable {
         /// What is wrong, and at which line and column.
         what: String,
     },
+    /// It says of itself that a part of it is missing. Worth another attempt.
+    #[error("a part of it is missing: {what}")]
+    Partial {
+        /// What is missing, and why, without a value of a record.
+        what: String,
+    },
     /// It is JSON, and not what the caller can read.
     #[error("it is not of the expected form: {what}")]
     Unexpected {
@@ -28,7 +34,7 @@ pub enum Undecodable {
 impl Undecodable {
     /// Whether the same body is likely to be better when it is asked for again.
     pub fn is_worth_another_attempt(&self) -> bool {
-        matches!(self, Self::NotJson { .. })
+        matches!(self, Self::NotJson { .. } | Self::Partial { .. })
     }
 }
 

@@ -16,15 +16,22 @@
 
 mod answers;
 mod api;
+mod associations;
+mod batches;
 mod columns;
 mod decode;
 mod ids;
 mod json;
 mod kinds;
+mod links;
 mod list;
+mod lists;
+mod members;
 mod names;
 mod paging;
 mod property;
+mod ranged;
+mod ranges;
 mod read;
 mod record;
 mod sensitivity;
@@ -104,6 +111,9 @@ pub struct HubSpot {
     custom: Arc<OnceCell<CustomTypes>>,
     property_lists: Answers<Result<Vec<api::Property>, Refusal>>,
     pipeline_lists: Answers<Result<Vec<api::Pipeline>, Refused>>,
+    association_types: Answers<Result<Vec<api::AssociationType>, Refused>>,
+    lists: Answers<Result<Vec<api::List>, Refused>>,
+    owners: Answers<Vec<api::Owner>>,
     ids: Answers<Ids>,
     sensitive: bool,
     describes: Marks,
@@ -133,6 +143,9 @@ impl HubSpot {
             custom: Arc::default(),
             property_lists: Answers::default(),
             pipeline_lists: Answers::default(),
+            association_types: Answers::default(),
+            lists: Answers::default(),
+            owners: Answers::default(),
             ids: Answers::default(),
             sensitive: settings.sensitive,
             describes: settings.describes.clone(),
@@ -204,6 +217,11 @@ impl HubSpot {
         self.ids.get(type_id, read::list_ids(self, type_id)).await
     }
 
+    /// The ids of all records of a type, if a reading has kept them or they have been listed.
+    fn known_ids(&self, type_id: &str) -> Option<Arc<Ids>> {
+        self.ids.known(type_id)
+    }
+
     /// The streams of all object types.
     async fn object_types(&self) -> Result<Vec<StreamInfo>, SourceError> {
         let custom = &self.custom_types().await?.types;
@@ -238,18 +256,25 @@ struct Refused {
 }
 
 impl Refused {
-    /// What an error says, if it is HubSpot's own word: by the category of its error, never by a status alone.
+    /// What an error says, if it is HubSpot's own word.
     fn of(error: HttpError) -> Result<Self, HttpError> {
+        match Self::why(&error) {
+            Some(why) => Ok(Self { why, cause: error }),
+            None => Err(error),
+        }
+    }
+
+    /// What an error says, by the category of HubSpot's own error, never by a status alone.
+    fn why(error: &HttpError) -> Option<Unreadable> {
         let category = error.explanation().and_then(|explanation| explanation.category.as_deref()).unwrap_or_default();
-        let why = match error.status().map(|status| status.as_u16()) {
-            Some(400 | 404) if category == "MISSING_SCOPES" => Unreadable::Forbidden,
-            Some(403) if !category.is_empty() => Unreadable::Forbidden,
-            Some(404 | 410) if category.contains("NOT_FOUND") => Unreadable::Absent,
+        match error.status().map(|status| status.as_u16()) {
+            Some(400 | 404) if category == "MISSING_SCOPES" => Some(Unreadable::Forbidden),
+            Some(403) if !category.is_empty() => Some(Unreadable::Forbidden),
+            Some(404 | 410) if category.contains("NOT_FOUND") => Some(Unreadable::Absent),
             // "Unable to infer object type", "does not support pipelines": all else in these requests is right.
-            Some(400) if category == "VALIDATION_ERROR" => Unreadable::Absent,
-            _ => return Err(error),
-        };
-        Ok(Self { why, cause: error })
+            Some(400) if category == "VALIDATION_ERROR" => Some(Unreadable::Absent),
+            _ => None,
+        }
     }
 }
 

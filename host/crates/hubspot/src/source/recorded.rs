@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sluice_model::{
     schema::{Attributes, Field, Schema, stored::StoredField},
-    stream::{StreamInfo, StreamKind},
+    stream::{End, StreamInfo, StreamKind},
 };
 
 use super::{DeliverySender, Read, ReadRequest, Reading, Slice, Source, SourceError, Unreadable, Usage};
@@ -16,8 +16,10 @@ use super::{DeliverySender, Read, ReadRequest, Reading, Slice, Source, SourceErr
 /// The format that this version writes and reads.
 const FORMAT: u32 = 1;
 
-/// The kind of streams of records.
+/// The kinds of streams that are of object types.
 const OBJECTS: &str = "objects";
+const ASSOCIATIONS: &str = "associations";
+const MEMBERSHIPS: &str = "list_memberships";
 
 /// Streams and their schemas, as they were when they were recorded.
 #[derive(Debug, Default)]
@@ -70,6 +72,12 @@ pub enum NotRecorded {
         /// The stream.
         stream: String,
     },
+    /// A stream of associations that does not say between which types.
+    #[error("stream `{stream}` has associations, and no `from` and `to`")]
+    NoEnds {
+        /// The stream.
+        stream: String,
+    },
     /// A column that is none.
     #[error("stream `{stream}`: {cause}")]
     Column {
@@ -99,13 +107,27 @@ struct StoredStream {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object_type_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<StoredEnd>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<StoredEnd>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     fully_qualified_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name_by_ids: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shared_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     records: Option<u64>,
     #[serde(flatten)]
     schema: StoredSchema,
+}
+
+/// An end of an association.
+#[derive(Serialize, Deserialize)]
+struct StoredEnd {
+    object_type_id: String,
+    name: String,
+    singular: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -165,11 +187,20 @@ impl RecordedSource {
 
 fn store(recorded: &RecordedStream) -> StoredStream {
     let RecordedStream { stream, records, schema } = recorded;
+    let (object_type_id, ends) = match &stream.kind {
+        StreamKind::Objects { type_id } | StreamKind::Memberships { type_id } => (Some(type_id.clone()), None),
+        StreamKind::Associations { from, to } => (None, Some((store_end(from), store_end(to)))),
+        _ => (None, None),
+    };
+    let (from, to) = ends.unzip();
     StoredStream {
         name: stream.name.clone(),
         kind: stream.kind.to_string(),
-        object_type_id: stream.kind.type_id().map(str::to_owned),
+        object_type_id,
+        from,
+        to,
         fully_qualified_name: stream.fully_qualified_name.clone(),
+        name_by_ids: stream.name_by_ids.clone(),
         shared_name: stream.shared_name.clone(),
         records: *records,
         schema: match schema {
@@ -186,11 +217,24 @@ fn store(recorded: &RecordedStream) -> StoredStream {
     }
 }
 
+fn store_end(End { type_id, name, singular }: &End) -> StoredEnd {
+    StoredEnd { object_type_id: type_id.clone(), name: name.clone(), singular: singular.clone() }
+}
+
+fn load_end(StoredEnd { object_type_id, name, singular }: StoredEnd) -> End {
+    End { type_id: object_type_id, name, singular }
+}
+
 fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
-    let StoredStream { name, kind, object_type_id, fully_qualified_name, shared_name, records, schema } = stored;
+    let StoredStream { name, kind, object_type_id, from, to, records, schema, .. } = stored;
     let kind = match (kind.as_str(), object_type_id) {
         (OBJECTS, Some(type_id)) => StreamKind::Objects { type_id },
-        (OBJECTS, None) => return Err(NotRecorded::NoType { stream: name }),
+        (MEMBERSHIPS, Some(type_id)) => StreamKind::Memberships { type_id },
+        (OBJECTS | MEMBERSHIPS, None) => return Err(NotRecorded::NoType { stream: name }),
+        (ASSOCIATIONS, _) => match (from, to) {
+            (Some(from), Some(to)) => StreamKind::Associations { from: load_end(from), to: load_end(to) },
+            _ => return Err(NotRecorded::NoEnds { stream: name }),
+        },
         (single, _) => match StreamKind::single(single) {
             Some(kind) => kind,
             None => return Err(NotRecorded::Kind { stream: name, kind }),
@@ -207,7 +251,9 @@ fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
             Err(NoSchema { why, reason: not_readable, hint })
         }
     };
-    Ok(RecordedStream { stream: StreamInfo { name, kind, fully_qualified_name, shared_name }, records, schema })
+    let (fully_qualified_name, name_by_ids) = (stored.fully_qualified_name, stored.name_by_ids);
+    let stream = StreamInfo { name, kind, fully_qualified_name, name_by_ids, shared_name: stored.shared_name };
+    Ok(RecordedStream { stream, records, schema })
 }
 
 #[async_trait]

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::source::SourceError;
 
-/// The answers to a question about several object types, by the type's id. Clones share them.
+/// The answers to a question about several object types or pairs of them, by the type's id (or whatever else names what is asked about). Clones share them.
 #[derive(Debug)]
 pub(super) struct Answers<T>(Arc<Mutex<ByType<T>>>);
 
@@ -32,6 +32,11 @@ impl<T> Answers<T> {
     pub(super) fn put(&self, type_id: &str, answer: T) {
         // Whoever is asking meanwhile will have an answer as good.
         self.cell(type_id).set(Arc::new(answer)).ok();
+    }
+
+    /// The answer about a type, if there is one already.
+    pub(super) fn known(&self, type_id: &str) -> Option<Arc<T>> {
+        self.cell(type_id).get().cloned()
     }
 
     /// The answer about a type. `answer` is awaited if nobody has asked yet; whoever asks meanwhile waits for the same answer.

@@ -11,6 +11,9 @@ use serde_json::value::RawValue;
 
 use super::{json, paging::Paging};
 
+/// The first dated version, which has what later ones may lack.
+const MARCH: &str = "2026-03";
+
 /// Where things are in one version of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paths {
@@ -54,6 +57,76 @@ impl Paths {
         match self {
             Self::Dated(date) => format!("/crm/owners/{date}"),
             Self::Numbered => "/crm/v3/owners".to_owned(),
+        }
+    }
+
+    /// The links of many records of one type to those of another.
+    pub(super) fn links(self, from: &str, to: &str) -> String {
+        format!("{}/batch/read", self.associations(from, to))
+    }
+
+    /// What such links may mean.
+    pub(super) fn association_types(self, from: &str, to: &str) -> String {
+        format!("{}/labels", self.associations(from, to))
+    }
+
+    /// How many of each a record may have, where the account has set a limit.
+    pub(super) fn association_limits(self) -> String {
+        match self {
+            Self::Dated(date) => format!("/crm/associations/{date}/definitions/configurations/all"),
+            Self::Numbered => "/crm/associations/v4/definitions/configurations/all".to_owned(),
+        }
+    }
+
+    fn associations(self, from: &str, to: &str) -> String {
+        match self {
+            Self::Dated(date) => format!("/crm/associations/{date}/{from}/{to}"),
+            Self::Numbered => format!("/crm/v4/associations/{from}/{to}"),
+        }
+    }
+
+    /// The same version, but for a family that a newer date may not have: the last date that surely has it.
+    pub(super) fn of_march(self) -> Option<Self> {
+        match self {
+            Self::Dated(MARCH) | Self::Numbered => None,
+            Self::Dated(_) => Some(Self::Dated(MARCH)),
+        }
+    }
+
+    pub(super) fn lists(self) -> String {
+        match self {
+            Self::Dated(date) => format!("/crm/lists/{date}/search"),
+            Self::Numbered => "/crm/v3/lists/search".to_owned(),
+        }
+    }
+
+    pub(super) fn members(self, list_id: &str) -> String {
+        match self {
+            Self::Dated(date) => format!("/crm/lists/{date}/{list_id}/memberships"),
+            Self::Numbered => format!("/crm/v3/lists/{list_id}/memberships"),
+        }
+    }
+
+    /// The lists of many records.
+    pub(super) fn memberships(self) -> String {
+        match self {
+            Self::Dated(date) => format!("/crm/lists/{date}/records/memberships/batch/read"),
+            Self::Numbered => "/crm/v3/lists/records/memberships/batch/read".to_owned(),
+        }
+    }
+
+    /// Users have no dated path after March 2026.
+    pub(super) fn account_users(self) -> String {
+        match self {
+            Self::Dated(_) => format!("/settings/users/{MARCH}"),
+            Self::Numbered => "/settings/users/v3".to_owned(),
+        }
+    }
+
+    pub(super) fn teams(self) -> String {
+        match self {
+            Self::Dated(_) => format!("/settings/users/{MARCH}/teams"),
+            Self::Numbered => "/settings/v3/users/teams".to_owned(),
         }
     }
 
@@ -178,6 +251,131 @@ pub(super) struct Labels {
     pub(super) plural: Option<String>,
 }
 
+/// What a link between records of two types may mean.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssociationType {
+    #[serde(deserialize_with = "json::id")]
+    pub(super) category: String,
+    #[serde(deserialize_with = "json::id")]
+    pub(super) type_id: String,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) label: Option<String>,
+}
+
+/// How many links of one meaning a record may have.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssociationLimit {
+    #[serde(deserialize_with = "json::id")]
+    pub(super) category: String,
+    #[serde(deserialize_with = "json::id")]
+    pub(super) type_id: String,
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) user_enforced_max_to_object_ids: Option<i64>,
+}
+
+/// A page of lists.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListsPage {
+    pub(super) lists: Vec<List>,
+    #[serde(default, deserialize_with = "json::flag")]
+    pub(super) has_more: Option<bool>,
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) offset: Option<i64>,
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) total: Option<i64>,
+}
+
+/// A list of records of one type.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct List {
+    #[serde(deserialize_with = "path_id")]
+    pub(super) list_id: String,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) name: Option<String>,
+    #[serde(deserialize_with = "object_type_id")]
+    pub(super) object_type_id: String,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) processing_type: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) processing_status: Option<String>,
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) list_version: Option<i64>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) created_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) updated_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) filters_updated_at: Option<String>,
+    #[serde(default, deserialize_with = "json::id_or_none")]
+    pub(super) created_by_id: Option<String>,
+    #[serde(default, deserialize_with = "json::id_or_none")]
+    pub(super) updated_by_id: Option<String>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    pub(super) additional_properties: ListProperties,
+}
+
+/// What is known of a list beside its definition; what is empty is absent.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct ListProperties {
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) hs_list_size: Option<i64>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) hs_last_record_added_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) hs_last_record_removed_at: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) hs_folder_name: Option<String>,
+}
+
+/// Somebody who may log in.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccountUser {
+    #[serde(deserialize_with = "json::id")]
+    pub(super) id: String,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) email: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) first_name: Option<String>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) last_name: Option<String>,
+    #[serde(default, deserialize_with = "json::flag")]
+    pub(super) super_admin: Option<bool>,
+    #[serde(default, deserialize_with = "json::id_or_none")]
+    pub(super) primary_team_id: Option<String>,
+    #[serde(default, deserialize_with = "json::texts")]
+    pub(super) secondary_team_ids: Vec<String>,
+    #[serde(default, deserialize_with = "json::texts")]
+    pub(super) role_ids: Vec<String>,
+}
+
+/// A team of people who may log in.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Team {
+    #[serde(deserialize_with = "json::id")]
+    pub(super) id: String,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) name: Option<String>,
+    #[serde(default, deserialize_with = "json::texts")]
+    pub(super) user_ids: Vec<String>,
+    #[serde(default, deserialize_with = "json::texts")]
+    pub(super) secondary_user_ids: Vec<String>,
+}
+
+/// The team of somebody that records are assigned to.
+#[derive(Debug, Deserialize)]
+pub(super) struct OwnersTeam {
+    #[serde(deserialize_with = "json::id")]
+    pub(super) id: String,
+    #[serde(default, deserialize_with = "json::flag")]
+    pub(super) primary: Option<bool>,
+}
+
 /// Somebody that records are assigned to.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -201,6 +399,8 @@ pub(super) struct Owner {
     pub(super) created_at: Option<String>,
     #[serde(default, deserialize_with = "json::text")]
     pub(super) updated_at: Option<String>,
+    #[serde(default, deserialize_with = "json::list")]
+    pub(super) teams: Vec<OwnersTeam>,
 }
 
 /// A pipeline and its stages.
@@ -285,4 +485,11 @@ fn object_type_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
         Some((kind, number)) if digits(kind) && digits(number) => Ok(id),
         _ => Err(D::Error::custom("no object type id, expected two numbers with `-` between")),
     }
+}
+
+/// The id of a list. It becomes part of paths, so nothing else may stand there.
+fn path_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let id = json::id(deserializer)?;
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if is_plain { Ok(id) } else { Err(D::Error::custom("no id of a list, expected letters and digits")) }
 }

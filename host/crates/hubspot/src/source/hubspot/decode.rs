@@ -27,7 +27,7 @@ pub(super) use self::remarks::Remarks;
 
 /// Rows after which a batch is complete: enough that a call into a plugin costs next to nothing a row, and few enough that a
 /// batch of the widest streams stays small.
-const BATCH_ROWS: usize = 8192;
+pub(super) const BATCH_ROWS: usize = 8192;
 
 /// Bytes after which a batch is complete, whatever its rows.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;

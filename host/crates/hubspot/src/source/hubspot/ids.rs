@@ -1,7 +1,7 @@
 //! Ids. HubSpot writes them as texts; they are compared, counted with and kept as the numbers that they are, of which a
 //! compressed bitmap holds millions in little space. What is no number is kept as it is.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
 use roaring::RoaringTreemap;
 
@@ -25,6 +25,18 @@ impl Ids {
     pub fn iter(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let numbers = self.numbers.iter().map(|number| Cow::Owned(number.to_string()));
         numbers.chain(self.others.iter().map(|id| Cow::Borrowed(id.as_str())))
+    }
+
+    /// Those of these places in the order of [`Ids::iter`], counted from 0; fewer, if it ends before.
+    pub(super) fn range(&self, places: Range<u64>) -> impl Iterator<Item = Cow<'_, str>> {
+        let numbers = self.numbers.len();
+        places.filter_map(move |place| match self.numbers.select(place) {
+            Some(number) => Some(Cow::Owned(number.to_string())),
+            None => {
+                let other = usize::try_from(place.checked_sub(numbers)?).ok()?;
+                self.others.iter().nth(other).map(|id| Cow::Borrowed(id.as_str()))
+            }
+        })
     }
 
     /// How many there are.
@@ -80,6 +92,8 @@ mod tests {
         ids.add(more);
         assert_eq!(ids.iter().collect::<Vec<_>>(), ["9", "10", "11", "09", "18446744073709551616", "x"]);
         assert_eq!(ids.len(), 6);
+        assert_eq!(ids.range(1..5).collect::<Vec<_>>(), ["10", "11", "09", "18446744073709551616"]);
+        assert_eq!(ids.range(5..9).collect::<Vec<_>>(), ["x"]);
         assert!(ids.contains("09") && ids.contains("10") && !ids.contains("010"));
     }
 

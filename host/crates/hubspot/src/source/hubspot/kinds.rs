@@ -4,12 +4,19 @@
 //! is called, a file here that implements [`Kind`], and a row in the table; nothing else asks what a stream is of.
 //! Kinds that are lists of definitions share [`definitions`], and need to say no more than their columns and rows.
 
+mod account_users;
+mod association_definitions;
+pub(super) mod associations;
 mod definitions;
+mod lists;
+pub(super) mod memberships;
 mod objects;
+mod owner_teams;
 mod owners;
 mod pipeline_stages;
 mod pipelines;
 mod property_definitions;
+mod teams;
 mod type_definitions;
 
 use std::sync::Arc;
@@ -53,9 +60,16 @@ pub(super) trait Kind: Sync {
 }
 
 /// All kinds, in the order in which their streams are offered.
-pub(super) const KINDS: [&dyn Kind; 6] = [
+pub(super) const KINDS: [&dyn Kind; 13] = [
     &objects::Objects,
+    &associations::Associations,
+    &association_definitions::AssociationDefinitions,
+    &lists::Lists,
+    &memberships::Memberships,
     &owners::Owners,
+    &owner_teams::OwnerTeams,
+    &teams::Teams,
+    &account_users::AccountUsers,
     &pipelines::Pipelines,
     &pipeline_stages::PipelineStages,
     &property_definitions::PropertyDefinitions,

@@ -94,6 +94,38 @@ impl Listed for api::Pipeline {
     }
 }
 
+impl Listed for api::AssociationType {
+    /// Unique among those of a category.
+    fn key(&self) -> &str {
+        &self.type_id
+    }
+}
+
+impl Listed for api::AssociationLimit {
+    /// Unique among those of a category.
+    fn key(&self) -> &str {
+        &self.type_id
+    }
+}
+
+impl Listed for api::List {
+    fn key(&self) -> &str {
+        &self.list_id
+    }
+}
+
+impl Listed for api::AccountUser {
+    fn key(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Listed for api::Team {
+    fn key(&self) -> &str {
+        &self.id
+    }
+}
+
 impl HubSpot {
     /// All of a list, from its first page on, as it is listed: what stands in it twice may say two things.
     pub(super) async fn all<T: Listed>(&self, request: Request) -> Result<Vec<T>, ListError> {

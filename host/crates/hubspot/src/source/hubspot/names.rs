@@ -109,10 +109,9 @@ pub(super) fn custom_streams(schemas: &[ObjectSchema]) -> Vec<StreamInfo> {
             is_fully_qualified(name) && !is_shared(|schema| schema.fully_qualified_name.as_deref(), schema)
         });
         StreamInfo {
-            name,
-            kind: StreamKind::objects(&schema.object_type_id),
             fully_qualified_name: full_name,
             shared_name: shares_name.then(|| schema.name.clone()),
+            ..StreamInfo::new(name, StreamKind::objects(&schema.object_type_id))
         }
     };
     schemas.iter().map(stream).collect()

@@ -3,6 +3,15 @@
 /// What a column refers to when it holds the id of an owner, which is no object type.
 pub(super) const OWNER: &str = "owner";
 
+/// What it refers to when it holds the id of somebody who may log in. The object type of users has other ids.
+pub(super) const ACCOUNT_USER: &str = "user";
+
+/// What it refers to when it holds the id of a team.
+pub(super) const TEAM: &str = "team";
+
+/// What it refers to when it holds the id of a list.
+pub(super) const LIST: &str = "list";
+
 /// One of HubSpot's own object types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StandardType {

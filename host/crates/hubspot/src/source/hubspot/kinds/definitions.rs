@@ -32,7 +32,7 @@ use crate::source::{
 };
 
 /// Lists that are asked for at once. The limit of the account holds for these too.
-const LISTS_AT_ONCE: usize = 8;
+pub(super) const LISTS_AT_ONCE: usize = 8;
 
 /// A kind of definitions, of which an account has one stream.
 #[async_trait]
@@ -203,6 +203,11 @@ impl<'r> Table<'r> {
         self.read.lacking.push(Lacking { part, name: stream.name.clone(), why });
     }
 
+    /// Notes that there are no rows about a pair of object types.
+    pub(super) fn lack_pair(&mut self, from: &str, to: &str, why: Unreadable) {
+        self.read.lacking.push(Lacking { part: Some(from.to_owned()), name: format!("{from} to {to}"), why });
+    }
+
     /// Notes that custom object types have no rows, if HubSpot does not show them to this token.
     pub(super) async fn lack_hidden_types(&mut self, hubspot: &HubSpot) -> Result<(), SourceError> {
         if hubspot.custom_types().await?.hidden {
@@ -258,19 +263,26 @@ impl<'r> Rows<'r> {
 
     /// When a definition was made and changed, and when it was read.
     pub(super) fn times(&self, created: Option<&str>, updated: Option<&str>) -> Times {
-        let micros = |text: Option<&str>, column| {
-            let text = said(text)?;
-            let micros = value::timestamp(text);
-            if micros.is_none() {
-                tracing::warn!(stream = self.request.stream.name, column, "a value is of no form known");
-            }
-            micros
-        };
         Times {
-            created: micros(created, "createdAt"),
-            updated: micros(updated, "updatedAt"),
-            ingested: self.request.ingested_at.as_microsecond(),
+            created: self.micros(created, "createdAt"),
+            updated: self.micros(updated, "updatedAt"),
+            ingested: self.ingested(),
         }
+    }
+
+    /// When a definition was read.
+    pub(super) fn ingested(&self) -> i64 {
+        self.request.ingested_at.as_microsecond()
+    }
+
+    /// A time, in microseconds.
+    pub(super) fn micros(&self, text: Option<&str>, column: &str) -> Option<i64> {
+        let text = said(text)?;
+        let micros = value::timestamp(text);
+        if micros.is_none() {
+            tracing::warn!(stream = self.request.stream.name, column, "a value is of no form known");
+        }
+        micros
     }
 }
 
@@ -329,10 +341,15 @@ mod tests {
 
     use super::{
         super::{
+            account_users::{AccountUsers, UserRow},
+            association_definitions::{AssociationDefinitions, DefinitionRow},
+            lists::{ListRow, Lists},
+            owner_teams::{OwnerTeams, OwnersTeamRow},
             owners::{OwnerRow, Owners},
             pipeline_stages::{PipelineStages, StageRow},
             pipelines::{PipelineRow, Pipelines},
             property_definitions::{PropertyDefinitions, PropertyRow},
+            teams::{TeamRow, Teams},
             type_definitions::{TypeDefinitions, TypeRow},
         },
         *,
@@ -381,6 +398,11 @@ mod tests {
             let names: BTreeSet<String> = row.as_object().unwrap().keys().cloned().collect();
             assert_eq!(names, columns_of::<D>().into_iter().map(|field| field.name).collect(), "{}", D::KIND);
         }
+        compare::<AssociationDefinitions>(DefinitionRow::default());
+        compare::<Lists>(ListRow::default());
+        compare::<OwnerTeams>(OwnersTeamRow::default());
+        compare::<Teams>(TeamRow::default());
+        compare::<AccountUsers>(UserRow::default());
         compare::<Owners>(OwnerRow::default());
         compare::<Pipelines>(PipelineRow::default());
         compare::<PipelineStages>(StageRow::default());

@@ -1,6 +1,6 @@
 //! Owners: the people that records are assigned to, archived ones included, since records still name them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -33,7 +33,7 @@ impl Definitions for Owners {
     fn fields() -> Vec<Field> {
         vec![
             key("ownerId").with(attribute::REFERENCES, types::OWNER),
-            text("userId"),
+            text("userId").with(attribute::REFERENCES, types::ACCOUNT_USER),
             text("email"),
             text("firstName"),
             text("lastName"),
@@ -45,6 +45,19 @@ impl Definitions for Owners {
     }
 
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
+        let owners = all(hubspot, table.stream).await?;
+        let rows: Vec<_> = owners.iter().map(|owner| OwnerRow::of(owner, &table.rows)).collect();
+        table.add(&rows)
+    }
+
+    async fn try_read(hubspot: &HubSpot, stream: &StreamInfo) -> Result<(), SourceError> {
+        try_one(hubspot, stream).await
+    }
+}
+
+/// All owners, archived ones included, asked for once.
+pub(super) async fn all(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Arc<Vec<api::Owner>>, SourceError> {
+    let list = async {
         let mut owners: Vec<api::Owner> = Vec::new();
         // Archived owners are listed apart.
         for archived in ["false", "true"] {
@@ -52,22 +65,21 @@ impl Definitions for Owners {
                 hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
             match hubspot.all(request).await.or_refused("owners")? {
                 Ok(listed) => owners.extend(listed),
-                Err(Refused { why, cause }) => return Err(not_readable(table.stream, why, &cause)),
+                Err(Refused { why, cause }) => return Err(not_readable(stream, why, &cause)),
             }
         }
-        let owners = list::distinct(owners);
-        let rows: Vec<_> = owners.iter().map(|owner| OwnerRow::of(owner, &table.rows)).collect();
-        table.add(&rows)
-    }
+        Ok(list::distinct(owners))
+    };
+    hubspot.owners.get("owners", list).await
+}
 
-    /// Asks for one: no other stream lists owners.
-    async fn try_read(hubspot: &HubSpot, stream: &StreamInfo) -> Result<(), SourceError> {
-        let first = hubspot.get(hubspot.paths.owners()).parameter("limit", "1");
-        match hubspot.json::<api::ListPage<api::Owner>>(&first).await.map_err(Refused::of) {
-            Ok(_) => Ok(()),
-            Err(Ok(Refused { why, cause })) => Err(not_readable(stream, why, &cause)),
-            Err(Err(cause)) => Err(failed("owners", cause)),
-        }
+/// Asks for one owner.
+pub(super) async fn try_one(hubspot: &HubSpot, stream: &StreamInfo) -> Result<(), SourceError> {
+    let first = hubspot.get(hubspot.paths.owners()).parameter("limit", "1");
+    match hubspot.json::<api::ListPage<api::Owner>>(&first).await.map_err(Refused::of) {
+        Ok(_) => Ok(()),
+        Err(Ok(Refused { why, cause })) => Err(not_readable(stream, why, &cause)),
+        Err(Err(cause)) => Err(failed("owners", cause)),
     }
 }
 

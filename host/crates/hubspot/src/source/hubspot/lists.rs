@@ -1,0 +1,84 @@
+//! The lists of the account, asked for once a run: their definitions make a table, and say whose members there are.
+//!
+//! They come by an offset, so one that is deleted while they are read moves the others to where nobody looks any more. HubSpot
+//! says how many there are: where fewer have come, they are all read again.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{HubSpot, Refused, api, failed, list};
+use crate::{
+    http::{HttpError, Request},
+    source::SourceError,
+};
+
+/// Lists a page: the most that the API allows.
+const MOST_LISTS: usize = 500;
+
+/// How often all lists are read, until as many have come as there are.
+const READINGS: u32 = 4;
+
+/// Pages of lists, at most. Accounts have thousands of lists at the most.
+const MOST_PAGES: usize = 400;
+
+/// What messages call them.
+const WHAT: &str = "lists";
+
+/// Why the lists have not come.
+enum Failed {
+    Http(HttpError),
+    Source(SourceError),
+}
+
+impl HubSpot {
+    /// All lists, of whichever type; or HubSpot's word that this token may not see them.
+    pub(super) async fn lists(&self) -> Result<Arc<Result<Vec<api::List>, Refused>>, SourceError> {
+        let read = async {
+            match self.all_lists().await {
+                Ok(lists) => Ok(Ok(lists)),
+                Err(Failed::Source(error)) => Err(error),
+                Err(Failed::Http(error)) => Refused::of(error).map(Err).map_err(|cause| failed(WHAT, cause)),
+            }
+        };
+        self.lists.get(WHAT, read).await
+    }
+
+    async fn all_lists(&self) -> Result<Vec<api::List>, Failed> {
+        let (mut came, mut total) = (0, 0);
+        for _ in 0..READINGS {
+            let (lists, said) = self.lists_once().await?;
+            let lists = list::distinct(lists);
+            if lists.len() >= said {
+                return Ok(lists);
+            }
+            (came, total) = (lists.len(), said);
+            tracing::warn!(came, total, "not all lists were given: they are read once more");
+        }
+        Err(Failed::Source(SourceError::Incomplete { what: WHAT.to_owned(), listed: total, missing: total - came }))
+    }
+
+    /// Reads all pages; the lists, and how many there are by the last page.
+    async fn lists_once(&self) -> Result<(Vec<api::List>, usize), Failed> {
+        let mut lists: Vec<api::List> = Vec::new();
+        let mut offset = 0;
+        for _ in 0..MOST_PAGES {
+            let body = json!({
+                "count": MOST_LISTS, "offset": offset, "processingTypes": [], "listIds": [], "additionalProperties": [],
+            });
+            let request = Request::post(&self.general, self.paths.lists(), &body);
+            let page: api::ListsPage = self.json(&request).await.map_err(Failed::Http)?;
+            let came = page.lists.len();
+            lists.extend(page.lists);
+            let total = page.total.and_then(|total| usize::try_from(total).ok()).unwrap_or(lists.len());
+            if came == 0 || page.has_more != Some(true) {
+                return Ok((lists, total));
+            }
+            // Where the next page begins HubSpot says itself; it must be further on.
+            let next = page.offset.and_then(|offset| usize::try_from(offset).ok()).unwrap_or(offset + came);
+            offset = next.max(offset + 1);
+        }
+        let why = "there are more than any account has";
+        Err(Failed::Source(SourceError::Endless { what: WHAT.to_owned(), why }))
+    }
+}

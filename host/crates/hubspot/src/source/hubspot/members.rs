@@ -1,0 +1,197 @@
+//! Members of lists: which records of one type are in which lists.
+//!
+//! HubSpot tells the members of a list, and the lists of a hundred records. Where lists are many and large the second takes
+//! fewer requests, so which way is gone is decided by what each would cost, from the sizes of the lists and the number of
+//! records. Both give the same rows.
+//!
+//! A list that is deleted while its members are read has none any more: it is named, and what has come of it stays.
+
+mod answer;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+use serde_json::json;
+use sluice_model::delivery::Delivery;
+
+use self::answer::{Decoder, Members, OfRecords};
+use super::{
+    HubSpot, Refused, api, failed,
+    ids::Ids,
+    not_readable,
+    paging::Course,
+    ranged::{Counted, Take, Units},
+};
+use crate::{
+    http::{HttpError, Request},
+    source::{DeliverySender, Read, ReadRequest, SourceError, Unreadable},
+};
+
+/// Members a page: the most that the API allows.
+pub(super) const MOST_MEMBERS: u64 = 250;
+
+/// Records that are asked for their lists at once. HubSpot says no number for this batch; most of its others take a hundred.
+pub(super) const MOST_RECORDS: u64 = 100;
+
+/// The memberships of one type's records, while they are read.
+pub(super) struct Memberships {
+    hubspot: HubSpot,
+    request: ReadRequest,
+    type_id: String,
+    decoder: Decoder,
+    way: OnceLock<Way>,
+    /// Lists that were deleted while they were read.
+    deleted: Mutex<Vec<String>>,
+}
+
+/// How the members are asked for.
+enum Way {
+    /// Those of each of these lists.
+    ByList(Vec<String>),
+    /// The lists of each of these records.
+    ByRecord(Arc<Ids>),
+}
+
+/// Requests that the members of these lists take, list by list.
+pub(super) fn requests_by_list<'l>(lists: impl Iterator<Item = &'l api::List>) -> u64 {
+    let size = |list: &api::List| list.additional_properties.hs_list_size.and_then(|size| u64::try_from(size).ok());
+    lists.map(|list| size(list).unwrap_or(0).div_ceil(MOST_MEMBERS).max(1)).sum()
+}
+
+/// Requests that the lists of so many records take.
+pub(super) fn requests_by_record(records: u64) -> u64 {
+    records.div_ceil(MOST_RECORDS)
+}
+
+impl Memberships {
+    pub(super) fn new(hubspot: &HubSpot, request: ReadRequest, type_id: &str) -> Self {
+        Self {
+            hubspot: hubspot.clone(),
+            type_id: type_id.to_owned(),
+            decoder: Decoder::new(&request, type_id),
+            request,
+            way: OnceLock::new(),
+            deleted: Mutex::default(),
+        }
+    }
+
+    fn what(&self) -> String {
+        format!("members of lists of stream `{}`", self.request.stream.name)
+    }
+
+    /// The way that takes fewer requests. Ids that nobody has listed would have to be, a hundred a request.
+    async fn choose_way(&self) -> Result<Way, SourceError> {
+        let lists = self.hubspot.lists().await?;
+        let lists = match lists.as_ref() {
+            Ok(lists) => lists.iter().filter(|list| list.object_type_id == self.type_id),
+            Err(Refused { why, cause }) => return Err(not_readable(&self.request.stream, *why, cause)),
+        };
+        let by_list = requests_by_list(lists.clone());
+        if let Some(ids) = self.hubspot.known_ids(&self.type_id)
+            && requests_by_record(ids.len()) < by_list
+        {
+            return Ok(Way::ByRecord(ids));
+        }
+        let mut lists: Vec<String> = lists.map(|list| list.list_id.clone()).collect();
+        lists.sort_unstable();
+        Ok(Way::ByList(lists))
+    }
+
+    /// Reads the members of a list, page after page. `false`: nobody wants them.
+    async fn read_list(&self, list: &str, deliveries: &DeliverySender) -> Result<bool, SourceError> {
+        let first = self.hubspot.get(self.hubspot.paths.members(list)).parameter("limit", MOST_MEMBERS.to_string());
+        let (mut request, mut seen, mut course) = (first.clone(), Ids::default(), Course::default());
+        loop {
+            let page = self.hubspot.client.decoded(&request, |body| self.decoder.members(body, list, &seen)).await;
+            let Members { batches, rows, first_new, new, after } = match page {
+                Ok(page) => page,
+                Err(error) if Refused::why(&error) == Some(Unreadable::Absent) => {
+                    tracing::warn!(list, "a list was deleted while its members were read");
+                    self.deleted.lock().unwrap_or_else(PoisonError::into_inner).push(list.to_owned());
+                    return Ok(true);
+                }
+                Err(error) => return Err(self.error(error)),
+            };
+            course
+                .page(first_new.as_deref(), after.as_deref())
+                .map_err(|why| SourceError::Endless { what: self.what(), why })?;
+            seen.add(new);
+            if !self.deliver(batches, rows, deliveries).await {
+                return Ok(false);
+            }
+            match after {
+                Some(after) => request = first.clone().parameter("after", after),
+                None => return Ok(true),
+            }
+        }
+    }
+
+    /// Reads the lists of some records. `false`: nobody wants them.
+    async fn read_records(&self, ids: Vec<String>, deliveries: &DeliverySender) -> Result<bool, SourceError> {
+        let inputs: Vec<_> = ids.iter().map(|id| json!({ "objectTypeId": self.type_id, "recordId": id })).collect();
+        let request =
+            Request::post(&self.hubspot.general, self.hubspot.paths.memberships(), &json!({ "inputs": inputs }));
+        let asked = self.hubspot.client.decoded(&request, |body| self.decoder.of_records(body, &ids)).await;
+        let OfRecords { batches, rows } = asked.map_err(|error| self.error(error))?;
+        Ok(self.deliver(batches, rows, deliveries).await)
+    }
+
+    async fn deliver(&self, batches: Vec<RecordBatch>, rows: usize, deliveries: &DeliverySender) -> bool {
+        self.request.seen.add(rows);
+        for batch in batches {
+            if deliveries.send(Delivery::of_whole(batch)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn error(&self, error: HttpError) -> SourceError {
+        match Refused::of(error) {
+            Ok(Refused { why, cause }) => not_readable(&self.request.stream, why, &cause),
+            Err(cause) => failed(&self.what(), cause),
+        }
+    }
+}
+
+#[async_trait]
+impl Units for Memberships {
+    async fn count(&self) -> Result<Counted, SourceError> {
+        let way = self.choose_way().await?;
+        Ok(match self.way.get_or_init(|| way) {
+            Way::ByList(lists) => Counted { units: lists.len() as u64, a_request: 1 },
+            Way::ByRecord(ids) => Counted { units: ids.len(), a_request: MOST_RECORDS },
+        })
+    }
+
+    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<(), SourceError> {
+        match self.way.get() {
+            Some(Way::ByList(lists)) => {
+                while let Some(list) = take.some(1).next() {
+                    let list = lists.get(usize::try_from(list).unwrap_or(usize::MAX));
+                    let Some(list) = list else { return Ok(()) };
+                    if !self.read_list(list, deliveries).await? {
+                        return Ok(());
+                    }
+                }
+            }
+            Some(Way::ByRecord(ids)) => loop {
+                let some: Vec<String> = ids.range(take.some(MOST_RECORDS)).map(std::borrow::Cow::into_owned).collect();
+                if some.is_empty() || !self.read_records(some, deliveries).await? {
+                    return Ok(());
+                }
+            },
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn remarks(&self) -> Read {
+        let mut deleted = std::mem::take(&mut *self.deleted.lock().unwrap_or_else(PoisonError::into_inner));
+        deleted.sort_unstable();
+        Read { deleted, ..Read::default() }
+    }
+}
