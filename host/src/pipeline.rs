@@ -18,6 +18,7 @@
 mod open;
 mod plugins;
 
+mod directions;
 mod discovery;
 mod planning;
 mod trial;
@@ -176,7 +177,8 @@ async fn read_and_commit(
     let base = unless_stopped(run.shutdown, log.latest()).await??;
     unless_stopped(run.shutdown, lease.confirm()).await??;
     let base = unless_stopped(run.shutdown, tables::sweep_before(run.bucket, base, &author, lease)).await??;
-    let planned = unless_stopped(run.shutdown, planning::plan(run.pipeline, &*run.source, run.plugins)).await??;
+    let planned =
+        unless_stopped(run.shutdown, planning::plan(run.pipeline, &*run.source, run.plugins, base.as_ref())).await??;
     let wanted = planned.wanted(run.only)?;
     let (mut planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
     let mut not_written = kept::judge(base.as_ref(), &planned, &wanted)

@@ -106,7 +106,7 @@ async fn refusal(file: &Path) -> anyhow::Result<String> {
     fs::write(&careless, fs::read_to_string(file)?.replace(CLEARS, ""))?;
     let pipeline = Pipeline::read(&careless)?;
     let source = pipeline.source(Patience::OfALook)?;
-    match pipeline::plan(&pipeline, &*source, &pipeline.plugins()?).await {
+    match pipeline::plan(&pipeline, &*source, &pipeline.plugins()?, None).await {
         Ok(_) => anyhow::bail!("the guard let a marked column pass"),
         Err(pipeline::Error::Refused(problems)) => Ok(problems.to_string()),
         Err(error) => Err(error.into()),

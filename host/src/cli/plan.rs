@@ -31,7 +31,7 @@ pub(super) async fn plan(
         Some(schema) => Arc::new(read_schema(schema)?),
         None => pipeline.source(Patience::OfALook)?,
     };
-    let planned = pipeline::plan(&pipeline, &*source, &plugins).await?;
+    let planned = pipeline::plan(&pipeline, &*source, &plugins, None).await?;
     match format {
         PlanFormat::Table => output.data(&text(&planned)),
         PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&planned))? + "\n")),

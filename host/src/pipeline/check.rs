@@ -119,7 +119,7 @@ async fn token(pipeline: &Pipeline, checks: &mut Vec<Check>) -> Option<Arc<dyn S
 
 /// Whether there is a plan, and the guard lets it pass.
 async fn planned(pipeline: &Pipeline, source: &dyn Source, plugins: &Plugins, checks: &mut Vec<Check>) -> Option<Plan> {
-    match plan(pipeline, source, plugins).await {
+    match plan(pipeline, source, plugins, None).await {
         Ok(Planned { plan, unreadable }) => {
             let left_out = unreadable.iter().map(|it| format!("left out: `{}` ({})", it.stream.name, it.reason));
             checks.push(Check::new(PLAN, Ok(left_out.collect())));

@@ -18,7 +18,7 @@ use sluice_model::{
     audit::{ColumnAudit, SourceColumn},
     problem::Problem,
     schema::{ColumnType, Field, Mark, Marks, attribute},
-    stream::{StreamInfo, StreamKind},
+    stream::{StreamInfo, StreamKind, group_of},
 };
 use sluice_plan::{Plan, StreamPlan, TablePlan};
 
@@ -208,9 +208,22 @@ fn why_not_read(planned: &Planned, written: &[&StreamPlan], fed: &FedBy) -> Opti
         None
     } else if planned.plan.streams.iter().any(|stream| feeds(stream, fed)) {
         Some(Kept::NotAskedFor)
+    } else if has_no_members(planned, fed) {
+        None
     } else {
         planned.plan.rules.takes(fed.names()).then(|| Kept::NotReadable { stream: fed.stream.clone() })
     }
+}
+
+/// Whether a stream has fed memberships of a type that has no list any more: HubSpot has told all lists there are, and those
+/// of other types are read.
+fn has_no_members(planned: &Planned, fed: &FedBy) -> bool {
+    let is_of_members = |stream: &StreamInfo| {
+        matches!(stream.kind, StreamKind::Memberships { .. })
+            && stream.group().is_some_and(|group| group_of(&fed.stream) == Some(group))
+    };
+    planned.plan.streams.iter().any(|stream| is_of_members(&stream.stream))
+        && !planned.unreadable.iter().any(|it| is_of_members(&it.stream))
 }
 
 /// Whether a stream of the plan is the one that has fed a table.

@@ -1,6 +1,7 @@
 //! From a pipeline file and a live source to a plan.
 
 use sluice_hubspot::source::{Source, SourceError, Unreadable};
+use sluice_lake::table::Commit;
 use sluice_model::{
     error_chain,
     problem::{Problem, nearest},
@@ -9,7 +10,7 @@ use sluice_model::{
 use sluice_plan::{Plan, Planner, Rules, StreamDraft, Unsaid, spec::OnMissingScope};
 
 use super::{
-    Error, Pipeline,
+    Error, Pipeline, directions,
     discovery::{self, Discovered},
     plugins::Plugins,
 };
@@ -38,18 +39,21 @@ impl Planned {
     /// The streams of the plan that are to be read: those of these names, or all, if none is named.
     pub(super) fn wanted(&self, only: &[String]) -> Result<Vec<usize>, Error> {
         let streams = &self.plan.streams;
+        let known = || streams.iter().flat_map(|stream| stream.stream.names().chain(stream.stream.group()));
         for name in only {
-            let mut known = streams.iter().flat_map(|stream| stream.stream.names());
-            if !known.any(|stream| stream == name) {
+            if !known().any(|stream| stream == name) {
                 let problem = Problem::new(format!("`--only {name}`: the pipeline reads no such stream"));
-                let near = nearest(name, streams.iter().flat_map(|stream| stream.stream.names()));
+                let near = nearest(name, known());
                 let hint = near.map_or("name a stream that `sluice plan` shows".to_owned(), |near| {
                     format!("did you mean `{near}`?")
                 });
                 return Err(Error::refused(&self.plan.file, vec![problem.hint(hint)]));
             }
         }
-        let named = |index: &usize| streams[*index].stream.names().any(|name| only.iter().any(|only| only == name));
+        let named = |index: &usize| {
+            let stream = &streams[*index].stream;
+            stream.names().chain(stream.group()).any(|name| only.iter().any(|only| only == name))
+        };
         Ok((0..streams.len()).filter(|index| only.is_empty() || named(index)).collect())
     }
 
@@ -61,10 +65,16 @@ impl Planned {
     }
 }
 
-/// Discovers what the source offers, asks the plugins for their outlines, and resolves it all.
-pub async fn plan(pipeline: &Pipeline, source: &dyn Source, plugins: &Plugins) -> Result<Planned, Error> {
+/// Discovers what the source offers, asks the plugins for their outlines, and resolves it all. `base`: the newest commit, if
+/// it is known: an association whose table it has goes on in the same direction.
+pub async fn plan(
+    pipeline: &Pipeline,
+    source: &dyn Source,
+    plugins: &Plugins,
+    base: Option<&Commit>,
+) -> Result<Planned, Error> {
     let planner = pipeline.planner(plugins);
-    let (drafts, unreadable, problems) = begin(&planner, source).await?;
+    let (drafts, unreadable, problems) = begin(&planner, source, base).await?;
     let plugins = plugins.clone();
     let not_read: Vec<StreamInfo> = unreadable.iter().map(|it| it.stream.clone()).collect();
     // Outlines are made by plugins: work for a thread that may be busy.
@@ -78,18 +88,22 @@ pub async fn plan(pipeline: &Pipeline, source: &dyn Source, plugins: &Plugins) -
 type Begun = (Vec<StreamDraft>, Vec<LeftOut>, Vec<Problem>);
 
 /// Chooses the streams, fetches their schemas, and begins with each that can be read.
-async fn begin(planner: &Planner, source: &dyn Source) -> Result<Begun, Error> {
+async fn begin(planner: &Planner, source: &dyn Source, base: Option<&Commit>) -> Result<Begun, Error> {
     let offered = source.streams().await?;
     let (selected, mut problems) = planner.rules().select(&offered);
     if !problems.is_empty() {
         return Err(Error::refused(planner.file(), problems));
     }
+    let selected = directions::decided(planner.rules(), source, &offered, selected, base).await;
     let found = discovery::schemas(source, selected).await?;
     let mut drafts = Vec::new();
     let mut unreadable = Vec::new();
     for Discovered { stream, schema } in found {
         match schema {
             Ok(schema) => drafts.push(planner.begin(stream, schema)),
+            // That most pairs of types are never linked is nothing to tell.
+            Err(SourceError::NotReadable { why: Unreadable::Absent, .. })
+                if directions::are_of(&stream) && may_be_left_out(planner.rules(), &stream, Unreadable::Absent) => {}
             Err(SourceError::NotReadable { why, reason, .. }) if may_be_left_out(planner.rules(), &stream, why) => {
                 unreadable.push(LeftOut { stream, why, reason });
             }

@@ -1,15 +1,16 @@
 //! The rows of a stream as they stand in one of its tables.
 //!
-//! A table that is as the stream is gets its batches as they are; one that several streams share, some of their columns; a
-//! long one, a row for each value. Nothing is decided here: which column is made of which stands in the plan.
+//! A table gets the columns that it holds, under the names that they have there; a long one, a row for each value; a packed one,
+//! a JSON object of all values of a record. Nothing is decided here: which column is made of which stands in the plan.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array, builder::StringBuilder};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take;
+use serde_json::Value;
 use sluice_model::schema::{Field, arrow_schema};
-use sluice_plan::{Shape, StreamPlan, TablePlan, name_of_value};
+use sluice_plan::{PROPERTIES, Shape, StreamPlan, TableColumn, TablePlan, name_of_value};
 
 use super::Error;
 use crate::value;
@@ -26,10 +27,17 @@ pub(super) struct Shaped {
 
 #[derive(Debug)]
 enum Form {
+    /// The stream's own.
     AsIs,
-    Share {
+    Columns {
         schema: SchemaRef,
         columns: Vec<usize>,
+    },
+    Packed {
+        schema: SchemaRef,
+        /// The columns of the table, but for the one of all values.
+        columns: Vec<Option<usize>>,
+        values: Vec<(usize, String)>,
     },
     Long {
         schema: SchemaRef,
@@ -43,16 +51,24 @@ impl Shaped {
     pub(super) fn of(stream: &StreamPlan, table: &TablePlan) -> Self {
         let fields: Vec<Field> = table.fields().cloned().collect();
         let schema = arrow_schema(&fields);
+        let held = |columns: &[TableColumn]| columns.iter().flat_map(|column| &column.from).copied().collect();
+        let values = || {
+            let columns = stream.last_columns().enumerate();
+            columns.filter_map(|(index, field)| Some((index, name_of_value(field)?.to_owned()))).collect()
+        };
         let form = match table.shape {
-            Shape::AsIs => Form::AsIs,
-            Shape::Share => {
-                Form::Share { schema, columns: table.columns.iter().flat_map(|column| &column.from).copied().collect() }
-            }
+            Shape::AsIs if table.fields().eq(stream.last_columns()) => Form::AsIs,
+            Shape::AsIs | Shape::Share => Form::Columns { schema, columns: held(&table.columns) },
             Shape::Long => {
                 let keys = table.key().flat_map(|key| &table.columns[key].from).copied().collect();
-                let columns = stream.last_columns().enumerate();
-                let values = columns.filter_map(|(index, field)| Some((index, name_of_value(field)?.to_owned())));
-                Form::Long { schema, keys, values: values.collect() }
+                Form::Long { schema, keys, values: values() }
+            }
+            Shape::Packed => {
+                let column = |column: &TableColumn| match column.field.name.as_str() {
+                    PROPERTIES => None,
+                    _ => column.from.first().copied(),
+                };
+                Form::Packed { schema, columns: table.columns.iter().map(column).collect(), values: values() }
             }
         };
         Self { table: table.name.clone(), form }
@@ -67,9 +83,16 @@ impl Shaped {
         let unshaped = |cause| Error::Shape { table: self.table.clone(), cause };
         match &self.form {
             Form::AsIs => give(batch.clone()),
-            Form::Share { schema, columns } => {
+            Form::Columns { schema, columns } => {
                 let columns = columns.iter().map(|&column| Arc::clone(batch.column(column))).collect();
                 give(RecordBatch::try_new(Arc::clone(schema), columns).map_err(unshaped)?)
+            }
+            Form::Packed { schema, columns, values } => {
+                for first in (0..batch.num_rows()).step_by(ROWS_OF_A_LONG_BATCH) {
+                    let rows = batch.slice(first, ROWS_OF_A_LONG_BATCH.min(batch.num_rows() - first));
+                    give(packed(schema, columns, values, &rows).map_err(unshaped)?)?;
+                }
+                Ok(())
             }
             Form::Long { schema, keys, values } => {
                 for first in (0..batch.num_rows()).step_by(ROWS_OF_A_LONG_BATCH) {
@@ -83,6 +106,27 @@ impl Shaped {
             }
         }
     }
+}
+
+/// The same rows, with one JSON object of all their values. What is empty has no member.
+fn packed(
+    schema: &SchemaRef,
+    columns: &[Option<usize>],
+    values: &[(usize, String)],
+    batch: &RecordBatch,
+) -> Result<RecordBatch, ArrowError> {
+    let mut packed = StringBuilder::new();
+    for row in 0..batch.num_rows() {
+        let members = values.iter().map(|(column, name)| (name, value::json(batch.column(*column), row)));
+        let object: BTreeMap<&String, Value> = members.filter(|(_, value)| !value.is_null()).collect();
+        packed.append_value(serde_json::to_string(&object).map_err(|error| ArrowError::JsonError(error.to_string()))?);
+    }
+    let packed: ArrayRef = Arc::new(packed.finish());
+    let columns = columns.iter().map(|column| match column {
+        Some(column) => Arc::clone(batch.column(*column)),
+        None => Arc::clone(&packed),
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect())
 }
 
 /// A row for each value of these rows, record by record, in the order of the columns.

@@ -50,6 +50,11 @@ impl StreamInfo {
         group_of(&self.name)
     }
 
+    /// What plugins are told it is called: its name, or that of its table, where its own has what no name of a table may have.
+    pub fn shown_name(&self) -> String {
+        if self.group().is_some() { self.table() } else { self.name.clone() }
+    }
+
     /// The name its table has unless a transform renames it.
     pub fn table(&self) -> String {
         match &self.kind {

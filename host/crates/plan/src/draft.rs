@@ -111,14 +111,14 @@ impl StreamDraft {
 
     /// The table's name: the plugins', if one of them renamed it, the stream's own otherwise.
     fn table(&self) -> String {
-        if self.name == self.stream.name { self.stream.table() } else { self.name.clone() }
+        if self.name == self.stream.shown_name() { self.stream.table() } else { self.name.clone() }
     }
 
     /// Finishes it, with the tables that it feeds in this layout.
     pub(super) fn finish(mut self, layout: Layout) -> StreamPlan {
         lineage::find_needed(&mut self.stages, &self.steps);
         StreamPlan {
-            tables: table::of(&self.stream.kind, self.table(), self.last(), layout),
+            tables: table::of(&self.stream, self.table(), self.last(), layout),
             stream: self.stream,
             attributes: self.attributes,
             withheld: self.withheld,

@@ -69,22 +69,27 @@ fn computed_from_others(before: &Stage, step: &Step, origin: Origin) -> Option<S
     Some(format!("`{}`, which is no key column", other.name))
 }
 
-/// Raw ids beside a key that is not raw any more.
+/// Raw ids beside a key of the same ids that is not raw any more.
 fn raw_id_beside_key(stream: &StreamPlan) -> Option<Problem> {
     let last = stream.stages.len() - 1;
     let columns = &stream.stages[last].columns;
-    let (_, key) = columns.iter().enumerate().find(|(index, column)| {
-        column.field.is_key() && stream.raw(last, *index).is_none() && key_of_record(stream, last, *index)
-    })?;
-    let (table, column, source) = columns.iter().enumerate().find_map(|(index, column)| {
-        let source = stream.raw(last, index).filter(|source| holds_ids_of(stream, source))?;
-        let table = stream.tables.iter().find(|table| table.columns.iter().any(|held| held.from.contains(&index)))?;
-        Some((table, column, source))
+    let computed = |index: &usize| columns[*index].field.is_key() && stream.raw(last, *index).is_none();
+    let (key, table, column, source) = (0..columns.len()).filter(computed).find_map(|key| {
+        let ids: Vec<&Field> = stream
+            .sources(last, key)
+            .filter(|source| !source.attributes.contains_key(attribute::OBJECT_TYPE))
+            .collect();
+        columns.iter().enumerate().find_map(|(index, column)| {
+            let source =
+                stream.raw(last, index).filter(|source| ids.iter().any(|id| holds_same_ids(stream, id, source)))?;
+            let holds = |table: &&TablePlan| table.columns.iter().any(|held| held.from.contains(&index));
+            Some((&columns[key], stream.tables.iter().find(holds)?, column, source))
+        })
     })?;
     let step =
         stream.steps.iter().find(|step| step.outline.outputs.iter().any(|output| output.name() == key.field.name));
     let how = if source.is_key() {
-        format!("let the transform drop `{}`", column.field.name)
+        format!("let the transform drop or compute `{}`", column.field.name)
     } else {
         format!(
             "let the same transform compute it too, or leave it out: `[[source.columns]]` with `exclude = [\"{}\"]`",
@@ -101,16 +106,26 @@ fn raw_id_beside_key(stream: &StreamPlan) -> Option<Problem> {
     )
 }
 
-/// Whether a column of the source holds ids of the stream's own records.
-fn holds_ids_of(stream: &StreamPlan, source: &Field) -> bool {
-    let own = source.is_key() && !source.attributes.contains_key(attribute::OBJECT_TYPE);
-    let references = source.attributes.get(attribute::REFERENCES);
-    own || references.is_some_and(|type_id| Some(type_id.as_str()) == stream.stream.kind.type_id())
+/// Whether a column of the source holds the ids that a key is made of: those of the same things, or, where it is not said
+/// of what they are, a part of the same key.
+fn holds_same_ids(stream: &StreamPlan, of_key: &Field, other: &Field) -> bool {
+    match (ids_of(stream, of_key), ids_of(stream, other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => other.is_key() && !other.attributes.contains_key(attribute::OBJECT_TYPE),
+        _ => false,
+    }
 }
 
-/// Whether a key column goes back to the record's id, rather than to the id of its type.
-fn key_of_record(stream: &StreamPlan, stage: usize, column: usize) -> bool {
-    stream.sources(stage, column).any(|source| !source.attributes.contains_key(attribute::OBJECT_TYPE))
+/// What the ids in a column of the source are of, as far as it is known: the key of a record is that record's.
+fn ids_of<'f>(stream: &'f StreamPlan, field: &'f Field) -> Option<&'f str> {
+    let own = || {
+        stream
+            .stream
+            .kind
+            .type_id()
+            .filter(|_| field.is_key() && !field.attributes.contains_key(attribute::OBJECT_TYPE))
+    };
+    field.attributes.get(attribute::REFERENCES).map(String::as_str).or_else(own)
 }
 
 impl StreamPlan {

@@ -50,7 +50,7 @@ pub use self::{
     lineage::{Ancestry, Column, Origin, Stage},
     planner::Planner,
     rules::{ColumnRule, MarkRule, Placed, Rules},
-    table::{NAME, Shape, TableColumn, TablePlan, VALUE, name_of_value},
+    table::{NAME, PROPERTIES, Shape, TableColumn, TablePlan, VALUE, name_of_value},
     transform::{Attached, Clears, LoadedPlugin, Transform},
     words::Unsaid,
 };
@@ -141,7 +141,7 @@ impl StreamPlan {
     /// The schema that the plugin of a step is shown.
     fn input_of(&self, step: usize) -> Schema {
         let table = match step.checked_sub(1) {
-            None => self.stream.name.clone(),
+            None => self.stream.shown_name(),
             Some(previous) => self.steps[previous].outline.table.clone(),
         };
         self.stages[step].as_shown(table, &self.attributes)

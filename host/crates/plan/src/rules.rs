@@ -12,7 +12,7 @@ use sluice_model::{
 };
 use toml::Spanned;
 
-use crate::spec::{ColumnsSpec, Glob, MarkSpec, OnMissingScope, Sensitive, Spec};
+use crate::spec::{ColumnsSpec, Directions, Glob, MarkSpec, OnMissingScope, Sensitive, Spec};
 
 /// What the file says of streams and columns.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Rules {
     pub sensitive: Sensitive,
     /// What happens with a stream that the token may not see.
     pub on_missing_scope: Option<OnMissingScope>,
+    /// Which directions of associations are read.
+    pub(super) directions: Directions,
     /// Which columns are read.
     pub columns: Vec<ColumnRule>,
     /// The file's own marks.
@@ -88,6 +90,7 @@ impl Rules {
         Self {
             sensitive: source.sensitive,
             on_missing_scope: source.on_missing_scope,
+            directions: source.association_directions,
             columns: source.columns.iter().map(column_rule).collect(),
             marks: spec.pipeline.mark.iter().map(mark_rule).collect(),
             streams: placed(&source.streams),
@@ -111,9 +114,9 @@ impl Rules {
     }
 }
 
-/// Whether a glob means this stream, by any of its names.
+/// Whether a glob means this stream, by any of its names or by that of its group.
 pub(super) fn names_stream(glob: &Glob, stream: &StreamInfo) -> bool {
-    stream.names().any(|name| glob.matches(name))
+    stream.names().chain(stream.group()).any(|name| glob.matches(name))
 }
 
 pub(super) fn any_names_stream(globs: &[Placed], stream: &StreamInfo) -> bool {

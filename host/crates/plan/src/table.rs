@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use sluice_model::{
     schema::{ColumnType, Field, Marks, attribute},
-    stream::StreamKind,
+    stream::{End, StreamInfo, StreamKind},
 };
 
 use super::{Column, Stage, StreamPlan};
@@ -33,18 +33,43 @@ const OBJECTS: &str = "objects";
 /// The table of the values of all properties of all records.
 const OBJECT_PROPERTIES: &str = "object_properties";
 
-/// The tables that a stream of a kind feeds, given the name that its own table would have.
-pub(super) fn of(kind: &StreamKind, own: String, stage: &Stage, layout: Layout) -> Vec<TablePlan> {
-    let mut tables = Vec::new();
-    let combines = matches!(kind, StreamKind::Objects { .. }) && layout != Layout::Individual;
-    if !combines || layout == Layout::Both {
-        tables.push(TablePlan::as_is(own, stage));
+/// The table of one JSON text a record, with all its values.
+const OBJECT_WITH_PROPERTIES: &str = "object_with_object_properties";
+
+/// The column of a packed table that holds the JSON objects.
+pub const PROPERTIES: &str = "properties";
+
+/// The table of all links, whatever the types of their ends.
+const ASSOCIATIONS: &str = "associations";
+
+/// The columns of a stream of links that hold the ends. In a table of its own, whose ends are of two types, they are called
+/// after these types, and the types need no columns.
+const ENDS: [&str; 2] = ["fromObjectId", "toObjectId"];
+const TYPES_OF_ENDS: [&str; 2] = ["fromObjectTypeId", "toObjectTypeId"];
+
+/// The tables that a stream feeds, given the name that its own table would have.
+pub(super) fn of(stream: &StreamInfo, own: String, stage: &Stage, layout: Layout) -> Vec<TablePlan> {
+    let (individual, combined) = match &stream.kind {
+        StreamKind::Objects { .. } => (
+            TablePlan::as_is(own, stage),
+            vec![
+                TablePlan::share(OBJECTS, stage, &OF_EVERY_RECORD),
+                TablePlan::long(OBJECT_PROPERTIES, stage),
+                TablePlan::packed(OBJECT_WITH_PROPERTIES, stage),
+            ],
+        ),
+        StreamKind::Associations { from, to } => {
+            (TablePlan::of_ends(own, stage, from, to), vec![TablePlan::whole_share(ASSOCIATIONS, stage)])
+        }
+        // One table, whatever the layout: the types of members are told apart in it.
+        StreamKind::Memberships { .. } => return vec![TablePlan::whole_share(&own, stage)],
+        _ => return vec![TablePlan::as_is(own, stage)],
+    };
+    match layout {
+        Layout::Individual => vec![individual],
+        Layout::Combined => combined,
+        Layout::Both => std::iter::once(individual).chain(combined).collect(),
     }
-    if combines {
-        tables.push(TablePlan::share(OBJECTS, stage, &OF_EVERY_RECORD));
-        tables.push(TablePlan::long(OBJECT_PROPERTIES, stage));
-    }
-    tables
 }
 
 /// Gives the columns of each table that several streams share the marks that they have from any of these: it is one table,
@@ -98,6 +123,9 @@ pub enum Shape {
     /// In long form, in a table that other streams feed as well: a row for each value, with the key, the name of the column
     /// it is from, and the value as text.
     Long,
+    /// In a table that other streams feed as well: a row a record, with the key, one JSON object of all values, and the columns
+    /// that every record has.
+    Packed,
 }
 
 impl Shape {
@@ -105,7 +133,7 @@ impl Shape {
     pub fn is_shared(self) -> bool {
         match self {
             Self::AsIs => false,
-            Self::Share | Self::Long => true,
+            Self::Share | Self::Long | Self::Packed => true,
         }
     }
 }
@@ -116,6 +144,27 @@ impl TablePlan {
         let column = |(index, field): (usize, &Field)| TableColumn { field: field.clone(), from: vec![index] };
         let fields = stage.columns.iter().map(|column| &column.field);
         Self { name, shape: Shape::AsIs, columns: fields.enumerate().map(column).collect() }
+    }
+
+    /// The table of links between records of these two types.
+    fn of_ends(name: String, stage: &Stage, from: &End, to: &End) -> Self {
+        let mut table = Self::as_is(name, stage);
+        table.columns.retain(|column| !TYPES_OF_ENDS.contains(&column.field.name.as_str()));
+        let is_one_type = from.type_id == to.type_id;
+        for ((column, end), which) in ENDS.into_iter().zip([from, to]).zip(["from", "to"]) {
+            let held = table.columns.iter_mut().find(|held| held.field.name == column);
+            if let Some(held) = held {
+                let name = format!("{}_objectId", end.singular);
+                held.field.name = if is_one_type { format!("{which}_{name}") } else { name };
+            }
+        }
+        table
+    }
+
+    /// A table of all columns, which streams of the same columns feed as well.
+    fn whole_share(name: &str, stage: &Stage) -> Self {
+        let all: Vec<&str> = stage.columns.iter().map(|column| column.field.name.as_str()).collect();
+        Self::share(name, stage, &all)
     }
 
     /// A table of the key, and of those of these columns that the stream has.
@@ -135,12 +184,22 @@ impl TablePlan {
             keys.map(|(index, field)| TableColumn { field: shared(field), from: vec![index] }).collect();
         let named = Field::new(NAME, ColumnType::Text).required().with(attribute::KEY, "true");
         columns.push(TableColumn { field: named, from: Vec::new() });
-        let from: Vec<usize> =
-            fields().filter(|(_, field)| name_of_value(field).is_some()).map(|(index, _)| index).collect();
+        let from = values_of(stage);
         let mut value = Field::new(VALUE, ColumnType::Text).required();
         value.marks = stage.marks_of(&from);
         columns.push(TableColumn { field: value, from });
         Self { name: name.to_owned(), shape: Shape::Long, columns }
+    }
+
+    /// A table of one JSON object a record, beside the columns that every record has.
+    fn packed(name: &str, stage: &Stage) -> Self {
+        let mut table = Self { shape: Shape::Packed, ..Self::share(name, stage, &OF_EVERY_RECORD) };
+        let from = values_of(stage);
+        let mut properties = Field::new(PROPERTIES, ColumnType::Text).required();
+        properties.marks = stage.marks_of(&from);
+        let behind_key = table.columns.iter().take_while(|column| column.field.is_key()).count();
+        table.columns.insert(behind_key, TableColumn { field: properties, from });
+        table
     }
 
     /// The columns of the table, in order.
@@ -160,6 +219,12 @@ impl TablePlan {
         let same = self.fields().zip(other.fields()).take_while(is_same).count();
         self.columns.get(same).or_else(|| other.columns.get(same)).map(|column| column.field.name.as_str())
     }
+}
+
+/// The columns of a stage that hold the values of properties.
+fn values_of(stage: &Stage) -> Vec<usize> {
+    let columns = stage.columns.iter().enumerate();
+    columns.filter(|(_, column)| name_of_value(&column.field).is_some()).map(|(index, _)| index).collect()
 }
 
 /// A column as it stands in a table that several streams feed.

@@ -240,19 +240,19 @@ fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
             None => return Err(NotRecorded::Kind { stream: name, kind }),
         },
     };
+    let (fully_qualified_name, name_by_ids) = (stored.fully_qualified_name, stored.name_by_ids);
+    let stream = StreamInfo { name, kind, fully_qualified_name, name_by_ids, shared_name: stored.shared_name };
     let schema = match schema {
         StoredSchema::Readable { attributes, columns } => {
             let fields: Result<Vec<Field>, _> = columns.into_iter().map(Field::try_from).collect();
-            let fields = fields.map_err(|cause| NotRecorded::Column { stream: name.clone(), cause })?;
-            Ok(Schema { name: name.clone(), fields, attributes })
+            let fields = fields.map_err(|cause| NotRecorded::Column { stream: stream.name.clone(), cause })?;
+            Ok(Schema { name: stream.shown_name(), fields, attributes })
         }
         StoredSchema::Unreadable { not_readable, absent, hint } => {
             let why = if absent { Unreadable::Absent } else { Unreadable::Forbidden };
             Err(NoSchema { why, reason: not_readable, hint })
         }
     };
-    let (fully_qualified_name, name_by_ids) = (stored.fully_qualified_name, stored.name_by_ids);
-    let stream = StreamInfo { name, kind, fully_qualified_name, name_by_ids, shared_name: stored.shared_name };
     Ok(RecordedStream { stream, records, schema })
 }
 

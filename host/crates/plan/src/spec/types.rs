@@ -68,6 +68,9 @@ pub struct SourceSpec {
     /// What happens with a stream that the token may not see. Default: `fail` for one that `streams` names, `skip` for one
     /// that only a glob takes in.
     pub on_missing_scope: Option<OnMissingScope>,
+    /// Which directions of associations are read, where `streams` takes in both. Default: `one`.
+    #[serde(default)]
+    pub association_directions: Directions,
     /// The version of HubSpot's API.
     #[serde(default)]
     pub api_version: ApiVersion,
@@ -109,6 +112,18 @@ pub enum OnMissingScope {
     Fail,
     /// The stream is left out, and the report names it. Its table, if there is one, stays as it was.
     Skip,
+}
+
+/// Which directions of associations are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Directions {
+    /// One of each pair of types: the one that `streams` names apart from the other; otherwise that which the tables have
+    /// already, or that from the type with fewer records, which takes fewer requests.
+    #[default]
+    One,
+    /// Both. The same records are linked in each, but what a link means has other ids and may have another label.
+    Both,
 }
 
 /// The versions of HubSpot's API that sluice speaks.
@@ -307,8 +322,9 @@ pub enum Layout {
     /// A table for each object type, a column a property.
     #[default]
     Individual,
-    /// Tables of all object types together, told apart by `objectTypeId`: `objects`, a row a record, and `object_properties`,
-    /// a row for each value of a property, as text.
+    /// Tables of all object types together, told apart by `objectTypeId`: `objects`, a row a record; `object_properties`, a row
+    /// for each value of a property, as text; `object_with_object_properties`, a row a record with all its values as one
+    /// JSON object; and `associations`, a row a link.
     Combined,
     /// All of these.
     Both,

@@ -91,5 +91,5 @@ fn schema(stream: &StreamInfo, fields: Vec<Field>) -> Schema {
     if let Some(name) = &stream.fully_qualified_name {
         attributes.insert(attribute::FULLY_QUALIFIED_NAME.to_owned(), name.clone());
     }
-    Schema { name: stream.name.clone(), fields, attributes }
+    Schema { name: stream.shown_name(), fields, attributes }
 }
