@@ -9,8 +9,6 @@
 //! come is not delivered again. That a record at the other end is gone is no reason to leave a link out.
 
 mod answer;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::{HashMap, HashSet},

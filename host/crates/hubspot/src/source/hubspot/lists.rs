@@ -1,9 +1,9 @@
 //! The lists of the account, asked for once a run: their definitions make a table, and say whose members there are.
 //!
 //! They come by an offset, so one that is deleted while they are read moves the others to where nobody looks any more. HubSpot
-//! says how many there are: where fewer have come, they are all read again.
+//! says with each page how many there are: where that has changed, or fewer have come, they are all read again.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::json;
 
@@ -47,20 +47,26 @@ impl HubSpot {
     async fn all_lists(&self) -> Result<Vec<api::List>, Failed> {
         let (mut came, mut total) = (0, 0);
         for _ in 0..READINGS {
-            let (lists, said) = self.lists_once().await?;
+            let (lists, totals) = self.lists_once().await?;
             let lists = list::distinct(lists);
-            if lists.len() >= said {
+            let (least, most) = (totals.first().copied().unwrap_or(0), totals.last().copied().unwrap_or(0));
+            if least == most && lists.len() >= most {
                 return Ok(lists);
             }
-            (came, total) = (lists.len(), said);
-            tracing::warn!(came, total, "not all lists were given: they are read once more");
+            (came, total) = (lists.len().min(most), most);
+            tracing::warn!(
+                came,
+                total,
+                "lists have changed while they were read, or not all were given: they are read once more"
+            );
         }
         Err(Failed::Source(SourceError::Incomplete { what: WHAT.to_owned(), listed: total, missing: total - came }))
     }
 
-    /// Reads all pages; the lists, and how many there are by the last page.
-    async fn lists_once(&self) -> Result<(Vec<api::List>, usize), Failed> {
+    /// Reads all pages; the lists, and how many there are by each page.
+    async fn lists_once(&self) -> Result<(Vec<api::List>, BTreeSet<usize>), Failed> {
         let mut lists: Vec<api::List> = Vec::new();
+        let mut totals = BTreeSet::new();
         let mut offset = 0;
         for _ in 0..MOST_PAGES {
             let body = json!({
@@ -70,9 +76,9 @@ impl HubSpot {
             let page: api::ListsPage = self.json(&request).await.map_err(Failed::Http)?;
             let came = page.lists.len();
             lists.extend(page.lists);
-            let total = page.total.and_then(|total| usize::try_from(total).ok()).unwrap_or(lists.len());
+            totals.extend(page.total.and_then(|total| usize::try_from(total).ok()));
             if came == 0 || page.has_more != Some(true) {
-                return Ok((lists, total));
+                return Ok((lists, totals));
             }
             // Where the next page begins HubSpot says itself; it must be further on.
             let next = page.offset.and_then(|offset| usize::try_from(offset).ok()).unwrap_or(offset + came);

@@ -7,8 +7,6 @@
 //! A list that is deleted while its members are read has none any more: it is named, and what has come of it stays.
 
 mod answer;
-#[cfg(test)]
-mod tests;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 

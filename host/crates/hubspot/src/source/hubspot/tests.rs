@@ -1,6 +1,8 @@
 //! The source against a HubSpot that contradicts itself, leaves things out, or does not end.
 
 mod divided;
+mod linked;
+mod listed;
 
 use std::sync::{
     Mutex,
@@ -57,10 +59,12 @@ impl HubSpot {
     async fn read_whole(&self, request: ReadRequest, batches: mpsc::Sender<RecordBatch>) -> Result<Read, SourceError> {
         let reading = self.open(request);
         let (sender, mut deliveries) = mpsc::channel(8);
-        let outcome = reading.read(reading.slice().unwrap(), sender).await;
-        while let Some(Delivery { batch, rows: Rows::Put, position: None }) = deliveries.recv().await {
-            batches.send(batch).await.unwrap();
-        }
+        let pass_on = async {
+            while let Some(Delivery { batch, rows: Rows::Put, position: None }) = deliveries.recv().await {
+                batches.send(batch).await.unwrap();
+            }
+        };
+        let (outcome, ()) = join(reading.read(reading.slice().unwrap(), sender), pass_on).await;
         outcome?;
         reading.finish().await
     }

@@ -1,0 +1,174 @@
+//! Lists and their members, from a HubSpot in which lists come and go.
+
+use arrow_array::cast::AsArray;
+
+use super::*;
+
+fn path(seen: &Seen) -> &str {
+    seen.path_and_query.split('?').next().unwrap()
+}
+
+fn list(id: &str, type_id: &str, size: u64) -> Value {
+    json!({ "listId": id, "name": id, "objectTypeId": type_id, "additionalProperties": { "hs_list_size": size.to_string() } })
+}
+
+/// A page of lists from an offset on.
+fn page(seen: &Seen, lists: &[Value], page: usize) -> (u16, Value) {
+    let body: Value = serde_json::from_str(&seen.body).unwrap();
+    let offset = usize::try_from(body["offset"].as_u64().unwrap()).unwrap();
+    let end = (offset + page).min(lists.len());
+    let answer = json!({
+        "lists": lists.get(offset..end).unwrap_or_default(), "hasMore": end < lists.len(), "offset": end, "total": lists.len(),
+    });
+    (200, answer)
+}
+
+/// Reads the memberships of contacts: list and record. `ids`: the ids that are known.
+async fn members(server: &Server, ids: &[&str]) -> (Result<Read, SourceError>, Vec<(String, String)>) {
+    let hubspot = hubspot(server);
+    if !ids.is_empty() {
+        let mut known = Ids::default();
+        ids.iter().for_each(|id| known.insert(id));
+        hubspot.ids.put("0-1", known);
+    }
+    let stream = StreamInfo::memberships("0-1", "contacts");
+    let request = ReadRequest {
+        columns: ["listId", "objectId"].map(|name| Field::new(name, ColumnType::Text)).to_vec(),
+        stream,
+        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        readers: Readers::One,
+        keeps_ids: false,
+        seen: RowsSeen::default(),
+    };
+    let (sender, mut batches) = mpsc::channel(64);
+    let reading = tokio::spawn(async move { hubspot.read_whole(request, sender).await });
+    let mut rows = Vec::new();
+    while let Some(batch) = batches.recv().await {
+        let [list, record] = [0, 1].map(|column| batch.column(column).as_string::<i32>());
+        rows.extend((0..batch.num_rows()).map(|row| (list.value(row).to_owned(), record.value(row).to_owned())));
+    }
+    (reading.await.unwrap(), rows)
+}
+
+fn rows(all: &[(&str, &str)]) -> Vec<(String, String)> {
+    all.iter().map(|(list, record)| ((*list).to_owned(), (*record).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn lists_that_move_under_the_offset_are_read_again() {
+    let server = serve(|seen| {
+        let all: Vec<Value> = (1..=5).map(|id| list(&id.to_string(), "0-1", 0)).collect();
+        match (path(seen), seen.number) {
+            ("/crm/v3/lists/search", 0) => page(seen, &all, 2),
+            // A list before the offset has been deleted, so the third moves to where nobody looks any more. As many have come
+            // as there are then.
+            ("/crm/v3/lists/search", _) => page(seen, &all[1..], 2),
+            _ => absent(),
+        }
+    })
+    .await;
+    let lists = hubspot(&server).lists().await.unwrap();
+    let ids: Vec<&str> = lists.as_ref().as_ref().unwrap().iter().map(|list| list.list_id.as_str()).collect();
+    assert_eq!((ids, server.seen().len()), (vec!["2", "3", "4", "5"], 4));
+    let short = serve(|seen| {
+        let all: Vec<Value> = (1..=5).map(|id| list(&id.to_string(), "0-1", 0)).collect();
+        let mut answer = page(seen, &all[..3], 2);
+        answer.1["total"] = json!(5);
+        answer
+    })
+    .await;
+    let error = hubspot(&short).lists().await.unwrap_err();
+    assert!(matches!(error, SourceError::Incomplete { listed: 5, missing: 2, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn members_come_in_pages_and_a_deleted_list_is_named() {
+    let server = serve(|seen| {
+        let member = |id: &str| json!({ "recordId": id, "membershipTimestamp": "2026-02-03T04:05:06Z" });
+        match seen.path_and_query.as_str() {
+            "/crm/v3/lists/search" => page(
+                seen,
+                &[list("10", "0-1", 3), list("11", "0-2", 9), list("12", "0-1", 300), list("13", "0-1", 0)],
+                20,
+            ),
+            "/crm/v3/lists/10/memberships?limit=250" => (
+                200,
+                json!({ "results": [member("1"), member("2")], "paging": { "next": { "after": "x" } }, "total": 3 }),
+            ),
+            // The second page begins with what the first has ended with.
+            "/crm/v3/lists/10/memberships?limit=250&after=x" => {
+                (200, json!({ "results": [member("2"), member("3"), member("3")] }))
+            }
+            "/crm/v3/lists/12/memberships?limit=250" => {
+                (200, json!({ "results": [member("1")], "paging": { "next": { "after": "y" } } }))
+            }
+            "/crm/v3/lists/12/memberships?limit=250&after=y" => absent(),
+            "/crm/v3/lists/13/memberships?limit=250" => (200, json!({ "results": [] })),
+            other => panic!("{other}"),
+        }
+    })
+    .await;
+    let (outcome, members) = members(&server, &[]).await;
+    assert_eq!(outcome.unwrap().deleted, ["12"]);
+    assert_eq!(members, rows(&[("10", "1"), ("10", "2"), ("10", "3"), ("12", "1")]));
+}
+
+/// Two large lists of few records: a hundred records are asked for their lists at once.
+#[tokio::test]
+async fn the_way_with_fewer_requests_is_gone() {
+    for (answers, gone) in [(json!([]), 0), (json!([{ "category": "OBJECT_NOT_FOUND" }]), 1)] {
+        let server = serve(move |seen| {
+            let of = |id: &str, lists: &[&str]| {
+                let lists: Value = lists.iter().map(|id| json!({ "listId": id, "listVersion": 1 })).collect();
+                json!({ "objectTypeId": "0-1", "recordId": id, "recordListMemberships": lists })
+            };
+            match path(seen) {
+                "/crm/v3/lists/search" => page(seen, &[list("10", "0-1", 900), list("12", "0-1", 900)], 20),
+                "/crm/v3/lists/records/memberships/batch/read" => {
+                    let mut results = vec![of("1", &["10", "12", "10"]), of("2", &[])];
+                    results.truncate(2 - gone);
+                    (207, json!({ "results": results, "errors": answers }))
+                }
+                other => panic!("{other}"),
+            }
+        })
+        .await;
+        let (outcome, members) = members(&server, &["1", "2"]).await;
+        outcome.unwrap();
+        assert_eq!(members, rows(&[("10", "1"), ("12", "1")]));
+    }
+    let lacking = serve(|seen| match path(seen) {
+        "/crm/v3/lists/search" => page(seen, &[list("10", "0-1", 900)], 20),
+        _ => (200, json!({ "results": [] })),
+    })
+    .await;
+    let (outcome, _) = members(&lacking, &["1", "2"]).await;
+    let error = sluice_model::error_chain(&outcome.unwrap_err());
+    assert!(error.contains("the lists of 2 of 2 records"), "{error}");
+}
+
+#[tokio::test]
+async fn there_is_a_stream_of_members_for_each_type_that_has_lists() {
+    let names = async |server: &Server| {
+        let streams = hubspot(server).streams().await.unwrap();
+        let of_members = streams.into_iter().filter(|stream| matches!(stream.kind, StreamKind::Memberships { .. }));
+        of_members.map(|stream| stream.name).collect::<Vec<_>>()
+    };
+    let server = serve(|seen| match path(seen) {
+        "/crm/v3/lists/search" => page(seen, &[list("10", "0-2", 1), list("12", "2-9", 1), list("13", "0-2", 1)], 20),
+        "/crm/v3/schemas" => (200, json!({ "results": [] })),
+        _ => absent(),
+    })
+    .await;
+    // Contacts have one always; of the third type this token sees no more than that it has a list.
+    assert_eq!(
+        names(&server).await,
+        ["list_memberships:contacts", "list_memberships:companies", "list_memberships:2-9"]
+    );
+    let hidden = serve(|seen| if path(seen) == "/crm/v3/schemas" { absent() } else { forbidden() }).await;
+    assert_eq!(names(&hidden).await, ["list_memberships"]);
+    let stream = hubspot(&hidden).streams().await.unwrap();
+    let stream = stream.iter().find(|stream| stream.name == "list_memberships").unwrap();
+    let refused = hubspot(&hidden).schema(stream).await.unwrap_err();
+    assert!(matches!(refused, SourceError::NotReadable { why: Unreadable::Forbidden, .. }), "{refused}");
+}
