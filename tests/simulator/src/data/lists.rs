@@ -131,7 +131,7 @@ impl Members {
         match self {
             Self::Nobody => false,
             Self::First(most) => rank < most,
-            Self::OneIn(step, first) => rank >= first && (rank - first) % step == 0,
+            Self::OneIn(step, first) => rank >= first && (rank - first).is_multiple_of(step),
         }
     }
 }
@@ -246,7 +246,7 @@ impl List {
             additional["hs_list_size"] = Value::from(self.size(portal).to_string());
             additional["hs_last_record_added_at"] = Value::from(last.to_string());
         }
-        if self.ordinal % REMOVED_ONE_IN == 0 {
+        if self.ordinal.is_multiple_of(REMOVED_ONE_IN) {
             let removed = self.created() + (clock::NOW - self.created()) / 2;
             additional["hs_last_record_removed_at"] = Value::from(removed.to_string());
         }

@@ -29,21 +29,21 @@ pub(super) fn all(seed: u64, owners: &[Owner]) -> Vec<User> {
         let id = owner.listing["userId"].as_u64()?;
         let teams = owner.listing["teams"].as_array().map_or(&[][..], Vec::as_slice);
         let text = |field: &str| owner.listing[field].as_str().unwrap_or_default().to_owned();
-        let teams = teams.iter().filter_map(|team| team["id"].as_str()).collect();
-        Some(user(id, &text("email"), (&text("firstName"), &text("lastName")), teams))
+        let teams: Vec<&str> = teams.iter().filter_map(|team| team["id"].as_str()).collect();
+        Some(user(id, &text("email"), (&text("firstName"), &text("lastName")), &teams))
     });
     let others = (0..WITHOUT_OWNER).map(|index| {
         let mut draw = Draw::new(mix(seed ^ salt("users")) ^ index);
         let (given, family) = (draw.pick(words::GIVEN_NAMES), draw.pick(words::FAMILY_NAMES));
         let email = format!("{}.{}.office{index}@sluice-clinic.example", given.plain, family.plain);
-        let teams = TEAMS.iter().map(|(id, _)| *id).take(draw.below(3) as usize).collect();
-        user(FIRST_USER_ID + WITHOUT_OWNER_FROM + index, &email, (given.written, family.written), teams)
+        let teams: Vec<&str> = TEAMS.iter().map(|(id, _)| *id).take(draw.below(3) as usize).collect();
+        user(FIRST_USER_ID + WITHOUT_OWNER_FROM + index, &email, (given.written, family.written), &teams)
     });
     of_owners.chain(others).collect()
 }
 
 /// The first of the teams is the primary one.
-fn user(id: u64, email: &str, (given, family): (&str, &str), teams: Vec<&str>) -> User {
+fn user(id: u64, email: &str, (given, family): (&str, &str), teams: &[&str]) -> User {
     let mut draw = Draw::new(mix(id ^ salt("roles")));
     let super_admin = draw.below(SUPER_ADMIN_ONE_IN) == 0;
     // Who may do everything needs no role.
