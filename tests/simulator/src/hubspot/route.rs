@@ -110,9 +110,7 @@ pub(super) fn route(method: &Method, path: &str) -> Result<(Version, Endpoint), 
         ["settings", "users", version, rest @ ..] if *version != "v3" || rest.is_empty() => {
             (Version::parse(version), "users", rest)
         }
-        ["settings", version @ "v3", area @ "users", rest @ ..] if !rest.is_empty() => {
-            (Version::parse(version), *area, rest)
-        }
+        ["settings", version @ "v3", area @ "users", rest @ ..] => (Version::parse(version), *area, rest),
         [area @ "account-info", version, rest @ ..] | ["crm-object-schemas", version, area @ "schemas", rest @ ..] => {
             (Version::parse(version), *area, rest)
         }
@@ -251,11 +249,12 @@ mod tests {
     fn users_and_teams_have_paths_of_their_own() {
         for (path, expected) in [
             ("/settings/users/v3", Some((Version::V3, Endpoint::ListUsers))),
+            // As HubSpot's own client has it.
+            ("/settings/v3/users/", Some((Version::V3, Endpoint::ListUsers))),
             ("/settings/v3/users/teams", Some((Version::V3, Endpoint::ListTeams))),
             ("/settings/users/2026-03", Some((Version::March2026, Endpoint::ListUsers))),
             ("/settings/users/2026-03/teams", Some((Version::March2026, Endpoint::ListTeams))),
             ("/settings/users/v3/teams", None),
-            ("/settings/v3/users", None),
             ("/settings/users/2026-09", None),
             ("/settings/users/2026-09/teams", None),
         ] {

@@ -114,18 +114,19 @@ async fn the_payer_has_pages_of_its_own_among_the_inputs() {
     assert_eq!(read_all(&client, path, &ids(&companies)).await, expected);
 
     let first = client.post(path, inputs(ids(&companies))).await.json();
-    let paged: Vec<&Value> = list(&first, "results").iter().filter(|result| result.get("paging").is_some()).collect();
-    assert_eq!(paged.len(), 1, "the others have fewer");
-    assert_eq!(list(paged[0], "to").len(), 50);
-    let after = paged[0]["paging"]["next"]["after"].clone();
+    let unfinished: Vec<&Value> =
+        list(&first, "results").iter().filter(|result| result.get("paging").is_some()).collect();
+    assert_eq!(unfinished.len(), 1, "the others have fewer");
+    assert_eq!(list(unfinished[0], "to").len(), 50);
+    let after = unfinished[0]["paging"]["next"]["after"].clone();
     let forged = json!({ "inputs": [{ "id": companies[0]["id"], "after": after }] });
     assert_eq!(client.post(path, forged).await.status, 400, "a cursor is for its own record");
 
     // The default page holds five hundred.
     let client = Client::with(1_000).await;
     let companies = Truth::of(1_000).lines("companies");
-    let pages = client.post(path, inputs(ids(&companies))).await.json();
-    let largest = list(&pages, "results").iter().map(|result| list(result, "to").len()).max();
+    let answer = client.post(path, inputs(ids(&companies))).await.json();
+    let largest = list(&answer, "results").iter().map(|result| list(result, "to").len()).max();
     assert_eq!(largest, Some(500));
 }
 
