@@ -16,7 +16,8 @@ import traceback
 from datetime import datetime
 
 import hubspot
-from hubspot.crm import objects, properties, schemas
+from hubspot.crm import lists, objects, properties, schemas
+from hubspot.crm.associations import v4 as associations
 from urllib3.util.retry import Retry
 
 # Archived properties are ignored when asked for, and so are names that nothing has.
@@ -24,6 +25,9 @@ IGNORED_PROPERTIES = ["fax", "no_such_property"]
 SENSITIVITIES = ["non_sensitive", "sensitive", "highly_sensitive"]
 BATCH = 100
 SEARCH_PAGE = 200
+ASSOCIATIONS_BATCH = 1000
+MEMBERS_PAGE = 250
+USERS_PAGE = 100
 # Names of all sixty properties, many times over, would make the URL longer than HubSpot accepts.
 FEW_PROPERTIES = 25
 
@@ -317,6 +321,198 @@ def owners_active_and_archived(simulated):
             teams = [(team.id, team.name, team.primary) for team in owner.teams or []]
             wanted = [(team["id"], team["name"], team["primary"]) for team in line.get("teams", [])]
             equal(teams, wanted, f"owner {owner.id}: teams")
+
+
+def kinds_of(pairs):
+    return sorted(pairs, key=lambda kind: tuple(str(part) for part in kind))
+
+
+def read_associations(simulated, from_type, to_type, ids):
+    """All links of these records by batch reads, each record's pages one after the other."""
+    read, without = [], 0
+    for start in range(0, len(ids), ASSOCIATIONS_BATCH):
+        wanted = [{"id": id} for id in ids[start : start + ASSOCIATIONS_BATCH]]
+        while wanted:
+            inputs = [associations.PublicFetchAssociationsBatchRequest(**one) for one in wanted]
+            body = associations.BatchInputPublicFetchAssociationsBatchRequest(inputs=inputs)
+            page = simulated.client.crm.associations.v4.batch_api.get_page(from_type, to_type, body)
+            errors = getattr(page, "errors", None) or []
+            equal(len(page.results) + len(errors), len(wanted), f"{from_type} to {to_type}: inputs answered for")
+            for error in errors:
+                assert "NO_ASSOCIATIONS_FOUND" in str(error.sub_category), error
+            without += len(errors)
+            wanted = []
+            for result in page.results:
+                for link in result.to:
+                    for kind in link.association_types:
+                        read.append((result._from.id, str(link.to_object_id), kind.category, kind.type_id, kind.label))
+                if result.paging is not None and result.paging.next is not None:
+                    wanted.append({"id": result._from.id, "after": result.paging.next.after})
+    return kinds_of(read), without
+
+
+@check
+def associations_of_every_pair(simulated):
+    expected = {}
+    for line in simulated.lines("association_definitions"):
+        expected.setdefault((line["fromObjectTypeId"], line["toObjectTypeId"]), [])
+    for line in simulated.lines("associations"):
+        kind = tuple(line[field] for field in ("fromObjectId", "toObjectId", "category", "typeId", "label"))
+        expected[line["fromObjectTypeId"], line["toObjectTypeId"]].append(kind)
+    files = {line["objectTypeId"]: line["file"] for line in simulated.lines("object_types")}
+    have_none = 0
+    for (from_type, to_type), lines in expected.items():
+        ids = [line["id"] for line in simulated.lines(files[from_type])]
+        read, without = read_associations(simulated, from_type, to_type, ids)
+        equal(read, kinds_of(lines), f"{from_type} to {to_type}")
+        equal(without, len(ids) - len({line[0] for line in lines}), f"{from_type} to {to_type}: without any")
+        have_none += without
+    assert have_none, "every record has associations"
+
+
+@check
+def associations_of_one_record(simulated):
+    lines = [line for line in simulated.lines("associations") if (line["fromObjectTypeId"], line["toObjectTypeId"]) == ("0-2", "0-1")]
+    counts = {}
+    for line in lines:
+        counts.setdefault(line["fromObjectId"], set()).add(line["toObjectId"])
+    most = max(counts, key=lambda id: len(counts[id]))
+    read, after = [], None
+    while True:
+        options = {} if after is None else {"after": after}
+        page = simulated.client.crm.associations.v4.basic_api.get_page("companies", most, "contacts", limit=500, **options)
+        read.extend(str(link.to_object_id) for link in page.results)
+        if page.paging is None:
+            break
+        after = page.paging.next.after
+    equal(sorted(read), sorted(counts[most]), "contacts of the payer")
+
+
+@check
+def a_pair_without_definition_is_refused(simulated):
+    body = associations.BatchInputPublicFetchAssociationsBatchRequest(
+        inputs=[associations.PublicFetchAssociationsBatchRequest(id="1")]
+    )
+    try:
+        simulated.client.crm.associations.v4.batch_api.get_page("products", "contacts", body)
+    except associations.ApiException as refusal:
+        equal(refusal.status, 400, "status")
+    else:
+        raise AssertionError("a pair without definition was answered")
+
+
+@check
+def labels_and_configured_limits(simulated):
+    definitions = simulated.lines("association_definitions")
+    pairs = dict.fromkeys((line["fromObjectTypeId"], line["toObjectTypeId"]) for line in definitions)
+    for from_type, to_type in [*pairs, ("0-7", "0-1")]:
+        read = simulated.client.crm.associations.v4.schema.definitions_api.get_all(from_type, to_type).results
+        lines = [line for line in definitions if (line["fromObjectTypeId"], line["toObjectTypeId"]) == (from_type, to_type)]
+        equal(
+            [(one.category, one.type_id, one.label) for one in read],
+            [(line["category"], line["typeId"], line["label"]) for line in lines],
+            f"{from_type} to {to_type}: labels",
+        )
+    read = simulated.client.crm.associations.v4.schema.definition_configurations_api.get_all().results
+    equal(
+        [(one.category, one.type_id, one.user_enforced_max_to_object_ids) for one in read],
+        [(line["category"], line["typeId"], line["maxToObjectIds"]) for line in definitions if "maxToObjectIds" in line],
+        "configured limits",
+    )
+
+
+@check
+def lists_by_search_and_by_id(simulated):
+    expected = simulated.lines("lists")
+    read, offset = [], 0
+    while True:
+        body = lists.ListSearchRequest(list_ids=[], offset=offset, query="", processing_types=[], additional_properties=[])
+        page = simulated.client.crm.lists.lists_api.do_search(body)
+        read.extend(page.lists)
+        offset = page.offset
+        if not page.has_more:
+            break
+    equal([one.list_id for one in read], [line["listId"] for line in expected], "ids")
+    for one, line in zip(read, expected):
+        for attribute, field in [
+            ("name", "name"),
+            ("object_type_id", "objectTypeId"),
+            ("processing_type", "processingType"),
+            ("processing_status", "processingStatus"),
+            ("list_version", "listVersion"),
+            ("created_by_id", "createdById"),
+            ("additional_properties", "additionalProperties"),
+        ]:
+            equal(getattr(one, attribute), line[field], f"list {one.list_id}: {field}")
+        equal(one.created_at, moment(line["createdAt"]), f"list {one.list_id}: createdAt")
+        changed = moment(line["filtersUpdatedAt"]) if "filtersUpdatedAt" in line else None
+        equal(one.filters_updated_at, changed, f"list {one.list_id}: filtersUpdatedAt")
+        fetched = simulated.client.crm.lists.lists_api.get_by_id(one.list_id).list
+        equal((fetched.name, fetched.size), (line["name"], line["size"]), f"list {one.list_id}")
+
+
+@check
+def memberships_by_list(simulated):
+    expected = {}
+    for line in simulated.lines("list_memberships"):
+        expected.setdefault(line["listId"], []).append((line["recordId"], moment(line["membershipTimestamp"])))
+    for list_id in [line["listId"] for line in simulated.lines("lists")]:
+        members = expected.get(list_id, [])
+        for by_id, call in [
+            (True, simulated.client.crm.lists.memberships_api.get_page),
+            (False, simulated.client.crm.lists.memberships_api.get_page_ordered_by_added_to_list_date),
+        ]:
+            read, options = [], {}
+            while True:
+                page = call(list_id, limit=MEMBERS_PAGE, **options)
+                read.extend((one.record_id, one.membership_timestamp) for one in page.results)
+                if page.paging is None:
+                    break
+                options = {"after": page.paging.next.after}
+            order = members if by_id else sorted(members, key=lambda member: (member[1], int(member[0])))
+            equal(read, order, f"list {list_id}: members")
+
+
+@check
+def lists_of_a_record(simulated):
+    lines = simulated.lines("list_memberships")
+    for type_id, record_id in dict.fromkeys((line["objectTypeId"], line["recordId"]) for line in lines[:: len(lines) // 20]):
+        read = simulated.client.crm.lists.memberships_api.get_lists(type_id, record_id).results
+        wanted = [
+            (line["listId"], moment(line["membershipTimestamp"]))
+            for line in lines
+            if (line["objectTypeId"], line["recordId"]) == (type_id, record_id)
+        ]
+        equal([(one.list_id, one.last_added_timestamp) for one in read], wanted, f"lists of {type_id} {record_id}")
+
+
+@check
+def users_and_teams(simulated):
+    expected, read, options = simulated.lines("account_users"), [], {}
+    while True:
+        page = simulated.client.settings.users.users_api.get_page(limit=USERS_PAGE, **options)
+        read.extend(page.results)
+        if page.paging is None:
+            break
+        options = {"after": page.paging.next.after}
+    equal([user.id for user in read], [line["id"] for line in expected], "users: ids")
+    for user, line in zip(read, expected):
+        for attribute, field in [
+            ("email", "email"),
+            ("first_name", "firstName"),
+            ("last_name", "lastName"),
+            ("primary_team_id", "primaryTeamId"),
+            ("secondary_team_ids", "secondaryTeamIds"),
+            ("role_ids", "roleIds"),
+            ("super_admin", "superAdmin"),
+        ]:
+            equal(getattr(user, attribute), line.get(field), f"user {user.id}: {field}")
+    teams = simulated.client.settings.users.teams_api.get_all().results
+    equal(
+        [(team.id, team.name, team.user_ids, team.secondary_user_ids) for team in teams],
+        [(line["id"], line["name"], line["userIds"], line["secondaryUserIds"]) for line in simulated.lines("teams")],
+        "teams",
+    )
 
 
 @check

@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// How many live contacts there are; everything else scales with them.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     contacts: u64,
+    /// How many contacts are linked to one company; at most nine of ten are.
+    #[arg(long, value_name = "N", default_value_t = 1200)]
+    crowd: u64,
     /// Chooses all values.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -66,7 +69,12 @@ impl From<CursorForm> for hubspot::Cursors {
 
 pub(super) async fn simulate(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
     super::output::start_log(super::output::LogForm::Text);
-    let data = data::Options { seed: arguments.seed, contacts: arguments.contacts, ..data::Options::default() };
+    let data = data::Options {
+        seed: arguments.seed,
+        contacts: arguments.contacts,
+        crowd: arguments.crowd,
+        ..data::Options::default()
+    };
     if let Some(folder) = &arguments.truth {
         truth::write(folder, &data)
             .with_context(|| format!("the data set cannot be written to `{}`", folder.display()))?;

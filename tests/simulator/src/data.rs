@@ -11,15 +11,19 @@
 //! - `property`, `properties`: what properties there are;
 //! - `values`: how their values are made, the awkward ones included;
 //! - `object_type`, `object_types`, `record`: the types, and a record of one;
-//! - `owners`, `pipelines`, `schemas`: the rest of the portal.
+//! - `associations`: which records are linked, and how;
+//! - `lists`: which lists there are, and which records are in them;
+//! - `owners`, `users`, `pipelines`, `schemas`: the rest of the portal.
 //!
 //! A portal with more contacts holds the smaller one's contacts unchanged, except for the ids of other
 //! records in them.
 //!
 //! It knows nothing of HTTP, scopes or limits.
 
+pub(crate) mod associations;
 pub(crate) mod clock;
 pub(crate) mod ids;
+pub(crate) mod lists;
 pub(crate) mod object_type;
 mod object_types;
 pub(crate) mod owners;
@@ -29,14 +33,18 @@ pub(crate) mod property;
 pub(crate) mod random;
 pub(crate) mod record;
 pub(crate) mod schemas;
+pub(crate) mod users;
 mod values;
 mod words;
 
+use associations::{Crowd, Direction, Link, Links};
 use ids::Section;
+use lists::List;
 use object_type::ObjectType;
 use owners::Owner;
 use pipelines::{Pipeline, Stage};
 use random::Draw;
+use users::User;
 
 /// The account's number, which is in the names of its custom object types.
 pub const PORTAL_ID: u64 = 48_012_345;
@@ -53,14 +61,19 @@ pub struct Options {
     /// Contact properties beyond the usual sixty or so, named `extra_0001` onwards, for portals with
     /// hundreds of them. Default: 0.
     pub extra_properties: usize,
+    /// How many contacts are linked to one company, the payer: at most nine of ten. Default: 1200,
+    /// more than two of HubSpot's pages for one record.
+    pub crowd: u64,
 }
 
 /// The size of the demo: large enough for every oddity to occur, small enough to be read in seconds.
 const DEFAULT_CONTACTS: u64 = 2_000;
+/// Three of HubSpot's pages of five hundred.
+const DEFAULT_CROWD: u64 = 1_200;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, contacts: DEFAULT_CONTACTS, extra_properties: 0 }
+        Self { seed: 1, contacts: DEFAULT_CONTACTS, extra_properties: 0, crowd: DEFAULT_CROWD }
     }
 }
 
@@ -70,14 +83,21 @@ pub(crate) struct Portal {
     seed: u64,
     types: Vec<ObjectType>,
     owners: Vec<Owner>,
+    users: Vec<User>,
+    lists: Vec<List>,
+    links: Links,
 }
 
 impl Portal {
     pub(crate) fn new(options: &Options) -> Self {
+        let owners = owners::all(options.seed);
         Self {
             seed: options.seed,
             types: object_types::all(options.contacts, options.extra_properties),
-            owners: owners::all(options.seed),
+            users: users::all(options.seed, &owners),
+            owners,
+            lists: lists::all(),
+            links: Links::new(Crowd(options.crowd)),
         }
     }
 
@@ -98,6 +118,32 @@ impl Portal {
     /// All owners, archived ones included, by id.
     pub(crate) fn owners(&self) -> &[Owner] {
         &self.owners
+    }
+
+    /// All users, by id.
+    pub(crate) fn users(&self) -> &[User] {
+        &self.users
+    }
+
+    /// All teams with their users, as HubSpot lists them.
+    pub(crate) fn teams(&self) -> Vec<serde_json::Value> {
+        users::teams(&self.users)
+    }
+
+    /// All lists, by id.
+    pub(crate) fn lists(&self) -> &[List] {
+        &self.lists
+    }
+
+    /// All links in a direction, by their records. The first call for a pair computes them.
+    pub(crate) fn links(&self, direction: Direction) -> &[Link] {
+        self.links.all(self, direction)
+    }
+
+    /// The links of one live record in a direction, by their other ends, from the first whose id is greater than
+    /// `after`.
+    pub(crate) fn links_of(&self, direction: Direction, from: u64, after: u64) -> &[Link] {
+        self.links.of(self, direction, from, after)
     }
 
     fn any_owner(&self, choice: u64) -> &Owner {
@@ -165,7 +211,7 @@ mod tests {
     #[test]
     fn values_depend_on_the_seed_and_on_nothing_else() {
         let (one, same) = (portal(300), portal(300));
-        let other = Portal::new(&Options { seed: 2, contacts: 300, extra_properties: 0 });
+        let other = Portal::new(&Options { seed: 2, contacts: 300, ..Options::default() });
         let emails =
             |portal: &Portal| live(portal, "contacts").iter().map(|record| value(record, "email")).collect::<Vec<_>>();
         assert_eq!(emails(&one), emails(&same));

@@ -2,8 +2,9 @@
 //!
 //! One store, two families of paths: the numbered one (`/crm/v3/…`) and the dated one
 //! (`/crm/objects/2026-03/…`, `2026-09`), which answer alike but for what HubSpot documents: 2026-09
-//! drops the `warnings` of records and the display hints of properties, and answers a batch read with
-//! missing ids with 200 instead of 207.
+//! drops the `warnings` of records and the display hints of properties, answers a batch read with
+//! errors with 200 instead of 207, and has neither the associations of one record nor, but as a beta, users and
+//! teams. The associations of the numbered family are `/crm/v4/…`.
 //!
 //! A request passes these stations, each of which can answer it:
 //!
@@ -11,25 +12,31 @@
 //! 2. the URL's length, and `route`: which endpoint a path means;
 //! 3. `auth`: whose token this is; scopes are checked where it is known what is read;
 //! 4. `limits`: the rolling ten seconds, the searches of one second, the day;
-//! 5. the endpoint: `objects`, `search`, `definitions`, `owners`, `account`, from the portal of [`crate::data`].
+//! 5. the endpoint: `objects`, `search`, `definitions`, `associations`, `lists`, `owners`, `people`, `account`, from the
+//!    portal of [`crate::data`].
 //!
 //! `log` writes down every request on its way out, so that a test can ask what was requested.
 //!
-//! What is simulated: objects (list, one, batch read, search), properties, schemas, owners,
-//! pipelines, account details, daily usage, record limits, the object library.
-//! Requests for property history, associations, `idProperty` and full-text `query` are refused with
-//! 501; paths that are not simulated get HubSpot's 404, which is HTML.
+//! What is simulated: objects (list, one, batch read, search), properties, schemas, owners, users, teams,
+//! pipelines, associations (batch read, of one record, labels, configured limits), lists (search, by id, members by
+//! id and by time, the lists of records), account details, daily usage, record limits, the object library.
+//! Requests for property history, associations beside records, `idProperty`, full-text `query`, the filters and
+//! orders of lists, and paging backwards are refused with 501; paths that are not simulated get HubSpot's 404,
+//! which is HTML.
 
 mod account;
 mod answer;
+mod associations;
 mod auth;
 mod cursor;
 mod definitions;
 mod faults;
 mod limits;
+mod lists;
 mod log;
 mod objects;
 mod owners;
+mod people;
 mod query;
 mod records;
 mod route;
@@ -69,6 +76,8 @@ const SEARCHES_PER_SECOND: u32 = 5;
 const REQUESTS_PER_DAY: u64 = 1_000_000;
 /// The URL length at which others saw HubSpot answer 414 (about 16,200 characters).
 const MAX_URL_LENGTH: usize = 16 * 1024;
+/// HubSpot's page of one record's associations.
+const ASSOCIATION_PAGE: usize = 500;
 /// Enough for every request of a test, little enough for the memory of a long benchmark.
 const REQUEST_LOG_CAPACITY: usize = 10_000;
 
@@ -95,6 +104,12 @@ pub struct Options {
     pub max_url_length: usize,
     /// The form of the `after` of records. Default: numbers.
     pub cursors: Cursors,
+    /// The most associations of one record that an answer holds; a batch read answers so many for each input. At
+    /// least 1. Default: 500.
+    pub association_page: usize,
+    /// Whether 2026-09 serves the labels and the configured limits of associations, on which sources differ; if not, it
+    /// answers 404 with HubSpot's own error. Default: true.
+    pub labels_in_september: bool,
     /// What shall go wrong. Default: nothing.
     pub faults: Vec<Fault>,
     /// How many of the newest requests are remembered; 0 for none. Default: 10,000.
@@ -116,6 +131,8 @@ impl Default for Options {
             latency: Duration::ZERO,
             max_url_length: MAX_URL_LENGTH,
             cursors: Cursors::default(),
+            association_page: ASSOCIATION_PAGE,
+            labels_in_september: true,
             faults: Vec::new(),
             request_log_capacity: REQUEST_LOG_CAPACITY,
         }

@@ -1,8 +1,8 @@
 //! The truth: the whole portal as NDJSON files, so that any program can compare.
 //!
 //! It is written from the data set itself, past the HTTP layer, so that a mistake in the simulated
-//! API cannot hide in the comparison. Files are written record by record: memory does not grow with
-//! the portal, but the files do (about 2 kB a contact).
+//! API cannot hide in the comparison. Ids are text, `typeId` is a number. Files are written record by record: memory grows with
+//! the links alone, but the files grow with the portal (about 2 kB a contact).
 //!
 //! | file | a line is |
 //! |---|---|
@@ -12,6 +12,11 @@
 //! | `property_definitions.ndjson` | a property definition with its `objectTypeId`, archived ones included |
 //! | `schemas.ndjson` | the schema of a custom type, archived ones included |
 //! | `owners.ndjson` | an owner, archived ones included |
+//! | `account_users.ndjson`, `teams.ndjson` | a user as the account's settings have it (`users.ndjson` has the records of that type); a team with its users |
+//! | `association_definitions.ndjson` | a kind of link in one direction: `fromObjectTypeId`, `toObjectTypeId`, `category`, `typeId`, `name`, `label` or null, `isMain`, and `maxToObjectIds` where the account set a limit |
+//! | `associations.ndjson` | one kind that a link of a live record is of, in one direction: `fromObjectTypeId`, `fromObjectId`, `toObjectTypeId`, `toObjectId`, `category`, `typeId`, `label` or null, `isMain` |
+//! | `lists.ndjson` | a list, with its `size` and with `additionalProperties` |
+//! | `list_memberships.ndjson` | a record in a list: `listId`, `objectTypeId`, `recordId`, `membershipTimestamp` |
 //! | `pipelines.ndjson`, `pipeline_stages.ndjson` | a pipeline with its `objectTypeId`; a stage with its `objectTypeId` and `pipelineId` |
 //!
 //! `<type>` is the name of a standard type (`contacts`) and the fully qualified name of a custom one
@@ -23,7 +28,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::data::associations::{self, Definition, Direction};
 use crate::data::ids::Section;
+use crate::data::lists::List;
 use crate::data::object_type::ObjectType;
 use crate::data::record::Record;
 use crate::data::{Options, Portal, clock, schemas};
@@ -48,6 +55,21 @@ pub fn write(dir: impl AsRef<Path>, options: &Options) -> io::Result<()> {
     write_lines(&dir.join("property_definitions.ndjson"), portal.types().iter().flat_map(definition_lines))?;
     write_lines(&dir.join("schemas.ndjson"), schemas::all(&portal))?;
     write_lines(&dir.join("owners.ndjson"), portal.owners().iter().map(|owner| owner.listing.clone()))?;
+    write_lines(&dir.join("account_users.ndjson"), portal.users().iter().map(|user| user.listing.clone()))?;
+    write_lines(&dir.join("teams.ndjson"), portal.teams())?;
+    write_lines(
+        &dir.join("association_definitions.ndjson"),
+        associations::directions().flat_map(association_definition_lines),
+    )?;
+    write_lines(
+        &dir.join("associations.ndjson"),
+        associations::directions().flat_map(|direction| association_lines(&portal, direction)),
+    )?;
+    write_lines(&dir.join("lists.ndjson"), portal.lists().iter().map(|list| list_line(&portal, list)))?;
+    write_lines(
+        &dir.join("list_memberships.ndjson"),
+        portal.lists().iter().flat_map(|list| membership_lines(&portal, list)),
+    )?;
     write_lines(&dir.join("pipelines.ndjson"), portal.types().iter().flat_map(pipeline_lines))?;
     write_lines(&dir.join("pipeline_stages.ndjson"), portal.types().iter().flat_map(stage_lines))
 }
@@ -136,6 +158,56 @@ fn stage_lines(object_type: &ObjectType) -> impl Iterator<Item = Value> {
     })
 }
 
+fn association_definition_lines(direction: Direction) -> impl Iterator<Item = Value> {
+    direction.definitions().into_iter().map(move |definition| {
+        let mut line = kind(direction, definition);
+        line["name"] = Value::from(definition.name());
+        if let Some(limit) = definition.limit() {
+            line["maxToObjectIds"] = Value::from(limit);
+        }
+        line
+    })
+}
+
+fn association_lines(portal: &Portal, direction: Direction) -> impl Iterator<Item = Value> {
+    portal.links(direction).iter().flat_map(move |link| {
+        link.definitions(direction).into_iter().map(move |definition| {
+            let mut line = kind(direction, definition);
+            line["fromObjectId"] = Value::from(link.from.to_string());
+            line["toObjectId"] = Value::from(link.to.to_string());
+            line
+        })
+    })
+}
+
+fn kind(direction: Direction, definition: Definition) -> Value {
+    json!({
+        "fromObjectTypeId": direction.from(),
+        "toObjectTypeId": direction.to(),
+        "category": definition.category(),
+        "typeId": definition.type_id(),
+        "label": definition.label(),
+        "isMain": definition.is_main(),
+    })
+}
+
+fn list_line(portal: &Portal, list: &List) -> Value {
+    let mut line = list.found(portal);
+    line["size"] = Value::from(list.size(portal));
+    line
+}
+
+fn membership_lines<'a>(portal: &'a Portal, list: &'a List) -> impl Iterator<Item = Value> + use<'a> {
+    list.members(portal, None).map(move |member| {
+        json!({
+            "listId": list.id(),
+            "objectTypeId": list.type_id(),
+            "recordId": member.record_id.to_string(),
+            "membershipTimestamp": clock::instant(member.joined),
+        })
+    })
+}
+
 fn of_type(object_type: &ObjectType, mut line: Value) -> Value {
     line["objectTypeId"] = Value::from(object_type.type_id());
     line
@@ -193,7 +265,19 @@ mod tests {
             assert_eq!(line["live"], lines(dir.path(), &format!("{name}.ndjson")).len());
             assert_eq!(line["archived"], lines(dir.path(), &format!("{name}.archived.ndjson")).len());
         }
-        for name in ["owners", "pipelines", "pipeline_stages", "property_definitions", "schemas"] {
+        for name in [
+            "owners",
+            "account_users",
+            "teams",
+            "association_definitions",
+            "associations",
+            "lists",
+            "list_memberships",
+            "pipelines",
+            "pipeline_stages",
+            "property_definitions",
+            "schemas",
+        ] {
             assert!(!lines(dir.path(), &format!("{name}.ndjson")).is_empty(), "{name}");
         }
     }

@@ -118,6 +118,13 @@ impl Layout {
         let end = self.positions;
         losers.iter().map(move |&loser| block + loser as u64).filter(move |&loser| loser < end)
     }
+
+    /// The position of some record that was merged away, if any was.
+    pub(crate) fn merged(&self, choice: u64) -> Option<u64> {
+        let offset = MERGED_OFFSETS[0] as u64;
+        let blocks = self.positions.saturating_sub(offset).div_ceil(BLOCK as u64);
+        (blocks > 0).then(|| choice % blocks * BLOCK as u64 + offset)
+    }
 }
 
 /// One section's places in a block, counted once at compile time.
@@ -250,6 +257,19 @@ mod tests {
         let merged: Vec<u64> =
             (0..layout.positions).filter(|&position| Layout::fate(position) == Fate::Merged).collect();
         assert_eq!(losers, merged);
+    }
+
+    #[test]
+    fn some_merged_record_is_one_that_was_merged() {
+        for live in [1, 18, 19, 44, 45, 500] {
+            let layout = Layout::new(live, 101, 50, 0);
+            let any = (0..layout.positions).any(|position| Layout::fate(position) == Fate::Merged);
+            for choice in 0..100 {
+                let merged = layout.merged(choice);
+                assert_eq!(merged.is_some(), any, "{live}");
+                assert!(merged.is_none_or(|at| at < layout.positions && Layout::fate(at) == Fate::Merged), "{live}");
+            }
+        }
     }
 
     #[test]

@@ -170,6 +170,11 @@ impl ObjectType {
         self.name
     }
 
+    /// One of its records is called so (`contact`).
+    pub(crate) fn singular(&self) -> &'static str {
+        self.singular
+    }
+
     pub(crate) fn fully_qualified_name(&self) -> &str {
         &self.fully_qualified_name
     }

@@ -15,9 +15,12 @@ const QUEUE_EVERY: u64 = 40;
 
 const FIRST_OWNER_ID: u64 = 70_100_001;
 const OWNER_ID_STEP: u64 = 13;
-const FIRST_USER_ID: u64 = 9_200_001;
+/// The ids of users begin here; that of an owner follows from its place.
+pub(super) const FIRST_USER_ID: u64 = 9_200_001;
 
-const TEAMS: &[(&str, &str)] = &[("3100", "Patient care"), ("3101", "Sales, \"North\""), ("3102", "Équipe française")];
+/// The teams: id and name.
+pub(super) const TEAMS: &[(&str, &str)] =
+    &[("3100", "Patient care"), ("3101", "Sales, \"North\""), ("3102", "Équipe française")];
 
 /// An owner of records.
 #[derive(Clone, Debug)]

@@ -3,21 +3,15 @@
 use serde_json::{Value, json};
 
 use super::object_type::ObjectType;
+use super::owners::FIRST_USER_ID;
 use super::property::Sensitivity;
-use super::{PORTAL_ID, Portal, clock};
+use super::{PORTAL_ID, Portal, associations, clock};
 
 /// A custom type that was deleted: its id and name.
 const ARCHIVED_SCHEMA: (&str, &str) = ("2-13370009", "old_vehicle");
 
-/// The first id of the associations that custom types define.
-const FIRST_ASSOCIATION_ID: usize = 601;
-
 /// The user who defined the schemas.
-const AUTHOR: u64 = 9_200_001;
-
-/// The types to which HubSpot associates every custom type by itself.
-const ASSOCIATED_BY_DEFAULT: &[(&str, &str)] =
-    &[("0-1", "CONTACT"), ("0-2", "COMPANY"), ("0-27", "TASK"), ("0-46", "NOTE")];
+const AUTHOR: u64 = FIRST_USER_ID;
 
 /// All schemas, complete; the archived one comes last.
 pub(crate) fn all(portal: &Portal) -> Vec<Value> {
@@ -48,15 +42,13 @@ fn schema(object_type: &ObjectType, ordinal: usize) -> Value {
     schema["searchableProperties"] = json!(display.iter().collect::<Vec<_>>());
     schema["allowsSensitiveProperties"] = Value::from(allows_sensitive);
     schema["properties"] = Value::from(properties);
-    schema["associations"] = ASSOCIATED_BY_DEFAULT
-        .iter()
-        .enumerate()
-        .map(|(place, (to, name))| {
+    schema["associations"] = associations::defined_by(object_type.type_id())
+        .map(|(to, definition)| {
             json!({
-                "id": (FIRST_ASSOCIATION_ID + ordinal * ASSOCIATED_BY_DEFAULT.len() + place).to_string(),
+                "id": definition.type_id().to_string(),
                 "fromObjectTypeId": object_type.type_id(),
                 "toObjectTypeId": to,
-                "name": format!("{}_TO_{name}", object_type.name().to_uppercase()),
+                "name": definition.name(),
                 "createdAt": clock::instant(clock::created(ordinal as u64)),
                 "updatedAt": clock::instant(clock::created(ordinal as u64)),
             })

@@ -39,7 +39,14 @@ impl Scopes {
 impl Token {
     /// Refuses unless the token holds at least one of `scopes`.
     pub(super) fn require_one_of(&self, scopes: Vec<String>) -> Result<(), Refusal> {
-        if scopes.iter().any(|scope| self.scopes.hold(scope)) { Ok(()) } else { Err(Refusal::MissingScopes(scopes)) }
+        self.require_each(&[scopes])
+    }
+
+    /// Refuses unless the token holds at least one scope of each of these; names those of which it has none.
+    pub(super) fn require_each(&self, needs: &[Vec<String>]) -> Result<(), Refusal> {
+        let missing = needs.iter().filter(|scopes| !scopes.iter().any(|scope| self.scopes.hold(scope)));
+        let missing: Vec<String> = missing.flatten().cloned().collect();
+        if missing.is_empty() { Ok(()) } else { Err(Refusal::MissingScopes(missing)) }
     }
 }
 

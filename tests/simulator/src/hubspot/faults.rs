@@ -68,6 +68,19 @@ pub enum FaultAction {
         /// What stands there instead.
         by: String,
     },
+    /// It is answered as usual, but a list has just been deleted. The list stays deleted, for all requests that follow.
+    ListDeleted {
+        /// The list.
+        list_id: String,
+    },
+    /// It is answered as usual, but some inputs of its batch come back as errors. The status is 207, whatever the
+    /// version of the API. An answer that is a refusal stays one.
+    InputErrors {
+        /// The category of the errors, such as `INTERNAL_ERROR`.
+        category: String,
+        /// Every so many inputs, in the order of the request, one is hit: all of them at 1, none at 0.
+        every: usize,
+    },
 }
 
 /// The kind of body that comes with a status.
@@ -163,6 +176,40 @@ pub(super) fn without(answer: Answer, property: &str) -> Answer {
 pub(super) fn replaced(answer: Answer, text: &str, by: &str) -> Answer {
     let body = String::from_utf8_lossy(&answer.body).replace(text, by);
     Answer { body: body.into(), ..answer }
+}
+
+/// The answer to a batch with errors in place of what some inputs got.
+pub(super) fn with_input_errors(answer: Answer, request: &[u8], category: &str, every: usize) -> Answer {
+    let (Ok(request), Ok(mut body)) =
+        (serde_json::from_slice::<Value>(request), serde_json::from_slice::<Value>(&answer.body))
+    else {
+        return answer;
+    };
+    let inputs = request["inputs"].as_array().map_or(&[][..], Vec::as_slice);
+    let hit: Vec<&Value> = inputs
+        .iter()
+        .zip(1..)
+        .filter(|(_, place)| every > 0 && place % every == 0)
+        .map(|(input, _)| &input["id"])
+        .collect();
+    if hit.is_empty() || !answer.status.is_success() {
+        return answer;
+    }
+    let Some(results) = body["results"].as_array_mut() else { return answer };
+    results.retain(|result| !hit.contains(&&result["id"]) && !hit.contains(&&result["from"]["id"]));
+    let mut errors = body["errors"].as_array().cloned().unwrap_or_default();
+    errors.retain(|error| !hit.contains(&&error["context"]["fromObjectId"][0]));
+    errors.extend(hit.iter().map(|id| {
+        json!({
+            "status": "error",
+            "category": category,
+            "message": format!("The input {} could not be read.", id.as_str().unwrap_or_default()),
+            "context": { "ids": [id] },
+        })
+    }));
+    body["numErrors"] = errors.len().into();
+    body["errors"] = errors.into();
+    Answer { status: StatusCode::MULTI_STATUS, body: body.to_string().into(), ..answer }
 }
 
 /// HubSpot's category of an error of this status.

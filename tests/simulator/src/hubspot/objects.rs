@@ -154,16 +154,20 @@ fn batch_answer(
     if !missing.is_empty() {
         let errors: Value = json!([{ "status": "error", "category": "OBJECT_NOT_FOUND", "message": message, "context": { "ids": missing } }]);
         out.extend_from_slice(format!(r#","numErrors":1,"errors":{errors}"#).as_bytes());
-        if version.is_before_september_2026() {
-            status = StatusCode::MULTI_STATUS;
-        }
+        status = version.status_with_errors();
     }
     let now = clock::instant(clock::NOW);
     out.extend_from_slice(format!(r#","startedAt":"{now}","completedAt":"{now}"}}"#).as_bytes());
     Answer::json(status, out)
 }
 
-fn find<'a>(portal: &'a Portal, object_type: &'a ObjectType, section: Section, id: &str) -> Option<Record<'a>> {
+/// The record with this id, as text, if it is in `section`.
+pub(super) fn find<'a>(
+    portal: &'a Portal,
+    object_type: &'a ObjectType,
+    section: Section,
+    id: &str,
+) -> Option<Record<'a>> {
     object_type.record(portal, section, id.parse().ok()?)
 }
 

@@ -3,7 +3,7 @@
 //! HubSpot puts the version in a different place in each family: `/crm/v3/objects/contacts` and
 //! `/crm/objects/2026-03/contacts` are the same thing.
 
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::answer::Refusal;
 
@@ -12,6 +12,8 @@ use super::answer::Refusal;
 pub(super) enum Version {
     /// The numbered family.
     V3,
+    /// The numbered family's associations.
+    V4,
     March2026,
     September2026,
 }
@@ -20,10 +22,16 @@ impl Version {
     fn parse(segment: &str) -> Option<Self> {
         match segment {
             "v3" => Some(Self::V3),
+            "v4" => Some(Self::V4),
             "2026-03" => Some(Self::March2026),
             "2026-09" => Some(Self::September2026),
             _ => None,
         }
+    }
+
+    /// The status of a batch read some of whose inputs are in error.
+    pub(super) fn status_with_errors(self) -> StatusCode {
+        if self.is_before_september_2026() { StatusCode::MULTI_STATUS } else { StatusCode::OK }
     }
 
     /// Whether this version still has the `warnings` of records, the display hints of properties and
@@ -46,10 +54,51 @@ pub(super) enum Endpoint {
     ListSchemas,
     GetSchema { object_type: String },
     ListOwners,
+    ListUsers,
+    ListTeams,
+    ReadAssociations { from: String, to: String },
+    AssociationsOfRecord { from: String, id: String, to: String },
+    AssociationLabels { from: String, to: String },
+    AssociationLimits,
+    SearchLists,
+    GetList { id: String },
+    GetLists,
+    Memberships { id: String },
+    MembershipsByTime { id: String },
+    ReadMemberships,
+    MembershipsOfRecord { object_type: String, id: String },
     AccountDetails,
     DailyUsage,
     RecordLimits,
     ObjectLibrary,
+}
+
+impl Endpoint {
+    /// Whether an answer may need the whole portal to be looked at.
+    pub(super) fn may_take_long(&self) -> bool {
+        matches!(
+            self,
+            Self::Search { .. }
+                | Self::ReadAssociations { .. }
+                | Self::AssociationsOfRecord { .. }
+                | Self::SearchLists
+                | Self::MembershipsByTime { .. }
+        )
+    }
+
+    /// Whether this version has the endpoint.
+    fn is_in(&self, version: Version) -> bool {
+        match self {
+            Self::ReadAssociations { .. } | Self::AssociationLabels { .. } | Self::AssociationLimits => {
+                version != Version::V3
+            }
+            // 2026-09 has the links of many records alone.
+            Self::AssociationsOfRecord { .. } => matches!(version, Version::V4 | Version::March2026),
+            // 2026-09 has them as a beta, whose paths are not simulated.
+            Self::ListUsers | Self::ListTeams => matches!(version, Version::V3 | Version::March2026),
+            _ => version != Version::V4,
+        }
+    }
 }
 
 /// The version and endpoint that a request means.
@@ -57,7 +106,11 @@ pub(super) fn route(method: &Method, path: &str) -> Result<(Version, Endpoint), 
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let (version, area, rest) = match segments.as_slice() {
         ["crm", "account-info", ..] | ["crm", _, "account-info", ..] => return Err(Refusal::NoSuchPage),
-        ["crm", "v3", area, rest @ ..] => (Some(Version::V3), *area, rest),
+        ["crm", version @ ("v3" | "v4"), area, rest @ ..] => (Version::parse(version), *area, rest),
+        ["settings", "users", version, rest @ ..] if *version != "v3" || rest.is_empty() => {
+            (Version::parse(version), "users", rest)
+        }
+        ["settings", version @ "v3", area @ "users", rest @ ..] => (Version::parse(version), *area, rest),
         [area @ "account-info", version, rest @ ..] | ["crm-object-schemas", version, area @ "schemas", rest @ ..] => {
             (Version::parse(version), *area, rest)
         }
@@ -70,6 +123,9 @@ pub(super) fn route(method: &Method, path: &str) -> Result<(Version, Endpoint), 
     let version = version.ok_or(Refusal::NoSuchPage)?;
 
     let (expected, endpoint) = endpoint(area, rest).ok_or(Refusal::NoSuchPage)?;
+    if !endpoint.is_in(version) {
+        return Err(Refusal::NoSuchPage);
+    }
     if method == expected { Ok((version, endpoint)) } else { Err(Refusal::MethodNotAllowed) }
 }
 
@@ -85,6 +141,30 @@ fn endpoint(area: &str, rest: &[&str]) -> Option<(Method, Endpoint)> {
         ("objects", [object_type, id]) => {
             get(Endpoint::GetObject { object_type: (*object_type).to_owned(), id: (*id).to_owned() })
         }
+        ("objects", [from, id, "associations", to]) => {
+            get(Endpoint::AssociationsOfRecord { from: (*from).to_owned(), id: (*id).to_owned(), to: (*to).to_owned() })
+        }
+        ("associations", ["definitions", "configurations", "all"]) => get(Endpoint::AssociationLimits),
+        ("associations", [from, to, "labels"]) => {
+            get(Endpoint::AssociationLabels { from: (*from).to_owned(), to: (*to).to_owned() })
+        }
+        ("associations", [from, to, "batch", "read"]) => {
+            post(Endpoint::ReadAssociations { from: (*from).to_owned(), to: (*to).to_owned() })
+        }
+        ("lists", []) => get(Endpoint::GetLists),
+        ("lists", ["search"]) => post(Endpoint::SearchLists),
+        ("lists", ["records", "memberships", "batch", "read"]) => post(Endpoint::ReadMemberships),
+        ("lists", ["records", object_type, id, "memberships"]) => {
+            get(Endpoint::MembershipsOfRecord { object_type: (*object_type).to_owned(), id: (*id).to_owned() })
+        }
+        ("lists", [id, "memberships"]) => get(Endpoint::Memberships { id: (*id).to_owned() }),
+        ("lists", [id, "memberships", "join-order"]) => get(Endpoint::MembershipsByTime { id: (*id).to_owned() }),
+        // Not `folders` or `idmapping`, which are not simulated.
+        ("lists", [id]) if id.bytes().all(|byte| byte.is_ascii_digit()) => {
+            get(Endpoint::GetList { id: (*id).to_owned() })
+        }
+        ("users", []) => get(Endpoint::ListUsers),
+        ("users", ["teams"]) => get(Endpoint::ListTeams),
         ("properties", [object_type]) => get(Endpoint::ListProperties { object_type: (*object_type).to_owned() }),
         ("properties", [object_type, name]) => {
             get(Endpoint::GetProperty { object_type: (*object_type).to_owned(), name: (*name).to_owned() })
@@ -119,6 +199,10 @@ mod tests {
             ("/crm/v3/schemas", "/crm-object-schemas/2026-09/schemas"),
             ("/crm-object-schemas/v3/schemas/2-1", "/crm-object-schemas/2026-09/schemas/2-1"),
             ("/crm/v3/owners/", "/crm/owners/2026-09"),
+            ("/crm/v3/lists", "/crm/lists/2026-09"),
+            ("/crm/v3/lists/5/memberships", "/crm/lists/2026-09/5/memberships"),
+            ("/crm/v3/lists/5/memberships/join-order", "/crm/lists/2026-09/5/memberships/join-order"),
+            ("/crm/v3/lists/records/0-1/151/memberships", "/crm/lists/2026-09/records/0-1/151/memberships"),
             ("/crm/v3/limits/records", "/crm/limits/2026-09/records"),
             ("/crm/v3/object-library/enablement", "/crm/object-library/2026-09/enablement"),
             ("/account-info/v3/details", "/account-info/2026-09/details"),
@@ -128,6 +212,53 @@ mod tests {
             let (version, endpoint) = get(numbered).expect(numbered);
             assert_eq!(version, Version::V3);
             assert_eq!(get(dated), Ok((Version::September2026, endpoint)), "{dated}");
+        }
+    }
+
+    #[test]
+    fn associations_are_in_the_fourth_numbered_version() {
+        for (numbered, dated) in [
+            ("/crm/v4/associations/deals/0-1/labels", "/crm/associations/2026-09/deals/0-1/labels"),
+            ("/crm/associations/v4/deals/0-1/labels", "/crm/associations/2026-03/deals/0-1/labels"),
+            (
+                "/crm/associations/v4/definitions/configurations/all",
+                "/crm/associations/2026-03/definitions/configurations/all",
+            ),
+            ("/crm/v4/objects/contacts/1/associations/deals", "/crm/objects/2026-03/contacts/1/associations/deals"),
+        ] {
+            let (version, endpoint) = get(numbered).expect(numbered);
+            assert_eq!((version, get(dated).map(|(_, endpoint)| endpoint)), (Version::V4, Ok(endpoint)), "{dated}");
+        }
+        let read = |path| route(&Method::POST, path).map(|(_, endpoint)| endpoint);
+        assert_eq!(
+            read("/crm/v4/associations/0-1/0-2/batch/read"),
+            read("/crm/associations/2026-09/0-1/0-2/batch/read")
+        );
+        for path in [
+            // The third version has associations of another form, 2026-09 none of one record.
+            "/crm/v3/associations/deals/contacts/labels",
+            "/crm/v3/objects/contacts/1/associations/deals",
+            "/crm/objects/2026-09/contacts/1/associations/deals",
+            "/crm/v4/objects/contacts",
+        ] {
+            assert_eq!(get(path), Err(Refusal::NoSuchPage), "{path}");
+        }
+    }
+
+    #[test]
+    fn users_and_teams_have_paths_of_their_own() {
+        for (path, expected) in [
+            ("/settings/users/v3", Some((Version::V3, Endpoint::ListUsers))),
+            // As HubSpot's own client has it.
+            ("/settings/v3/users/", Some((Version::V3, Endpoint::ListUsers))),
+            ("/settings/v3/users/teams", Some((Version::V3, Endpoint::ListTeams))),
+            ("/settings/users/2026-03", Some((Version::March2026, Endpoint::ListUsers))),
+            ("/settings/users/2026-03/teams", Some((Version::March2026, Endpoint::ListTeams))),
+            ("/settings/users/v3/teams", None),
+            ("/settings/users/2026-09", None),
+            ("/settings/users/2026-09/teams", None),
+        ] {
+            assert_eq!(get(path).ok(), expected, "{path}");
         }
     }
 

@@ -1,8 +1,9 @@
 //! A request's way through the stations, and what the stations share.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -24,7 +25,7 @@ use super::limits::{Limits, Standing};
 use super::log::{self, Log, LoggedRequest};
 use super::query::Query;
 use super::route::{self, Endpoint, Version};
-use super::{Options, account, definitions, objects, owners, search};
+use super::{Options, account, associations, definitions, lists, objects, owners, people, search};
 use crate::data::Portal;
 
 /// The longest body that is read: far above what any endpoint accepts.
@@ -37,6 +38,8 @@ pub(super) struct Server {
     portal: Portal,
     limits: Limits,
     faults: Faults,
+    /// The ids of the lists that a fault deleted.
+    deleted_lists: Mutex<BTreeSet<String>>,
     log: Log,
     answered: AtomicU64,
     stopped: watch::Receiver<()>,
@@ -55,6 +58,11 @@ pub(super) struct Call<'a> {
     pub(super) token: &'a Token,
     pub(super) version: Version,
     pub(super) cursors: Cursors,
+    /// The most links of one record that an answer holds.
+    pub(super) association_page: usize,
+    /// Whether 2026-09 has the labels of associations and their limits.
+    pub(super) labels_in_september: bool,
+    pub(super) deleted_lists: BTreeSet<String>,
     pub(super) query: Query,
     pub(super) body: &'a [u8],
     /// The URL without its query.
@@ -112,6 +120,7 @@ pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) 
             match action {
                 Some(FaultAction::Delay(delay)) => tokio::time::sleep(*delay).await,
                 Some(FaultAction::CutBody { after }) => cut_after = Some(*after),
+                Some(FaultAction::ListDeleted { list_id }) => server.delete_list(list_id),
                 _ => {}
             }
             // Even a sleep of no time waits for the next tick of the timer, about a millisecond.
@@ -122,6 +131,9 @@ pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) 
             match action {
                 Some(FaultAction::Archived { property }) => faults::without(answer, property),
                 Some(FaultAction::Replaced { text, by }) => faults::replaced(answer, text, by),
+                Some(FaultAction::InputErrors { category, every }) => {
+                    faults::with_input_errors(answer, &body, category, *every)
+                }
                 _ => answer,
             }
         }
@@ -173,6 +185,7 @@ impl Server {
             portal: Portal::new(&options.data),
             limits: Limits::new(&options),
             faults: Faults::new(options.faults.clone()),
+            deleted_lists: Mutex::default(),
             log: Log::new(options.request_log_capacity),
             answered: AtomicU64::new(0),
             options,
@@ -185,15 +198,19 @@ impl Server {
         self.log.all()
     }
 
+    fn delete_list(&self, id: &str) {
+        self.deleted_lists.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    }
+
     /// The answer to a request that no fault took away, with the headers that HubSpot adds.
     async fn answer(self: &Arc<Self>, parts: &Parts, body: &Bytes, correlation_id: &str) -> Answer {
         let mut headers = HeaderMap::new();
         let answer = match self.admit(parts, &mut headers) {
-            Ok((version, Endpoint::Search { object_type })) => {
-                // A search may scan the whole portal, too long for a thread that serves connections.
+            Ok((version, endpoint)) if endpoint.may_take_long() => {
+                // Too long for a thread that serves connections.
                 let (server, parts, body) = (Arc::clone(self), parts.clone(), body.clone());
                 let scan = tokio::task::spawn_blocking(move || {
-                    search::search(&server.call(version, &parts, &body)?, &object_type)
+                    server.dispatch(&server.call(version, &parts, &body)?, &endpoint)
                 });
                 scan.await.unwrap_or(Err(Refusal::ServerError))
             }
@@ -224,6 +241,9 @@ impl Server {
             token: auth::authenticate(&self.options.tokens, &parts.headers)?,
             version,
             cursors: self.options.cursors,
+            association_page: self.options.association_page,
+            labels_in_september: self.options.labels_in_september,
+            deleted_lists: self.deleted_lists.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             query: parts.uri.query().map(Query::parse).unwrap_or_default(),
             body,
             url: format!("{}{}", self.base_url, parts.uri.path()),
@@ -242,6 +262,19 @@ impl Server {
             Endpoint::ListSchemas => definitions::list_schemas(call),
             Endpoint::GetSchema { object_type } => definitions::get_schema(call, object_type),
             Endpoint::ListOwners => owners::list(call),
+            Endpoint::ListUsers => people::users(call),
+            Endpoint::ListTeams => people::teams(call),
+            Endpoint::ReadAssociations { from, to } => associations::batch_read(call, from, to),
+            Endpoint::AssociationsOfRecord { from, id, to } => associations::of_record(call, from, id, to),
+            Endpoint::AssociationLabels { from, to } => associations::labels(call, from, to),
+            Endpoint::AssociationLimits => associations::configurations(call),
+            Endpoint::SearchLists => lists::search(call),
+            Endpoint::GetList { id } => lists::get(call, id),
+            Endpoint::GetLists => lists::get_many(call),
+            Endpoint::Memberships { id } => lists::memberships(call, id),
+            Endpoint::MembershipsByTime { id } => lists::memberships_by_time(call, id),
+            Endpoint::ReadMemberships => lists::batch_read(call),
+            Endpoint::MembershipsOfRecord { object_type, id } => lists::of_record(call, object_type, id),
             Endpoint::AccountDetails => Ok(account::details()),
             Endpoint::DailyUsage => account::daily_usage(&self.limits),
             Endpoint::RecordLimits => account::record_limits(call),

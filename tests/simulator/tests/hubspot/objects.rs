@@ -209,7 +209,7 @@ async fn what_is_not_simulated_is_refused_aloud() {
         let reply = client.get(&format!("{CONTACTS}?{query}")).await;
         assert_eq!(reply.status, 501, "{query}");
     }
-    let unknown = client.get("/crm/v3/lists/1").await;
+    let unknown = client.get("/crm/v3/lists/folders").await;
     assert_eq!(unknown.status, 404);
     assert!(unknown.is_html());
 }
