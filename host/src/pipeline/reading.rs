@@ -297,7 +297,7 @@ mod tests {
         time::Duration,
     };
 
-    use sluice_hubspot::http::{Budget, BudgetRules, Rate};
+    use sluice_hubspot::http::{Budget, BudgetRules, Rate, Reserve};
     use tokio::time::{Instant, sleep};
 
     use super::*;
@@ -365,7 +365,7 @@ mod tests {
         let order = in_order_of(&pages.iter().map(|pages| Some(*pages)).collect::<Vec<_>>());
         let mut streams = Pages {
             waiting: order.into_iter().map(|index| pages[index]).collect(),
-            budget: Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None }),
+            budget: Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None, reserve: Reserve::NONE }),
             sent: Arc::default(),
             began: Instant::now(),
             left: pages.len(),

@@ -21,7 +21,9 @@ pub use self::{
         OnMissingScope, OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec,
         SourceType, TransformSpec,
     },
-    values::{ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url},
+    values::{
+        ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Share, Span, Url,
+    },
 };
 
 /// A pipeline file that has been read: its content, and what is needed to point back into it.

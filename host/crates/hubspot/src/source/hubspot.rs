@@ -49,7 +49,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::{ReadRequest, Reading, Source, SourceError, Unreadable, Usage};
-use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, RetryPolicy, SetupError};
+use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, Reserve, RetryPolicy, SetupError};
 
 use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
 pub use self::{api::Paths, ids::Ids};
@@ -77,6 +77,8 @@ pub struct Settings {
     pub paths: Paths,
     /// Never send more requests than this in ten seconds, whatever the account allows.
     pub requests_per_10s: Option<NonZeroU32>,
+    /// The share of the account's limits that is left to its other apps.
+    pub reserve: Reserve,
     /// For how long a request may fail.
     pub retry: RetryPolicy,
     /// Whether sensitive properties are wanted. A stream whose sensitive properties may not be listed cannot be read then:
@@ -117,9 +119,10 @@ impl HubSpot {
             name: "general",
             assumed: rate(settings.requests_per_10s.unwrap_or(ASSUMED_REQUESTS)),
             ceiling: settings.requests_per_10s.map(rate),
+            reserve: settings.reserve,
         };
         let search = Rate { requests: SEARCHES_PER_SECOND, interval: Duration::from_secs(1) };
-        let search = BudgetRules { name: "search", assumed: search, ceiling: None };
+        let search = BudgetRules { name: "search", assumed: search, ceiling: None, reserve: settings.reserve };
         Ok(Self {
             client: Client::new(
                 &settings.base_url,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::values::{
-    ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url,
+    ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Share, Span, Url,
 };
 
 /// A sluice pipeline: one source, its streams, ordered transforms, one sink.
@@ -76,6 +76,9 @@ pub struct SourceSpec {
     /// The account's limit, if it is lower than what the API announces or than what this pipeline may use. Default: what
     /// the API's answers say, and 100 until the first one.
     pub requests_per_10s: Option<std::num::NonZeroU32>,
+    /// The share of the account's limits, of requests and of searches, that is left to its other apps: from 0 up to, not
+    /// including, 1. Default: 0.1, a tenth.
+    pub reserve: Option<Share>,
 }
 
 fn all_streams() -> Vec<Spanned<Glob>> {

@@ -34,6 +34,7 @@ fn settings(server: &Server) -> Settings {
         token: Secret::new("pat-na1-00000000-1111-2222-3333-444444444444"),
         paths: Paths::Numbered,
         requests_per_10s: NonZeroU32::new(10_000),
+        reserve: Reserve::NONE,
         retry: RetryPolicy {
             patience: Patience::Attempts(NonZeroU32::new(3).unwrap()),
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
