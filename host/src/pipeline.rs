@@ -32,6 +32,7 @@ mod worker;
 mod written;
 
 mod kept;
+mod ledger;
 mod tables;
 
 mod drift;
@@ -66,6 +67,7 @@ pub use self::{
     drift::Drift,
     error::Error,
     kept::{Kept, KeptTable, NotWritten},
+    ledger::Outside,
     open::{Patience, Pipeline, engine},
     planning::{LeftOut, Planned, plan},
     plugins::Plugins,
@@ -207,7 +209,7 @@ async fn read_and_commit(
     let commit = log.commit(base.as_ref(), change).await?;
     tracing::info!(commit = commit.number, run = %id, "committed");
     tables::sweep_after(run.bucket, &commit, lease).await;
-    let done = report::Done { base, commit, written: streams, not_written };
+    let done = report::Done { base, commit, written: streams, not_written, rule: run.pipeline.ledger() };
     Ok(report::of(&context, done, started.elapsed()))
 }
 

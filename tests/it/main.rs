@@ -22,6 +22,8 @@ mod harness;
 mod later_runs;
 /// A table for each object type, tables of all, or both.
 mod layouts;
+/// What was read, against what HubSpot counts.
+mod ledger;
 /// Whole runs against simulated ends.
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.

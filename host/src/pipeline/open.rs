@@ -24,7 +24,7 @@ use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
 use sluice_net::proxy::is_loopback;
 use sluice_plan::{
     Planner,
-    spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
+    spec::{ApiVersion, Compression, LedgerRule, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
 };
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
 
@@ -72,6 +72,11 @@ impl Pipeline {
     /// The pipeline's name.
     pub fn name(&self) -> &str {
         self.spec.pipeline.pipeline.get_ref().as_str()
+    }
+
+    /// What a stream does of which not as many records were read as the source counts.
+    pub(super) fn ledger(&self) -> LedgerRule {
+        self.spec.pipeline.run.ledger
     }
 
     /// The source.

@@ -26,6 +26,7 @@ use super::{
     Error,
     at_once::{Jobs, side_by_side},
     context::Context,
+    ledger::Outside,
     stream::OneStream,
     written::Written,
 };
@@ -249,8 +250,12 @@ async fn concluded(
         let mut read = stream.conclude().await?;
         if read.cut.is_empty() || attempt.was_cut {
             read.undivided = attempt.undivided.or(read.undivided);
+            let ledger = stream.balance(written.uncounted()).await?;
+            if let Some(outside) = Outside::of(stream.name(), &ledger) {
+                tracing::warn!("{outside}");
+            }
             stream.done();
-            return Ok(Conclusion::Stands(Written { read, ..written }));
+            return Ok(Conclusion::Stands(Written { read, ledger, ..written }));
         }
         tracing::warn!(
             stream = stream.name(),

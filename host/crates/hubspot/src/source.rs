@@ -39,9 +39,15 @@ pub trait Source: Send + Sync {
     /// [`SourceError::NotReadable`] where this identity may not read the stream, or the account has no such thing.
     async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError>;
 
-    /// How many records a stream holds now, where that can be known cheaply: for the eyes of people, and so never a reason
-    /// to fail, to wait or to ask twice.
+    /// How many rows a stream has now, as the service counts them: against this, what was read is held. `None` where they are
+    /// not counted, or no answer came within about a minute, which is never a reason to fail. Each call asks anew.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the question.
     async fn count(&self, stream: &StreamInfo) -> Option<u64>;
+
+    /// Whether the service counts streams of this kind at all, if perhaps not this one.
+    fn is_counted(&self, stream: &StreamInfo) -> bool;
 
     /// The object types whose records' ids a stream is asked with: the edges of the graph of streams. Where a run reads those
     /// records too, it reads them before, and lets the source keep the ids ([`ReadRequest::keeps_ids`]), so that none is

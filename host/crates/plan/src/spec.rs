@@ -17,8 +17,8 @@ use toml::Spanned;
 
 pub use self::{
     types::{
-        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, Layout, LimitsSpec, MarkSpec,
-        OnMissingScope, OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec,
+        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, Layout, LedgerRule, LimitsSpec,
+        MarkSpec, OnMissingScope, OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec,
         SourceType, TransformSpec,
     },
     values::{

@@ -9,7 +9,7 @@
 //! - **Records** are listed by id, a hundred a page, with the wanted properties in the URL, by several readers at once where
 //!   the account's cursors allow it ([`slices`]); where the URL would be too long, ids are listed and the values fetched by
 //!   batch read. The search index is never used to read records: it is late, it
-//!   forgets, and it ends at ten thousand.
+//!   forgets, and it ends at ten thousand. It counts them ([`count`]), beside the reading.
 //! - **Limits**: all streams share one budget of requests, learned from HubSpot's own headers ([`vendor`]).
 //!
 //! What a full read misses: records that are archived while it runs, which the next run leaves out of the table.
@@ -17,6 +17,7 @@
 mod answers;
 mod api;
 mod columns;
+mod count;
 mod decode;
 mod ids;
 mod json;
@@ -107,6 +108,7 @@ pub struct HubSpot {
     property_lists: Answers<Result<Vec<api::Property>, Refusal>>,
     pipeline_lists: Answers<Result<Vec<api::Pipeline>, Refused>>,
     ids: Answers<Ids>,
+    counts: Answers<Option<u64>>,
     sensitive: bool,
     describes: Marks,
 }
@@ -137,6 +139,7 @@ impl HubSpot {
             property_lists: Answers::default(),
             pipeline_lists: Answers::default(),
             ids: Answers::default(),
+            counts: Answers::default(),
             sensitive: settings.sensitive,
             describes: settings.describes.clone(),
         })
@@ -299,6 +302,10 @@ impl Source for HubSpot {
 
     async fn count(&self, stream: &StreamInfo) -> Option<u64> {
         kinds::of(stream).count(self, stream).await
+    }
+
+    fn is_counted(&self, stream: &StreamInfo) -> bool {
+        kinds::of(stream).is_counted()
     }
 
     fn needs(&self, stream: &StreamInfo) -> Vec<String> {

@@ -234,6 +234,10 @@ impl Source for RecordedSource {
         self.find(stream).and_then(|recorded| recorded.records)
     }
 
+    fn is_counted(&self, stream: &StreamInfo) -> bool {
+        self.find(stream).is_some_and(|recorded| recorded.records.is_some())
+    }
+
     fn needs(&self, _: &StreamInfo) -> Vec<String> {
         Vec::new()
     }

@@ -362,6 +362,17 @@ pub struct CredentialsSpec {
     pub session_token: Option<SecretRef>,
 }
 
+/// What a stream does of which not as many records were read as HubSpot counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LedgerRule {
+    /// A warning names it.
+    #[default]
+    Warn,
+    /// The run commits, and ends with exit code 3.
+    Strict,
+}
+
 /// How a run uses the machine.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -376,6 +387,9 @@ pub struct RunSpec {
     /// For how long a request to the source may fail, for whatever reason that may pass, before the run ends: connections
     /// that fail, answers that break off or do not come, 5xx, HTML pages. Default: `5m`.
     pub patience: Option<Span>,
+    /// What a stream does of which not as many records were read as HubSpot counts: more or fewer than before and after it.
+    #[serde(default)]
+    pub ledger: LedgerRule,
     /// Where compiled plugins are kept. Default: `sluice` in the user's cache folder.
     pub cache_dir: Option<PathBuf>,
 }

@@ -87,8 +87,8 @@ impl<T> ListPage<T> {
 /// How many records a search would find.
 #[derive(Debug, Deserialize)]
 pub(super) struct Total {
-    #[serde(default, deserialize_with = "json::count")]
-    pub(super) total: usize,
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) total: Option<i64>,
 }
 
 /// The records that a search has found, and how many there are in all.

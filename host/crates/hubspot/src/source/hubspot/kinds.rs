@@ -35,7 +35,12 @@ pub(super) trait Kind: Sync {
     /// The schema of one of them.
     async fn schema(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError>;
 
-    /// How many rows one of them has now, where that can be known by one request.
+    /// Whether HubSpot says how many rows one has.
+    fn is_counted(&self) -> bool {
+        false
+    }
+
+    /// How many rows one of them has now, where HubSpot says so in one answer. Of a kind that is counted.
     async fn count(&self, _: &HubSpot, _: &StreamInfo) -> Option<u64> {
         None
     }

@@ -1,5 +1,6 @@
 //! The source against a HubSpot that contradicts itself, leaves things out, or does not end.
 
+mod counts;
 mod divided;
 
 use std::sync::{
