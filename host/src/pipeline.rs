@@ -20,6 +20,7 @@ mod plugins;
 
 mod discovery;
 mod planning;
+mod price;
 mod trial;
 
 mod at_once;
@@ -71,6 +72,7 @@ pub use self::{
     open::{Patience, Pipeline, engine},
     planning::{LeftOut, Planned, plan},
     plugins::Plugins,
+    price::{Cost, Prices, price},
     progress::{Progress, StreamProgress, StreamState},
     renamed::{Renamed, of as renamed},
     report::{Ran, Report, StreamReport, TableReport, TransformReport},

@@ -24,6 +24,8 @@ mod later_runs;
 mod layouts;
 /// What was read, against what HubSpot counts.
 mod ledger;
+/// What a plan says that a run will cost, and what it costs.
+mod price;
 /// Whole runs against simulated ends.
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.

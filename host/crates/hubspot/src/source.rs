@@ -10,6 +10,7 @@
 //! A source knows nothing of transforms, tables or buckets.
 
 pub mod hubspot;
+mod price;
 mod reading;
 pub mod recorded;
 
@@ -25,6 +26,7 @@ use sluice_model::{
     stream::StreamInfo,
 };
 
+pub use self::price::{Day, Price, Quota};
 pub use self::reading::{DeliverySender, Readers, Reading, Slice};
 
 /// Something that offers streams.
@@ -48,6 +50,14 @@ pub trait Source: Send + Sync {
 
     /// Whether the service counts streams of this kind at all, if perhaps not this one.
     fn is_counted(&self, stream: &StreamInfo) -> bool;
+
+    /// What reading a stream will cost; `None` where that cannot be known, which is never a reason to fail. `ids_are_kept`:
+    /// whether the records of every object type that it [`needs`](Self::needs) are read before it, so that nobody has to list
+    /// their ids.
+    async fn price(&self, request: &ReadRequest, ids_are_kept: bool) -> Option<Price>;
+
+    /// What may be asked of the service; `None` where nobody asks any. Never a reason to fail.
+    async fn quota(&self) -> Option<Quota>;
 
     /// The object types whose records' ids a stream is asked with: the edges of the graph of streams. Where a run reads those
     /// records too, it reads them before, and lets the source keep the ids ([`ReadRequest::keeps_ids`]), so that none is

@@ -26,6 +26,7 @@ mod list;
 mod names;
 mod paging;
 mod property;
+mod quota;
 mod read;
 mod record;
 mod sensitivity;
@@ -49,7 +50,7 @@ use sluice_model::{
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::{ReadRequest, Reading, Source, SourceError, Unreadable, Usage};
+use super::{Price, Quota, ReadRequest, Reading, Source, SourceError, Unreadable, Usage};
 use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, Reserve, RetryPolicy, SetupError};
 
 use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
@@ -306,6 +307,14 @@ impl Source for HubSpot {
 
     fn is_counted(&self, stream: &StreamInfo) -> bool {
         kinds::of(stream).is_counted()
+    }
+
+    async fn price(&self, request: &ReadRequest, ids_are_kept: bool) -> Option<Price> {
+        kinds::of(&request.stream).price(self, request, ids_are_kept).await
+    }
+
+    async fn quota(&self) -> Option<Quota> {
+        Some(self.quota_now().await)
     }
 
     fn needs(&self, stream: &StreamInfo) -> Vec<String> {

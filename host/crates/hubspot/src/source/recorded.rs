@@ -11,7 +11,7 @@ use sluice_model::{
     stream::{StreamInfo, StreamKind},
 };
 
-use super::{DeliverySender, Read, ReadRequest, Reading, Slice, Source, SourceError, Unreadable, Usage};
+use super::{DeliverySender, Price, Quota, Read, ReadRequest, Reading, Slice, Source, SourceError, Unreadable, Usage};
 
 /// The format that this version writes and reads.
 const FORMAT: u32 = 1;
@@ -236,6 +236,14 @@ impl Source for RecordedSource {
 
     fn is_counted(&self, stream: &StreamInfo) -> bool {
         self.find(stream).is_some_and(|recorded| recorded.records.is_some())
+    }
+
+    async fn price(&self, _: &ReadRequest, _: bool) -> Option<Price> {
+        None
+    }
+
+    async fn quota(&self) -> Option<Quota> {
+        None
     }
 
     fn needs(&self, _: &StreamInfo) -> Vec<String> {

@@ -57,6 +57,14 @@ impl Paths {
         }
     }
 
+    pub(super) fn daily_usage(self) -> String {
+        let version = match self {
+            Self::Dated(date) => date,
+            Self::Numbered => "v3",
+        };
+        format!("/account-info/{version}/api-usage/daily/private-apps")
+    }
+
     pub(super) fn pipelines(self, type_id: &str) -> String {
         match self {
             Self::Dated(date) => format!("/crm/pipelines/{date}/{type_id}"),
@@ -82,6 +90,18 @@ impl<T> ListPage<T> {
     pub(super) fn missing(&self) -> usize {
         self.errors.len().max(self.num_errors)
     }
+}
+
+/// How much of a day's requests is used up.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DailyUsage {
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) usage_limit: Option<i64>,
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) current_usage: Option<i64>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) resets_at: Option<String>,
 }
 
 /// How many records a search would find.

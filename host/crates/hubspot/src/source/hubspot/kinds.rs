@@ -21,7 +21,7 @@ use sluice_model::{
 };
 
 use super::HubSpot;
-use crate::source::{ReadRequest, Reading, SourceError};
+use crate::source::{Price, ReadRequest, Reading, SourceError};
 
 /// One kind of streams.
 #[async_trait]
@@ -42,6 +42,11 @@ pub(super) trait Kind: Sync {
 
     /// How many rows one of them has now, where HubSpot says so in one answer. Of a kind that is counted.
     async fn count(&self, _: &HubSpot, _: &StreamInfo) -> Option<u64> {
+        None
+    }
+
+    /// What reading one of them costs; `None`: not known. `ids_are_kept`: whether its [`needs`](Self::needs) cost nothing.
+    async fn price(&self, _: &HubSpot, _: &ReadRequest, _ids_are_kept: bool) -> Option<Price> {
         None
     }
 

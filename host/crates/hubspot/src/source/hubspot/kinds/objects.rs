@@ -13,7 +13,7 @@ use sluice_model::{
 
 use super::Kind;
 use crate::source::{
-    ReadRequest, Reading, SourceError,
+    Price, ReadRequest, Reading, SourceError,
     hubspot::{HubSpot, Refusal, api, names, property, read, record, unlisted},
 };
 
@@ -44,6 +44,10 @@ impl Kind for Objects {
 
     async fn count(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Option<u64> {
         hubspot.count_now(type_of(stream)).await
+    }
+
+    async fn price(&self, hubspot: &HubSpot, request: &ReadRequest, _: bool) -> Option<Price> {
+        read::Records::new(hubspot, type_of(&request.stream), request).price().await
     }
 
     async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError> {

@@ -24,6 +24,9 @@ use crate::source::{
 /// Owners a page: the most that the API allows.
 const MOST_OWNERS: &str = "500";
 
+/// Archived owners are listed apart: the values of the parameter that says which.
+const ARCHIVED: [&str; 2] = ["false", "true"];
+
 pub(super) struct Owners;
 
 #[async_trait]
@@ -46,8 +49,7 @@ impl Definitions for Owners {
 
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
         let mut owners: Vec<api::Owner> = Vec::new();
-        // Archived owners are listed apart.
-        for archived in ["false", "true"] {
+        for archived in ARCHIVED {
             let request =
                 hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
             match hubspot.all(request).await.or_refused("owners")? {
@@ -58,6 +60,10 @@ impl Definitions for Owners {
         let owners = list::distinct(owners);
         let rows: Vec<_> = owners.iter().map(|owner| OwnerRow::of(owner, &table.rows)).collect();
         table.add(&rows)
+    }
+
+    async fn requests(_: &HubSpot) -> Result<u64, SourceError> {
+        Ok(ARCHIVED.len() as u64)
     }
 
     /// Asks for one: no other stream lists owners.
