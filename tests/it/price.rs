@@ -76,7 +76,7 @@ fn what_is_not_told_has_no_price_and_is_no_failure() {
 
 #[test]
 fn a_check_says_when_the_day_has_too_little_left() {
-    let options = hubspot::Options { requests_per_day: 55, ..portal() };
+    let options = hubspot::Options { requests_per_day: 52, ..portal() };
     let data = data::Options { contacts: 5_000, ..options.data.clone() };
     let workspace = Workspace::with(hubspot::Options { data, ..options }, aws::Options::default());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);

@@ -125,7 +125,8 @@ fn grid(report: &Report) -> Grid {
 /// The streams whose ledgers do not come out even, and those that could not be counted although others of their kind are.
 fn ledgers(report: &Report) -> String {
     let outside = report.streams.iter().filter_map(|stream| Outside::of(&stream.stream, &stream.ledger));
-    let mut text: String = outside.map(|outside| format!("{outside}\n")).collect();
+    let mut text = String::new();
+    text.extend(outside.flat_map(|outside| [outside.to_string(), "\n".to_owned()]));
     let uncounted = report.streams.iter().filter(|stream| stream.is_counted && stream.ledger.is_complete().is_none());
     let uncounted: Vec<String> = uncounted.map(|stream| stream.stream.clone()).collect();
     if !uncounted.is_empty() {

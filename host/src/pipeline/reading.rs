@@ -92,7 +92,7 @@ enum Done {
 
 /// What becomes of a stream that has been read.
 enum Conclusion {
-    Stands(Written),
+    Stands(Box<Written>),
     IsReadAgain(Attempt),
 }
 
@@ -140,7 +140,7 @@ impl Jobs for Streams {
             Done::Slice(Err(error)) | Done::Conclusion(Err(error)) => begun.fail(error),
             Done::Conclusion(Ok(Conclusion::Stands(written))) => {
                 self.begun.remove(&index);
-                self.outcomes.insert(index, Ok(written));
+                self.outcomes.insert(index, Ok(*written));
                 return;
             }
             Done::Conclusion(Ok(Conclusion::IsReadAgain(attempt))) => {
@@ -255,7 +255,7 @@ async fn concluded(
                 tracing::warn!("{outside}");
             }
             stream.done();
-            return Ok(Conclusion::Stands(Written { read, ledger, ..written }));
+            return Ok(Conclusion::Stands(Box::new(Written { read, ledger, ..written })));
         }
         tracing::warn!(
             stream = stream.name(),
