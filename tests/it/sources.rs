@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use sluice_hubspot::{
-    http::{Backoff, Patience, RetryPolicy},
+    http::{Backoff, Patience, Reserve, RetryPolicy},
     source::{
         DeliverySender, Read, ReadRequest, Readers, RowsSeen, Source, SourceError,
         hubspot::{HubSpot, Paths, Settings},
@@ -232,6 +232,7 @@ async fn account_with(token: &str, options: hubspot::Options) -> (hubspot::Runni
         token: Secret::new(token),
         paths: Paths::Dated("2026-09"),
         requests_per_10s: NonZeroU32::new(100_000),
+        reserve: Reserve::NONE,
         retry: RetryPolicy {
             patience: Patience::Attempts(NonZeroU32::MIN),
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
