@@ -111,7 +111,7 @@ fn what_is_not_counted_is_told_and_is_no_failure() {
 #[test]
 fn every_type_of_an_account_is_counted_in_its_turn() {
     let workspace = Workspace::new();
-    run(&workspace, r#"["*"]"#, STRICT, 0);
+    run(&workspace, "[\"*\"]\nexclude = [\"association*\", \"list*\"]", STRICT, 0);
     let searches: Vec<Option<u16>> = workspace
         .hubspot
         .requests()

@@ -24,6 +24,8 @@ mod later_runs;
 mod layouts;
 /// What was read, against what HubSpot counts.
 mod ledger;
+/// Associations, lists and people.
+mod linked;
 /// What a plan says that a run will cost, and what it costs.
 mod price;
 /// Whole runs against simulated ends.

@@ -19,8 +19,9 @@ use super::{
 use crate::pipeline::{self, Discovered, Patience, Pipeline};
 
 pub(super) async fn discover(file: &Path, format: PlanFormat, output: &mut Output) -> anyhow::Result<()> {
-    let source = Pipeline::read(file)?.source(Patience::OfALook)?;
-    let found = pipeline::everything(&*source).await?;
+    let pipeline = Pipeline::read(file)?;
+    let source = pipeline.source(Patience::OfALook)?;
+    let found = pipeline::everything(&pipeline, &*source).await?;
     let recorded = RecordedSource::of(found.into_iter().map(record).collect());
     match format {
         PlanFormat::Table => output.data(&text(&recorded)),

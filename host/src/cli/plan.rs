@@ -1,6 +1,6 @@
 //! `sluice plan`: what a run would do, column by column, for people and for programs.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use sluice_hubspot::source::{Day, Quota, Source, recorded::RecordedSource};
@@ -64,8 +64,12 @@ fn text(planned: &Planned) -> String {
     for stream in &plan.streams {
         text.push_str(&stream_text(stream));
     }
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for LeftOut { stream, reason, .. } in &planned.unreadable {
-        text.push_str(&format!("\nnot read: `{}` ({reason})\n", stream.name));
+        by_reason.entry(reason).or_default().push(stream.name.clone());
+    }
+    for (reason, streams) in by_reason {
+        text.push_str(&format!("\nnot read: {} ({reason})\n", some(&streams)));
     }
     text
 }

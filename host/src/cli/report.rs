@@ -40,6 +40,13 @@ pub(super) fn text(report: &Report) -> String {
                 some(&printables(&stream.cut))
             ));
         }
+        if !stream.deleted.is_empty() {
+            text.push_str(&format!(
+                "{}: deleted while their members were read, some of whom may stand in the table: {}\n",
+                stream.stream,
+                some(&printables(&stream.deleted))
+            ));
+        }
         if !stream.unnamed.is_empty() {
             text.push_str(&format!(
                 "{}: not given by HubSpot for any record, archived since the run began: {}\n",
@@ -345,6 +352,7 @@ fn stream_json(stream: &StreamReport) -> Value {
         "withheld": stream.withheld,
         "lacking": stream.lacking,
         "cut": stream.cut,
+        "deleted": stream.deleted,
         "unnamed": stream.unnamed,
         "renamed": stream.renamed.iter().map(renamed_json).collect::<Vec<_>>(),
         "transforms": transforms,

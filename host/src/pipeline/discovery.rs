@@ -1,11 +1,11 @@
 //! What an account holds: its streams, and the schema of each that can be read.
 //!
-//! A plan begins with it. So does `sluice discover`, which shows all an account offers, whatever a pipeline file takes in.
+//! A plan begins with it. So does `sluice discover`, which shows all an account offers, whatever a pipeline file takes in; but for associations.
 
-use sluice_hubspot::source::{Source, SourceError};
+use sluice_hubspot::source::{Source, SourceError, Unreadable};
 use sluice_model::{schema::Schema, stream::StreamInfo};
 
-use super::{Error, at_once::concurrently};
+use super::{Error, Pipeline, at_once::concurrently, directions};
 
 /// Streams whose schemas are asked for at once. Each takes a few requests, and the limit of the account holds for these too.
 const SCHEMAS_AT_ONCE: usize = 8;
@@ -29,9 +29,20 @@ pub(super) async fn schemas(source: &dyn Source, streams: Vec<StreamInfo>) -> Re
     concurrently(streams, SCHEMAS_AT_ONCE, one).await.into_iter().collect()
 }
 
-/// The streams that the source offers, with the records of each that can be read, where their number can be known.
-pub async fn everything(source: &dyn Source) -> Result<Vec<(Discovered, Option<u64>)>, Error> {
-    let found = schemas(source, source.streams().await?).await?;
+/// Whether it is one of many that an account could have and does not: a pair of types that are never linked, a type without
+/// lists.
+fn is_not_there(Discovered { stream, schema }: &Discovered) -> bool {
+    stream.group().is_some() && matches!(schema, Err(SourceError::NotReadable { why: Unreadable::Absent, .. }))
+}
+
+/// The streams that the source offers, with the records of each that can be read, where their number can be known. Of the
+/// associations those that the pipeline file takes in: there is one for each pair of types, and a question about each.
+pub async fn everything(pipeline: &Pipeline, source: &dyn Source) -> Result<Vec<(Discovered, Option<u64>)>, Error> {
+    let rules = pipeline.rules();
+    let mut offered = source.streams().await?;
+    offered.retain(|stream| !directions::are_of(stream) || rules.takes(stream.names()));
+    let mut found = schemas(source, offered).await?;
+    found.retain(|it| !is_not_there(it) || rules.names(&it.stream));
     let count = async |discovered: Discovered| {
         let records = match &discovered.schema {
             Ok(_) => source.count(&discovered.stream).await,

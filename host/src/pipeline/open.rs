@@ -23,7 +23,7 @@ use sluice_lake::{
 use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
 use sluice_net::proxy::is_loopback;
 use sluice_plan::{
-    Planner,
+    Planner, Rules,
     spec::{ApiVersion, Compression, LedgerRule, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
 };
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
@@ -156,6 +156,11 @@ impl Pipeline {
             credentials: self.credentials()?,
             role: sink.role.as_ref().map(|role| self.role(role)),
         }))
+    }
+
+    /// What the file says of streams and columns.
+    pub(super) fn rules(&self) -> Rules {
+        Rules::of(&self.spec)
     }
 
     /// What a plan is made with: the file's rules, and what is known of the plugins.

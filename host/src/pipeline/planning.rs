@@ -5,7 +5,7 @@ use sluice_lake::table::Commit;
 use sluice_model::{
     error_chain,
     problem::{Problem, nearest},
-    stream::StreamInfo,
+    stream::{StreamInfo, StreamKind},
 };
 use sluice_plan::{Plan, Planner, Rules, StreamDraft, Unsaid, spec::OnMissingScope};
 
@@ -101,9 +101,9 @@ async fn begin(planner: &Planner, source: &dyn Source, base: Option<&Commit>) ->
     for Discovered { stream, schema } in found {
         match schema {
             Ok(schema) => drafts.push(planner.begin(stream, schema)),
-            // That most pairs of types are never linked is nothing to tell.
+            // That most pairs of types are never linked, and most types have no lists, is nothing to tell.
             Err(SourceError::NotReadable { why: Unreadable::Absent, .. })
-                if directions::are_of(&stream) && may_be_left_out(planner.rules(), &stream, Unreadable::Absent) => {}
+                if stream.group().is_some() && may_be_left_out(planner.rules(), &stream, Unreadable::Absent) => {}
             Err(SourceError::NotReadable { why, reason, .. }) if may_be_left_out(planner.rules(), &stream, why) => {
                 unreadable.push(LeftOut { stream, why, reason });
             }
@@ -119,7 +119,8 @@ async fn begin(planner: &Planner, source: &dyn Source, base: Option<&Commit>) ->
 /// Whether a run may go on without a stream that cannot be read: one that the account does not have, if only a glob takes it
 /// in; one that the token may not see, as the file says.
 pub(super) fn may_be_left_out(rules: &Rules, stream: &StreamInfo, why: Unreadable) -> bool {
-    let named = rules.names(stream);
+    let is_of_all = matches!(stream.kind, StreamKind::Memberships { .. }) && why == Unreadable::Forbidden;
+    let named = rules.names(stream) || (is_of_all && rules.names_group(stream));
     match (why, rules.on_missing_scope) {
         (Unreadable::Absent, _) | (Unreadable::Forbidden, None) => !named,
         (Unreadable::Forbidden, Some(OnMissingScope::Skip)) => true,

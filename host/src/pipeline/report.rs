@@ -74,6 +74,8 @@ pub struct StreamReport {
     pub lacking: Vec<String>,
     /// Properties that were archived while the stream was read, twice: their columns end in the middle.
     pub cut: Vec<String>,
+    /// Lists that were deleted while their members were read.
+    pub deleted: Vec<String>,
     /// Properties that were listed and that no record names: archived since the run began.
     pub unnamed: Vec<String>,
     /// What has another name than one would think.
@@ -167,6 +169,7 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
             withheld: names(stream.withheld.iter()),
             lacking: hidden(&written.read),
             cut: written.read.cut,
+            deleted: written.read.deleted,
             unnamed: written.read.unnamed,
             renamed: renamed::of(stream),
             transforms: written

@@ -13,8 +13,9 @@ use sluice_guest::{Attachments, Failure, Schema, attribute};
 
 use crate::settings::Settings;
 
-/// What `references` says of a column that holds the ids of owners, who are no CRM objects.
-const OWNER: &str = "owner";
+/// What `references` says of columns that hold the ids of what is no CRM object: of owners, of people who may log in, of their
+/// teams, of lists.
+const NO_OBJECTS: [&str; 4] = ["owner", "user", "team", "list"];
 
 /// How the type ids of an account's own objects begin; those of HubSpot's begin otherwise.
 const CUSTOM_TYPE_PREFIX: &str = "2-";
@@ -29,7 +30,7 @@ const RECORDS_HEADER: [&str; 3] = ["object_type_id", "old_id", "new_id"];
 #[derive(Debug)]
 pub(crate) struct Mapping {
     types: Rc<Ids>,
-    /// By the old object type id, or `owner`.
+    /// By what `references` says: an old object type id, or `owner`.
     records: BTreeMap<String, Rc<Ids>>,
     /// By the old object type id.
     tables: BTreeMap<String, String>,
@@ -63,9 +64,10 @@ impl Mapping {
 
         let mut records: BTreeMap<String, Collector> = BTreeMap::new();
         let mut add = |object_type: String, old, new, place: Place| {
-            if object_type != OWNER && !is_type_id(&object_type) {
+            if !NO_OBJECTS.contains(&object_type.as_str()) && !is_type_id(&object_type) {
                 return Err(Failure::settings(format_args!(
-                    "{place}: records are mapped by an object type id such as `0-1`, or by `owner`"
+                    "{place}: records are mapped by an object type id such as `0-1`, or by `{}`",
+                    NO_OBJECTS.join("`, `")
                 )));
             }
             records.entry(object_type).or_default().add(old, new, place)

@@ -17,6 +17,13 @@ impl Rules {
         self.streams.iter().any(|placed| is_named(&placed.glob))
     }
 
+    /// Whether the file names the group of a stream outright, and so all that are in it.
+    pub fn names_group(&self, stream: &StreamInfo) -> bool {
+        stream.group().is_some_and(|group| {
+            self.streams.iter().any(|placed| placed.glob.is_plain() && placed.glob.as_str() == group)
+        })
+    }
+
     /// Whether the file speaks of a stream of these names, be it offered or not.
     pub fn takes<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {
         let names: Vec<&str> = names.flat_map(|name| [Some(name), group_of(name)]).flatten().collect();

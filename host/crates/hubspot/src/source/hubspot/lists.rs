@@ -44,6 +44,11 @@ impl HubSpot {
         self.lists.get(WHAT, read).await
     }
 
+    /// Whether they have been asked for.
+    pub(super) fn knows_lists(&self) -> bool {
+        self.lists.knows(WHAT)
+    }
+
     async fn all_lists(&self) -> Result<Vec<api::List>, Failed> {
         let (mut came, mut total) = (0, 0);
         for _ in 0..READINGS {

@@ -8,7 +8,10 @@
 
 mod answer;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
@@ -25,7 +28,7 @@ use super::{
 };
 use crate::{
     http::{HttpError, Request},
-    source::{DeliverySender, Read, ReadRequest, SourceError, Unreadable},
+    source::{DeliverySender, Lacking, Read, ReadRequest, SourceError, Unreadable},
 };
 
 /// Members a page: the most that the API allows.
@@ -34,6 +37,10 @@ const MOST_MEMBERS: u64 = 250;
 /// Records that are asked for their lists at once. HubSpot says no number for this batch; most of its others take a hundred.
 const MOST_RECORDS: u64 = 100;
 
+/// The type that there is always a stream of, so that the table has columns where the account has no list, and something says
+/// what there is to say of all.
+pub(super) const ALWAYS: &str = "0-1";
+
 /// The memberships of one type's records, while they are read.
 pub(super) struct Memberships {
     hubspot: HubSpot,
@@ -41,8 +48,8 @@ pub(super) struct Memberships {
     type_id: String,
     decoder: Decoder,
     way: OnceLock<Way>,
-    /// Lists that were deleted while they were read.
-    deleted: Mutex<Vec<String>>,
+    /// What there is to say of it all: lists that were deleted while they were read, and types whose lists nobody reads.
+    remarks: Mutex<Read>,
 }
 
 /// How the members are asked for.
@@ -76,7 +83,7 @@ impl Memberships {
             decoder: Decoder::new(&request, type_id),
             request,
             way: OnceLock::new(),
-            deleted: Mutex::default(),
+            remarks: Mutex::default(),
         }
     }
 
@@ -88,7 +95,10 @@ impl Memberships {
     async fn choose_way(&self) -> Result<Way, SourceError> {
         let lists = self.hubspot.lists().await?;
         let lists = match lists.as_ref() {
-            Ok(lists) => lists.iter().filter(|list| list.object_type_id == self.type_id),
+            Ok(all) => {
+                self.note_hidden(all).await?;
+                all.iter().filter(|list| list.object_type_id == self.type_id)
+            }
             Err(Refused { why, cause }) => return Err(not_readable(&self.request.stream, *why, cause)),
         };
         let by_list = requests_by_list(lists.clone());
@@ -102,6 +112,24 @@ impl Memberships {
         Ok(Way::ByList(lists))
     }
 
+    /// Notes the types that have lists and that this token may not see, so that no stream is of them: once, with the type that
+    /// there is always a stream of.
+    async fn note_hidden(&self, lists: &[api::List]) -> Result<(), SourceError> {
+        if self.type_id != ALWAYS {
+            return Ok(());
+        }
+        let types = self.hubspot.object_types().await?;
+        let is_seen = |id: &str| types.iter().any(|stream| stream.kind.type_id() == Some(id));
+        let of_types: BTreeSet<&str> = lists.iter().map(|list| list.object_type_id.as_str()).collect();
+        let hidden = of_types.into_iter().filter(|id| !is_seen(id)).map(|id| Lacking {
+            part: Some(id.to_owned()),
+            name: id.to_owned(),
+            why: Unreadable::Forbidden,
+        });
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).lacking.extend(hidden);
+        Ok(())
+    }
+
     /// Reads the members of a list, page after page. `false`: nobody wants them.
     async fn read_list(&self, list: &str, deliveries: &DeliverySender) -> Result<bool, SourceError> {
         let first = self.hubspot.get(self.hubspot.paths.members(list)).parameter("limit", MOST_MEMBERS.to_string());
@@ -112,7 +140,7 @@ impl Memberships {
                 Ok(page) => page,
                 Err(error) if Refused::why(&error) == Some(Unreadable::Absent) => {
                     tracing::warn!(list, "a list was deleted while its members were read");
-                    self.deleted.lock().unwrap_or_else(PoisonError::into_inner).push(list.to_owned());
+                    self.remarks.lock().unwrap_or_else(PoisonError::into_inner).deleted.push(list.to_owned());
                     return Ok(true);
                 }
                 Err(error) => return Err(self.error(error)),
@@ -192,8 +220,8 @@ impl Units for Memberships {
     }
 
     fn remarks(&self) -> Read {
-        let mut deleted = std::mem::take(&mut *self.deleted.lock().unwrap_or_else(PoisonError::into_inner));
-        deleted.sort_unstable();
-        Read { deleted, ..Read::default() }
+        let mut remarks = std::mem::take(&mut *self.remarks.lock().unwrap_or_else(PoisonError::into_inner));
+        remarks.deleted.sort_unstable();
+        remarks
     }
 }

@@ -128,8 +128,10 @@ fn is_plain_type(name: &str) -> bool {
     let is_legal = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     let is_taken = types::STANDARD.iter().any(|standard| standard.name == name || standard.singular == name)
         || StreamKind::single(name).is_some();
+    // The table of an association has two names in it with `_to_` between them: where it first stands, the first one ends.
+    let is_two = format!("{name}_").contains("_to_");
     let looks_made = name.is_empty() || name.starts_with('_') || name.starts_with(CUSTOM) || is_fully_qualified(name);
-    is_legal && !is_taken && !looks_made
+    is_legal && !is_taken && !is_two && !looks_made
 }
 
 /// Whether a name has the form of a fully qualified one: `p`, the number of the account, `_`, the type's own name.
@@ -203,6 +205,10 @@ mod tests {
             ("_hidden", "custom_hidden_2_7"),
             ("p1_patient", "custom_p1_patient_2_7"),
             ("p_patient", "p_patient"),
+            ("visit_to_clinic", "custom_visit_to_clinic_2_7"),
+            ("back_to", "custom_back_to_2_7"),
+            ("to_do", "to_do"),
+            ("tomato", "tomato"),
             ("2-1", "custom_2_1_2_7"),
             ("", "custom__2_7"),
         ] {

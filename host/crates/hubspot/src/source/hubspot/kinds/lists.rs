@@ -40,9 +40,8 @@ impl Definitions for Lists {
         ]
     }
 
-    async fn requests(_: &HubSpot) -> Result<u64, SourceError> {
-        // Discovery has asked for them: they say of which types there are members.
-        Ok(0)
+    async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError> {
+        Ok(u64::from(!hubspot.knows_lists()))
     }
 
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {

@@ -1,9 +1,10 @@
-//! Memberships: which records are in which lists, a stream for each object type that has lists.
+//! Memberships: which records are in which lists, a stream for each object type that has lists. Which have shows when a stream
+//! is asked for its schema: whoever wants no lists does not depend on them.
 //!
 //! All of them make one table. They are streams of their own since the ids of each type are ids of that type, which is what a
 //! plugin has to know that maps them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sluice_model::{
@@ -13,10 +14,10 @@ use sluice_model::{
 
 use super::{Kind, definitions};
 use crate::source::{
-    Price, ReadRequest, Reading, SourceError,
+    Price, ReadRequest, Reading, SourceError, Unreadable,
     hubspot::{
         HubSpot, Refused,
-        members::{self, Memberships as Reader},
+        members::{self, ALWAYS, Memberships as Reader},
         not_readable,
         ranged::Ranged,
         record, types,
@@ -29,9 +30,6 @@ pub(in crate::source::hubspot) mod column {
     pub(in crate::source::hubspot) const SINCE: &str = "membershipTimestamp";
 }
 
-/// The type that there is always a stream of, so that the table has columns where the account has no list.
-const ALWAYS: &str = "0-1";
-
 /// Memberships in lists.
 pub(super) struct Memberships;
 
@@ -42,30 +40,28 @@ impl Kind for Memberships {
     }
 
     async fn streams(&self, hubspot: &HubSpot) -> Result<Vec<StreamInfo>, SourceError> {
-        let mut of_types: BTreeSet<String> = [ALWAYS.to_owned()].into();
-        match hubspot.lists().await?.as_ref() {
-            Ok(lists) => of_types.extend(lists.iter().map(|list| list.object_type_id.clone())),
-            // One stream says that they may not be seen, under the name of all.
-            Err(_) => {
-                let mut all = StreamInfo::memberships(ALWAYS, "contacts");
-                all.name = all.kind.to_string();
-                return Ok(vec![all]);
-            }
-        }
         let types = hubspot.object_types().await?;
-        let name = |id: &str| {
-            let known = types.iter().find(|stream| stream.kind.type_id() == Some(id));
-            // A type that this token may not see has lists all the same.
-            known.map_or_else(|| id.to_owned(), |stream| stream.name.clone())
-        };
-        Ok(of_types.iter().map(|id| StreamInfo::memberships(id, &name(id))).collect())
+        let ids = types.iter().filter_map(|stream| Some((stream.kind.type_id()?, stream.name.as_str())));
+        Ok(ids.map(|(type_id, name)| StreamInfo::memberships(type_id, name)).collect())
     }
 
     async fn schema(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError> {
-        match hubspot.lists().await?.as_ref() {
-            Ok(_) => Ok(super::schema(stream, columns(type_of(stream)))),
-            Err(Refused { why, cause }) => Err(not_readable(stream, *why, cause)),
-        }
+        let type_id = type_of(stream);
+        let reason = match hubspot.lists().await?.as_ref() {
+            Ok(lists) if type_id == ALWAYS || lists.iter().any(|list| list.object_type_id == type_id) => {
+                return Ok(super::schema(stream, columns(type_id)));
+            }
+            Ok(_) => "the account has no lists of that type",
+            // One stream says it for all.
+            Err(Refused { why, cause }) if type_id == ALWAYS => return Err(not_readable(stream, *why, cause)),
+            Err(_) => "lists are not to be seen",
+        };
+        Err(SourceError::NotReadable {
+            stream: stream.name.clone(),
+            why: Unreadable::Absent,
+            reason: reason.to_owned(),
+            hint: None,
+        })
     }
 
     fn needs(&self, stream: &StreamInfo) -> Vec<String> {
