@@ -40,7 +40,8 @@ Exit codes:
   1    the world failed (HubSpot or the bucket cannot be reached, a plugin trapped); the tables are what they were
   2    the command line, the pipeline file, the guard, the token or the role: their owner must act; the tables are what
        they were
-  3    committed, but a table grows old: its stream cannot be read any more
+  3    committed, but a table grows old: its stream cannot be read any more; or, with `ledger = \"strict\"`, not as many
+       records were read as HubSpot counts
   130  interrupted; the tables are what they were
 `sluice check` ends with the code of a run that would fail in the same way; of several, 2 comes before 1.";
 

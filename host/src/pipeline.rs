@@ -21,6 +21,7 @@ mod plugins;
 mod directions;
 mod discovery;
 mod planning;
+mod price;
 mod trial;
 
 mod at_once;
@@ -33,6 +34,7 @@ mod worker;
 mod written;
 
 mod kept;
+mod ledger;
 mod tables;
 
 mod drift;
@@ -67,9 +69,11 @@ pub use self::{
     drift::Drift,
     error::Error,
     kept::{Kept, KeptTable, NotWritten},
+    ledger::Outside,
     open::{Patience, Pipeline, engine},
     planning::{LeftOut, Planned, plan},
     plugins::Plugins,
+    price::{Cost, Prices, price},
     progress::{Progress, StreamProgress, StreamState},
     renamed::{Renamed, of as renamed},
     report::{Ran, Report, StreamReport, TableReport, TransformReport},
@@ -209,7 +213,7 @@ async fn read_and_commit(
     let commit = log.commit(base.as_ref(), change).await?;
     tracing::info!(commit = commit.number, run = %id, "committed");
     tables::sweep_after(run.bucket, &commit, lease).await;
-    let done = report::Done { base, commit, written: streams, not_written };
+    let done = report::Done { base, commit, written: streams, not_written, rule: run.pipeline.ledger() };
     Ok(report::of(&context, done, started.elapsed()))
 }
 

@@ -50,6 +50,7 @@ fn where_nothing_is_wrong_nothing_is_found_and_nothing_is_left() {
             "plugins",
             "token",
             "plan and guard",
+            "price",
             "stream `contacts`",
             "stream `owners`",
             "role and bucket",
@@ -169,7 +170,8 @@ fn as_json_and_without_asking_anybody() {
     assert_eq!((output.status.code(), &told["ok"]), (Some(0), &true.into()), "{told}");
     let checks: Vec<&str> =
         told["checks"].as_array().unwrap().iter().map(|check| check["check"].as_str().unwrap()).collect();
-    assert_eq!(checks, ["plugins", "plan and guard"]);
+    assert_eq!(checks, ["plugins", "plan and guard", "price"]);
+    assert_eq!(told["checks"][2]["notes"], serde_json::json!(["not known, since nobody is asked"]));
     assert_eq!((hubspot, aws), (workspace.hubspot.requests().len(), workspace.aws.requests().len()));
 }
 

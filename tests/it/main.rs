@@ -22,6 +22,10 @@ mod harness;
 mod later_runs;
 /// A table for each object type, tables of all, or both.
 mod layouts;
+/// What was read, against what HubSpot counts.
+mod ledger;
+/// What a plan says that a run will cost, and what it costs.
+mod price;
 /// Whole runs against simulated ends.
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.

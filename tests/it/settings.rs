@@ -1,6 +1,12 @@
 //! Keys of the pipeline file whose effect shows nowhere else, each by that effect.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{
+    cell::RefCell,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use parquet::{
     basic::Compression,
@@ -204,4 +210,34 @@ fn a_limit_of_no_requests() {
     let refused = workspace.source("streams = [\"owners\"]\nrequests_per_10s = 0");
     let told = run(&workspace, &[&refused, &workspace.file_sink()], 2);
     assert!(told.contains("a nonzero u32"), "{told}");
+}
+
+/// Nine tenths of ten requests: the simulated account would let a tenth pass, so it is counted here, from outside.
+#[test]
+fn a_tenth_of_the_limit_is_left_to_others_in_every_ten_seconds() {
+    const LIMIT: u32 = 10;
+    const OURS: usize = 9;
+    // Shorter than the window, by what a request may be late here.
+    const WINDOW: Duration = Duration::from_millis(9_700);
+    let workspace = Workspace::with(hubspot::Options { requests_per_10s: LIMIT, ..portal() }, aws::Options::default());
+    workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
+    let counted = || {
+        let requests = workspace.hubspot.requests();
+        requests.iter().filter(|request| !request.path.ends_with("/search")).count()
+    };
+    let mut running = workspace.start(&["run", "pipeline.toml", "--quiet"]);
+    let (looks, began) = (RefCell::new(Vec::new()), Instant::now());
+    running.until("more has been asked for than a window holds", |_| {
+        let count = counted();
+        looks.borrow_mut().push((began.elapsed(), count));
+        count > OURS
+    });
+    assert!(running.output().status.success());
+    let looks = looks.into_inner();
+    let most = looks.iter().map(|(end, count)| {
+        let before = looks.iter().rfind(|(look, _)| *look + WINDOW < *end).map_or(0, |(_, count)| *count);
+        count - before
+    });
+    assert_eq!(most.max(), Some(OURS), "{looks:?}");
+    assert!(workspace.hubspot.requests().iter().all(|request| request.status == Some(200)));
 }

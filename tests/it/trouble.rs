@@ -183,7 +183,7 @@ fn a_missing_scope_is_known_before_anything_is_read() {
 #[test]
 fn records_that_may_not_be_seen_are_known_before_anything_is_read() {
     // The properties of tickets may be listed; in the first run (a look, then a page), their records too. How many there are
-    // is asked beside the reading, by a search that may or may not be sent before the reading ends: it does not count.
+    // is asked by a search, which has nothing to do with it.
     let hidden = fault("/objects/2026-09/0-5", 2..u64::MAX, status(403, FaultBody::Json));
     let workspace = with(vec![Fault { method: Some(Method::GET), ..hidden }]);
     run(&workspace, r#"["contact*", "ticket*"]"#, "", 0);
@@ -231,15 +231,6 @@ fn columns_that_came_or_went_are_told() {
     assert!(told.contains("contacts: columns since the last commit, gone: `property_email`"), "{told}");
     let gone = serde_json::json!([{ "column": "property_email", "before": "text", "now": null }]);
     assert_eq!(report(&workspace)["streams"][0]["tables"][0]["drift"], gone);
-}
-
-/// A count is for the eyes of people: where nobody looks, nobody is asked.
-#[test]
-fn a_quiet_run_searches_nothing() {
-    let workspace = Workspace::new();
-    workspace.pipeline(&[&workspace.source(r#"streams = ["contacts"]"#), &workspace.file_sink()]);
-    assert!(workspace.sluice(&["run", "pipeline.toml", "--quiet"]).status.success());
-    assert!(!workspace.hubspot.requests().iter().any(|request| request.path.ends_with("/search")));
 }
 
 #[test]

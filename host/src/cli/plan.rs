@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
-use sluice_hubspot::source::recorded::RecordedSource;
+use sluice_hubspot::source::{Day, Quota, Source, recorded::RecordedSource};
 use sluice_model::{
     error_chain,
     printable::printable,
@@ -16,7 +16,7 @@ use super::{
     output::{Grid, Output},
     report::{left_out, renamed_json, some},
 };
-use crate::pipeline::{self, LeftOut, Patience, Pipeline, Planned};
+use crate::pipeline::{self, Cost, LeftOut, Patience, Pipeline, Planned, Prices};
 
 /// `schema`: a file that describes the source; the source itself is asked nothing then.
 pub(super) async fn plan(
@@ -27,14 +27,19 @@ pub(super) async fn plan(
 ) -> anyhow::Result<()> {
     let pipeline = Pipeline::read(file)?;
     let plugins = pipeline.plugins()?;
-    let source = match schema {
+    let source: Arc<dyn Source> = match schema {
         Some(schema) => Arc::new(read_schema(schema)?),
         None => pipeline.source(Patience::OfALook)?,
     };
     let planned = pipeline::plan(&pipeline, &*source, &plugins, None).await?;
+    let prices = pipeline::price(&*source, &planned.plan).await;
     match format {
-        PlanFormat::Table => output.data(&text(&planned)),
-        PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&planned))? + "\n")),
+        PlanFormat::Table => output.data(&(text(&planned) + &prices_text(prices.as_ref()))),
+        PlanFormat::Json => {
+            let mut json = json(&planned);
+            json["price"] = prices.as_ref().map(price_json).into();
+            output.data(&(serde_json::to_string_pretty(&json)? + "\n"))
+        }
     }
 }
 
@@ -63,6 +68,17 @@ fn text(planned: &Planned) -> String {
         text.push_str(&format!("\nnot read: `{}` ({reason})\n", stream.name));
     }
     text
+}
+
+/// What a run will cost.
+fn prices_text(prices: Option<&Prices>) -> String {
+    match prices {
+        Some(prices) => {
+            let lines = prices.lines().into_iter().map(|line| format!("  {}\n", printable(&line, usize::MAX)));
+            format!("\nprice of reading\n{}", lines.collect::<String>())
+        }
+        None => format!("\nprice of reading: {}\n", Prices::UNKNOWN),
+    }
 }
 
 fn stream_text(stream: &StreamPlan) -> String {
@@ -155,6 +171,27 @@ fn json(planned: &Planned) -> Value {
         "streams": plan.streams.iter().map(stream_json).collect::<Vec<_>>(),
         "unreadable": unreadable,
         "renamed": plan.streams.iter().flat_map(pipeline::renamed).map(|renamed| renamed_json(&renamed)).collect::<Vec<_>>(),
+    })
+}
+
+fn price_json(prices: &Prices) -> Value {
+    let cost =
+        |cost: Cost| json!({ "requests": cost.requests, "minutes": cost.minutes, "share_of_day": cost.share_of_day });
+    let streams = prices.streams.iter().map(|(stream, price)| {
+        let mut json = price.map_or_else(|| json!({ "requests": null }), |price| cost(prices.cost(price.requests)));
+        json["stream"] = stream.as_str().into();
+        json["rows"] = price.and_then(|price| price.rows).into();
+        json
+    });
+    let Quota { rate, day } = prices.quota;
+    let day = day.map(|Day { limit, used, resets }| {
+        json!({ "limit": limit, "used": used, "resets": resets.map(|resets| resets.to_string()) })
+    });
+    json!({
+        "streams": streams.collect::<Vec<_>>(),
+        "total": cost(prices.total()),
+        "limit": { "requests": rate.requests, "seconds": rate.interval.as_secs_f64() },
+        "day": day,
     })
 }
 

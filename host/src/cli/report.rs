@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sluice_hubspot::source::Unreadable;
-use sluice_model::{printable::printable, schema::ColumnType};
+use sluice_model::{ledger::Ledger, printable::printable, schema::ColumnType};
 
 use super::{
     judge,
     output::{Grid, bytes, thousands},
 };
 use crate::pipeline::{
-    Drift, Kept, KeptTable, LeftOut, NotWritten, Renamed, Report, StreamReport, TableReport, TransformReport,
+    Drift, Kept, KeptTable, LeftOut, NotWritten, Outside, Renamed, Report, StreamReport, TableReport, TransformReport,
 };
 
 /// The form of the JSON. Raised when a name changes its meaning or goes.
@@ -59,6 +59,7 @@ pub(super) fn text(report: &Report) -> String {
             ));
         }
     }
+    text.push_str(&ledgers(report));
     text.push_str(&undivided(report));
     for (why, told) in [
         (Unreadable::Forbidden, "left out, since the token may not see them (`sluice check` says what mends it)"),
@@ -100,10 +101,10 @@ fn grid(report: &Report) -> Grid {
         let own = stream.tables.iter().find(|table| !table.is_shared);
         grid.row(vec![
             own.map_or_else(|| format!("({})", stream.stream), |table| table.table.clone()),
-            thousands(stream.rows_in),
-            thousands(stream.rows_out),
-            thousands(dropped(stream)),
-            thousands(rejected(stream)),
+            thousands(stream.ledger.read),
+            thousands(stream.ledger.written),
+            thousands(stream.ledger.dropped),
+            thousands(stream.ledger.rejected),
             own.map_or_else(String::new, |table| table.files.to_string()),
             own.map_or_else(String::new, |table| bytes(table.bytes)),
         ]);
@@ -119,6 +120,22 @@ fn grid(report: &Report) -> Grid {
         grid.row(vec![table.to_owned(), none(), thousands(rows), none(), none(), files.to_string(), bytes(size)]);
     }
     grid
+}
+
+/// The streams whose ledgers do not come out even, and those that could not be counted although others of their kind are.
+fn ledgers(report: &Report) -> String {
+    let outside = report.streams.iter().filter_map(|stream| Outside::of(&stream.stream, &stream.ledger));
+    let mut text = String::new();
+    text.extend(outside.flat_map(|outside| [outside.to_string(), "\n".to_owned()]));
+    let uncounted = report.streams.iter().filter(|stream| stream.is_counted && stream.ledger.is_complete().is_none());
+    let uncounted: Vec<String> = uncounted.map(|stream| stream.stream.clone()).collect();
+    if !uncounted.is_empty() {
+        text.push_str(&format!(
+            "not counted by HubSpot, so that nothing says whether all records were read: {}\n",
+            some(&uncounted)
+        ));
+    }
+    text
 }
 
 /// The streams that one reader had to read, and why.
@@ -166,14 +183,6 @@ fn not_written(tables: &NotWritten) -> String {
     text
 }
 
-fn dropped(stream: &StreamReport) -> u64 {
-    stream.transforms.iter().map(|transform| transform.dropped).sum()
-}
-
-fn rejected(stream: &StreamReport) -> u64 {
-    stream.transforms.iter().flat_map(|transform| transform.rejected.values()).sum()
-}
-
 fn let_go(stream: &StreamReport, transform: &TransformReport) -> Option<String> {
     let mut parts = Vec::new();
     if !transform.columns_dropped.is_empty() {
@@ -219,6 +228,20 @@ fn drift(stream: &StreamReport) -> Option<String> {
 /// What has another name than one would think.
 pub(super) fn renamed_json(renamed: &Renamed) -> Value {
     json!({ "property": renamed.property, "shared": renamed.shared, "name": renamed.name })
+}
+
+/// What became of the records of a stream.
+pub(super) fn ledger_json(ledger: &Ledger) -> Value {
+    let Ledger { before, after, read, dropped, rejected, written } = ledger;
+    json!({
+        "before": before,
+        "after": after,
+        "read": read,
+        "dropped": dropped,
+        "rejected": rejected,
+        "written": written,
+        "complete": ledger.is_complete(),
+    })
 }
 
 fn drift_json(drift: &Drift) -> Value {
@@ -313,10 +336,11 @@ fn stream_json(stream: &StreamReport) -> Value {
         "stream": stream.stream,
         "slices": stream.slices,
         "undivided": stream.undivided,
-        "rows_read": stream.rows_in,
-        "rows_written": stream.rows_out,
-        "rows_dropped": dropped(stream),
-        "rows_rejected": rejected(stream),
+        "rows_read": stream.ledger.read,
+        "rows_written": stream.ledger.written,
+        "rows_dropped": stream.ledger.dropped,
+        "rows_rejected": stream.ledger.rejected,
+        "ledger": ledger_json(&stream.ledger),
         "tables": stream.tables.iter().map(table_json).collect::<Vec<_>>(),
         "withheld": stream.withheld,
         "lacking": stream.lacking,

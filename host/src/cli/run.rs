@@ -158,7 +158,7 @@ pub(super) async fn run_once(
         () = shutdown.stopping() => return Err(pipeline::Error::Interrupted.into()),
         bucket = pipeline.bucket() => bucket?,
     };
-    let progress = Arc::new(if tell.is_some() { Progress::default() } else { Progress::unwatched() });
+    let progress = Arc::new(Progress::default());
     let display = tell.map(|tell| Display::start(tell, &progress, &source));
     let tell = |held: &LeaseError| {
         let say = || output.clone().say(&format!("waiting for the lease: {held}"));

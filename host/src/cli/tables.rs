@@ -13,6 +13,7 @@ use sluice_plan::spec::Url;
 use super::{
     TablesFormat, Usage,
     output::{Grid, Output, bytes, thousands},
+    report::ledger_json,
 };
 use crate::pipeline::{self, Pipeline};
 
@@ -103,7 +104,10 @@ fn json(commit: &Commit, root: &str) -> Value {
             let streams: Vec<Value> = table
                 .streams
                 .iter()
-                .map(|fed| json!({ "stream": fed.stream, "audit": audit_json(&fed.audit) }))
+                .map(|fed| {
+                    let ledger = fed.ledger.as_ref().map(ledger_json);
+                    json!({ "stream": fed.stream, "ledger": ledger, "audit": audit_json(&fed.audit) })
+                })
                 .collect();
             let files: Vec<Value> = table
                 .files

@@ -8,9 +8,14 @@ use sluice_hubspot::source::Source;
 use sluice_model::{error_chain, run_id::RunId};
 use sluice_plan::Plan;
 
-use super::{Error, Patience, Pipeline, Planned, Plugins, plan, trial};
+use super::{
+    Error, Patience, Pipeline, Planned, Plugins, plan,
+    price::{self, Prices},
+    trial,
+};
 
 const PLAN: &str = "plan and guard";
+const PRICE: &str = "price";
 
 /// One thing that a run needs.
 #[derive(Debug)]
@@ -81,10 +86,13 @@ pub async fn check(pipeline: &Pipeline, described: Option<Arc<dyn Source>>) -> V
     };
     match (&source, &loaded) {
         (Some(source), Some(plugins)) => {
-            if let Some(plan) = planned(pipeline, source.as_ref(), plugins, &mut checks).await
-                && !offline
-            {
-                streams(source.as_ref(), &plan, &mut checks).await;
+            if let Some(plan) = planned(pipeline, source.as_ref(), plugins, &mut checks).await {
+                let prices = price::price(source.as_ref(), &plan).await;
+                let told = prices.map_or_else(|| vec![Prices::UNKNOWN.to_owned()], |prices| prices.lines());
+                checks.push(Check::new(PRICE, Ok(told)));
+                if !offline {
+                    streams(source.as_ref(), &plan, &mut checks).await;
+                }
             }
         }
         _ => checks.push(Check { what: PLAN.to_owned(), outcome: Outcome::NotTried }),

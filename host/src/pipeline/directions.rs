@@ -13,7 +13,7 @@ use sluice_plan::Rules;
 
 use super::at_once::concurrently;
 
-/// Types whose records are counted at once; a search may have few requests a second.
+/// Types whose records are counted at once; searches may be few a second.
 const COUNTS_AT_ONCE: usize = 4;
 
 /// Whether a stream is one direction of an association.
@@ -43,7 +43,7 @@ pub(super) async fn decided(
             Some((from.type_id.as_str(), offered.iter().find(is_its)?))
         })
         .collect();
-    let count = async |(id, stream): (&str, &StreamInfo)| (id.to_owned(), source.count(stream).await);
+    let count = async |(id, stream): (&str, &StreamInfo)| (id.to_owned(), source.size(stream).await);
     let counted: BTreeMap<String, Option<u64>> = concurrently(types, COUNTS_AT_ONCE, count).await.into_iter().collect();
     let records =
         |stream: &StreamInfo| ends(stream).and_then(|(from, _)| *counted.get(&from.type_id)?).unwrap_or(u64::MAX);

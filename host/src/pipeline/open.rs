@@ -10,7 +10,7 @@ use std::{
 };
 
 use sluice_hubspot::{
-    http::{PATIENCE, RetryPolicy},
+    http::{PATIENCE, Reserve, RetryPolicy},
     source::{
         Source,
         hubspot::{self, HubSpot, Paths},
@@ -24,7 +24,7 @@ use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
 use sluice_net::proxy::is_loopback;
 use sluice_plan::{
     Planner,
-    spec::{ApiVersion, Compression, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
+    spec::{ApiVersion, Compression, LedgerRule, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
 };
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
 
@@ -40,6 +40,10 @@ const LONGEST_SESSION_NAME: usize = 64;
 const STREAMS_AT_ONCE: usize = 8;
 /// What all plugins of a run may take of memory together, unless the file says otherwise.
 const PLUGIN_MEMORY: u64 = 4 << 30;
+
+/// The share of the account's limits that is left to its other apps unless the file says otherwise: enough that none of them
+/// stands still, little enough that a run is not much longer.
+const RESERVE: f64 = 0.1;
 
 /// A pipeline file that was read. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -70,6 +74,11 @@ impl Pipeline {
         self.spec.pipeline.pipeline.get_ref().as_str()
     }
 
+    /// What a stream does of which not as many records were read as the source counts.
+    pub(super) fn ledger(&self) -> LedgerRule {
+        self.spec.pipeline.run.ledger
+    }
+
     /// The source.
     pub fn source(&self, patience: Patience) -> Result<Arc<dyn Source>, Error> {
         let retry = match patience {
@@ -96,6 +105,7 @@ impl Pipeline {
                 ApiVersion::V3 => Paths::Numbered,
             },
             requests_per_10s: source.requests_per_10s,
+            reserve: Reserve::of(source.reserve.map_or(RESERVE, |share| share.0)),
             retry,
             sensitive: source.sensitive == Sensitive::Include,
             describes: match source.sensitive {

@@ -10,7 +10,6 @@ use sluice_hubspot::source::RowsSeen;
 /// The progress of all streams; of none, before the plan is made.
 #[derive(Debug, Default)]
 pub struct Progress {
-    unwatched: bool,
     streams: OnceLock<Vec<Arc<StreamProgress>>>,
 }
 
@@ -37,15 +36,6 @@ pub enum StreamState {
 }
 
 impl Progress {
-    /// The progress of a run that nobody is told of. Nothing is asked of the source for its sake.
-    pub fn unwatched() -> Self {
-        Self { unwatched: true, ..Self::default() }
-    }
-
-    pub(super) fn is_watched(&self) -> bool {
-        !self.unwatched
-    }
-
     /// All streams, in the order of the plan.
     pub fn streams(&self) -> &[Arc<StreamProgress>] {
         self.streams.get().map(Vec::as_slice).unwrap_or_default()

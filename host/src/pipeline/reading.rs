@@ -26,6 +26,7 @@ use super::{
     Error,
     at_once::{Jobs, side_by_side},
     context::Context,
+    ledger::Outside,
     stream::OneStream,
     written::Written,
 };
@@ -91,7 +92,7 @@ enum Done {
 
 /// What becomes of a stream that has been read.
 enum Conclusion {
-    Stands(Written),
+    Stands(Box<Written>),
     IsReadAgain(Attempt),
 }
 
@@ -139,7 +140,7 @@ impl Jobs for Streams {
             Done::Slice(Err(error)) | Done::Conclusion(Err(error)) => begun.fail(error),
             Done::Conclusion(Ok(Conclusion::Stands(written))) => {
                 self.begun.remove(&index);
-                self.outcomes.insert(index, Ok(written));
+                self.outcomes.insert(index, Ok(*written));
                 return;
             }
             Done::Conclusion(Ok(Conclusion::IsReadAgain(attempt))) => {
@@ -249,8 +250,12 @@ async fn concluded(
         let mut read = stream.conclude().await?;
         if read.cut.is_empty() || attempt.was_cut {
             read.undivided = attempt.undivided.or(read.undivided);
+            let ledger = stream.balance(written.uncounted()).await?;
+            if let Some(outside) = Outside::of(stream.name(), &ledger) {
+                tracing::warn!("{outside}");
+            }
             stream.done();
-            return Ok(Conclusion::Stands(Written { read, ..written }));
+            return Ok(Conclusion::Stands(Box::new(Written { read, ledger, ..written })));
         }
         tracing::warn!(
             stream = stream.name(),
@@ -297,7 +302,7 @@ mod tests {
         time::Duration,
     };
 
-    use sluice_hubspot::http::{Budget, BudgetRules, Rate};
+    use sluice_hubspot::http::{Budget, BudgetRules, Rate, Reserve};
     use tokio::time::{Instant, sleep};
 
     use super::*;
@@ -365,7 +370,7 @@ mod tests {
         let order = in_order_of(&pages.iter().map(|pages| Some(*pages)).collect::<Vec<_>>());
         let mut streams = Pages {
             waiting: order.into_iter().map(|index| pages[index]).collect(),
-            budget: Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None }),
+            budget: Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None, reserve: Reserve::NONE }),
             sent: Arc::default(),
             began: Instant::now(),
             left: pages.len(),

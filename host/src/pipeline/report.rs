@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use sluice_hubspot::source::{Read, Unreadable, Usage};
 use sluice_lake::table::Commit;
-use sluice_model::schema::Field;
-use sluice_plan::StreamPlan;
+use sluice_model::{ledger::Ledger, schema::Field};
+use sluice_plan::{StreamPlan, spec::LedgerRule};
 
 use super::{
     LeftOut,
@@ -34,6 +34,8 @@ pub struct Report {
     pub unreadable: Vec<LeftOut>,
     /// The tables of the bucket that the run did not write.
     pub not_written: NotWritten,
+    /// What a stream does of which not as many records were read as the source counts.
+    pub rule: LedgerRule,
 }
 
 /// A run, and with what and how long it ran.
@@ -60,10 +62,10 @@ pub struct StreamReport {
     pub slices: u64,
     /// Why one reader read it, where several could have.
     pub undivided: Option<&'static str>,
-    /// Rows read.
-    pub rows_in: u64,
-    /// Rows that passed all transforms.
-    pub rows_out: u64,
+    /// What became of its records.
+    pub ledger: Ledger,
+    /// Whether the source counts streams of its kind.
+    pub is_counted: bool,
     /// What it has written into its tables.
     pub tables: Vec<TableReport>,
     /// Columns of the source that were never requested because HubSpot marks them sensitive.
@@ -115,19 +117,21 @@ pub struct TransformReport {
 impl Report {
     /// Rows read, over all streams.
     pub fn rows_in(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.rows_in).sum()
+        self.streams.iter().map(|stream| stream.ledger.read).sum()
     }
 
-    /// Whether not all is as it should be: a table of this pipeline grows old because its stream cannot be read, or a column
-    /// ends in the middle.
+    /// Whether not all is as it should be: a table of this pipeline grows old because its stream cannot be read, a column ends
+    /// in the middle, or, where the file is strict about it, not as many records were read as the source counts.
     pub fn is_partial(&self) -> bool {
+        let is_outside = |stream: &StreamReport| stream.ledger.is_complete() == Some(false);
         self.not_written.kept.iter().any(|table| table.why.is_old())
             || self.streams.iter().any(|stream| !stream.cut.is_empty())
+            || (self.rule == LedgerRule::Strict && self.streams.iter().any(is_outside))
     }
 
     /// Rows written, over all streams.
     pub fn rows_out(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.rows_out).sum()
+        self.streams.iter().map(|stream| stream.ledger.written).sum()
     }
 }
 
@@ -141,10 +145,12 @@ pub(super) struct Done {
     pub(super) written: Vec<Written>,
     /// The tables that it did not write.
     pub(super) not_written: NotWritten,
+    /// What a stream does whose ledger does not come out even.
+    pub(super) rule: LedgerRule,
 }
 
 pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
-    let Done { base, commit, written, not_written } = done;
+    let Done { base, commit, written, not_written, rule } = done;
     let plan = &context.planned.plan;
     let is_kept = |stream: &StreamPlan| {
         stream.tables.iter().all(|table| not_written.kept.iter().any(|kept| kept.table == table.name))
@@ -155,8 +161,8 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
             stream: stream.stream.name.clone(),
             slices: written.slices,
             undivided: written.read.undivided,
-            rows_in: written.rows_in,
-            rows_out: written.rows_out,
+            ledger: written.ledger,
+            is_counted: context.source.is_counted(&stream.stream),
             tables: tables(base.as_ref(), stream, &written.tables),
             withheld: names(stream.withheld.iter()),
             lacking: hidden(&written.read),
@@ -191,6 +197,7 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
         streams,
         unreadable: context.planned.unreadable.clone(),
         not_written,
+        rule,
     }
 }
 

@@ -6,12 +6,14 @@
 //! When all slices have been read the stream is concluded: what its source has to say decides whether it stands, or is read
 //! once more. Who reads which slice, and when, is `reading`'s.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
-use sluice_hubspot::source::{Read, ReadRequest, Readers, Reading, Slice};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use sluice_hubspot::source::{Read, ReadRequest, Readers, Reading, Slice, Source};
+use sluice_model::{ledger::Ledger, stream::StreamInfo};
 use sluice_plan::StreamPlan;
 use tokio::sync::mpsc;
 
@@ -35,8 +37,8 @@ pub(super) struct OneStream {
     reading: Arc<dyn Reading>,
     keys: Keys,
     progress: Arc<StreamProgress>,
-    /// Whether anybody has begun to count it.
-    is_counted: AtomicBool,
+    /// How many records there are, asked once for all who wait for it.
+    before: Shared<BoxFuture<'static, Option<u64>>>,
 }
 
 impl OneStream {
@@ -55,14 +57,8 @@ impl OneStream {
             keeps_ids,
         };
         let reading = context.source.open(request);
-        Self {
-            context: Arc::clone(context),
-            index,
-            reading,
-            keys: Keys::of(plan),
-            progress,
-            is_counted: AtomicBool::new(false),
-        }
+        let before = count_before(&context.source, &plan.stream, &progress);
+        Self { context: Arc::clone(context), index, reading, keys: Keys::of(plan), progress, before }
     }
 
     /// What its source has of it for readers.
@@ -93,7 +89,7 @@ impl OneStream {
             () = shutdown.stopping() => Err(Error::Interrupted),
             // It works until the channel is closed, and the reader holds that open: it has failed.
             failed = &mut worker => return Err(unwrapped(failed).err().unwrap_or(Error::Interrupted)),
-            () = self.count() => unreachable!("counting never ends"),
+            () = self.count_beside() => unreachable!("it never ends"),
             read = self.reading.read(slice, sender) => read.map_err(Error::Source),
         };
         // The channel is closed now: the worker comes to its end.
@@ -109,15 +105,28 @@ impl OneStream {
         unwrapped(tokio::task::spawn_blocking(end).await)
     }
 
-    /// Asks how many records there are, once, beside the reading and only if somebody watches, and then does nothing more.
-    async fn count(&self) {
-        if self.context.progress.is_watched()
-            && !self.is_counted.swap(true, Ordering::Relaxed)
-            && let Some(total) = self.context.source.count(&self.plan().stream).await
-        {
-            self.progress.expect(total);
-        }
+    /// Asks how many records there are, beside the reading, and then does nothing more.
+    async fn count_beside(&self) {
+        self.before.clone().await;
         std::future::pending::<()>().await;
+    }
+
+    /// Completes its ledger: waits for the count that was asked for when it began, and asks for another if that is not what
+    /// was read.
+    pub(super) async fn balance(&self, ledger: Ledger) -> Result<Ledger, Error> {
+        let balanced = async {
+            let before = self.before.clone().await;
+            let after = match before {
+                Some(before) if before != ledger.read => self.context.source.count(&self.plan().stream).await,
+                _ => None,
+            };
+            Ledger { before, after, ..ledger }
+        };
+        tokio::select! {
+            biased;
+            () = self.context.shutdown.stopping() => Err(Error::Interrupted),
+            ledger = balanced => Ok(ledger),
+        }
     }
 
     /// What there is to say of the stream, now that all of it has been read.
@@ -140,4 +149,21 @@ impl OneStream {
             tables::discard(&*self.context.sink, &table.files).await;
         }
     }
+}
+
+/// The count of a stream, once anybody waits for it. The display is told.
+fn count_before(
+    source: &Arc<dyn Source>,
+    stream: &StreamInfo,
+    progress: &Arc<StreamProgress>,
+) -> Shared<BoxFuture<'static, Option<u64>>> {
+    let (source, stream, progress) = (Arc::clone(source), stream.clone(), Arc::clone(progress));
+    let count = async move {
+        let count = source.count(&stream).await;
+        if let Some(count) = count {
+            progress.expect(count);
+        }
+        count
+    };
+    count.boxed().shared()
 }

@@ -32,12 +32,13 @@ pub(super) fn change(
             continue;
         }
         let name = &stream.stream.name;
-        let parts = &written.read.present;
+        let (parts, ledger) = (&written.read.present, written.ledger);
         for (table, written) in stream.tables.iter().zip(&written.tables) {
             let fed = FedBy {
                 stream: name.clone(),
                 ids: stream.stream.names().filter(|id| id != name).map(str::to_owned).collect(),
                 parts: parts.clone(),
+                ledger: Some(ledger),
                 audit: plan.audit(stream, table),
             };
             change.write(&table.name, table.fields().cloned().collect()).feed(fed, written.files.clone());

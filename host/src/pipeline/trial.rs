@@ -16,19 +16,24 @@ use super::{
 /// Streams that are tried at once.
 const AT_ONCE: usize = 8;
 
-/// Asks for one record of each of these streams, as it would be read. The outcomes, in the same order.
-pub(super) async fn try_all<'s>(
-    source: &dyn Source,
-    streams: impl IntoIterator<Item = &'s StreamPlan>,
-) -> Vec<Result<(), SourceError>> {
-    let requests = streams.into_iter().map(|stream| ReadRequest {
+/// What a stream would be read with, for a look at it.
+pub(super) fn a_look(stream: &StreamPlan) -> ReadRequest {
+    ReadRequest {
         stream: stream.stream.clone(),
         columns: stream.requested().cloned().collect(),
         ingested_at: Timestamp::now(),
         readers: Readers::One,
         keeps_ids: false,
         seen: RowsSeen::default(),
-    });
+    }
+}
+
+/// Asks for one record of each of these streams, as it would be read. The outcomes, in the same order.
+pub(super) async fn try_all<'s>(
+    source: &dyn Source,
+    streams: impl IntoIterator<Item = &'s StreamPlan>,
+) -> Vec<Result<(), SourceError>> {
+    let requests = streams.into_iter().map(a_look);
     let try_one = async |request: ReadRequest| source.try_read(&request).await;
     concurrently(requests.collect::<Vec<_>>(), AT_ONCE, try_one).await
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sluice_hubspot::source::Read;
 use sluice_lake::table::DataFile;
+use sluice_model::ledger::Ledger;
 
 /// What became of one stream, or of a slice of it.
 #[derive(Debug, Clone, Default)]
@@ -17,11 +18,25 @@ pub(super) struct Written {
     pub(super) tables: Vec<WrittenTable>,
     /// What the source says of the reading.
     pub(super) read: Read,
+    /// What became of its records, once all of it has been read and counted.
+    pub(super) ledger: Ledger,
     /// By transform, in the order of the stream's steps.
     pub(super) steps: Vec<StepCount>,
 }
 
 impl Written {
+    /// What became of its records, as far as that is known without the source's counts.
+    pub(super) fn uncounted(&self) -> Ledger {
+        let rejected = |step: &StepCount| step.rejected.values().sum::<u64>();
+        Ledger {
+            read: self.rows_in,
+            dropped: self.steps.iter().map(|step| step.dropped).sum(),
+            rejected: self.steps.iter().map(rejected).sum(),
+            written: self.rows_out,
+            ..Ledger::default()
+        }
+    }
+
     /// Adds what came of a slice.
     pub(super) fn add(&mut self, slice: Self) {
         // A reader that came too late for a slice has read nothing.

@@ -187,7 +187,7 @@ fn kind(direction: Direction, definition: Definition) -> Value {
         "category": definition.category(),
         "typeId": definition.type_id(),
         "label": definition.label(),
-        "isMain": definition.is_main(),
+        "isMain": direction.is_main(definition),
     })
 }
 

@@ -28,7 +28,7 @@ mod verdict;
 pub use client::{Client, Options};
 pub use decode::Undecodable;
 pub use error::{Cause, Failure, HttpError};
-pub use limit::{Budget, BudgetNews, BudgetRules, BudgetUsage, Permit, Rate};
+pub use limit::{Budget, BudgetNews, BudgetRules, BudgetUsage, Permit, Rate, Reserve};
 pub use page::PageSize;
 pub use request::{Asked, Request};
 pub use retry::{Backoff, Fault, Jitter, PATIENCE, Patience, RetryPolicy};

@@ -10,6 +10,7 @@
 //! A source knows nothing of transforms, tables or buckets.
 
 pub mod hubspot;
+mod price;
 mod reading;
 pub mod recorded;
 
@@ -25,6 +26,7 @@ use sluice_model::{
     stream::StreamInfo,
 };
 
+pub use self::price::{Day, Price, Quota};
 pub use self::reading::{DeliverySender, Readers, Reading, Slice};
 
 /// Something that offers streams.
@@ -39,9 +41,26 @@ pub trait Source: Send + Sync {
     /// [`SourceError::NotReadable`] where this identity may not read the stream, or the account has no such thing.
     async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError>;
 
-    /// How many records a stream holds now, where that can be known cheaply: for the eyes of people, and so never a reason
-    /// to fail, to wait or to ask twice.
+    /// How many rows a stream has now, as the service counts them: against this, what was read is held. `None` where they are
+    /// not counted, or no answer came within about a minute, which is never a reason to fail. Each call asks anew.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the question.
     async fn count(&self, stream: &StreamInfo) -> Option<u64>;
+
+    /// Whether the service counts streams of this kind at all, if perhaps not this one.
+    fn is_counted(&self, stream: &StreamInfo) -> bool;
+
+    /// How many rows a stream has, about: asked for once, and good enough to compare streams by.
+    async fn size(&self, stream: &StreamInfo) -> Option<u64>;
+
+    /// What reading a stream will cost; `None` where that cannot be known, which is never a reason to fail. `ids_are_kept`:
+    /// whether the records of every object type that it [`needs`](Self::needs) are read before it, so that nobody has to list
+    /// their ids.
+    async fn price(&self, request: &ReadRequest, ids_are_kept: bool) -> Option<Price>;
+
+    /// What may be asked of the service; `None` where nobody asks any. Never a reason to fail.
+    async fn quota(&self) -> Option<Quota>;
 
     /// The object types whose records' ids a stream is asked with: the edges of the graph of streams. Where a run reads those
     /// records too, it reads them before, and lets the source keep the ids ([`ReadRequest::keeps_ids`]), so that none is

@@ -7,6 +7,7 @@
 //! - [`outline`]: what a plugin says it does to one schema; [`program`]: what is done with a batch because of it;
 //!   [`limits`]: what it may use up; [`digest`]: what it is known by.
 //! - [`delivery`]: rows on their way from a source to a table.
+//! - [`ledger`]: what became of the records of a stream, and whether these were all.
 //! - [`audit`]: what let which columns of a table pass.
 //! - [`problem`]: what is wrong, where, and what would mend it.
 //! - [`secret`]: values that are used and never shown; [`printable`]: text that is not ours, made fit to be shown.
@@ -18,6 +19,7 @@ pub mod stream;
 
 pub mod audit;
 pub mod digest;
+pub mod ledger;
 pub mod limits;
 pub mod outline;
 pub mod program;

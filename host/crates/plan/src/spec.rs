@@ -17,11 +17,13 @@ use toml::Spanned;
 
 pub use self::{
     types::{
-        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, Directions, Layout, LimitsSpec,
-        MarkSpec, OnMissingScope, OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType, SourceSpec,
-        SourceType, TransformSpec,
+        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, Directions, Layout, LedgerRule,
+        LimitsSpec, MarkSpec, OnMissingScope, OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType,
+        SourceSpec, SourceType, TransformSpec,
     },
-    values::{ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url},
+    values::{
+        ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Share, Span, Url,
+    },
 };
 
 /// A pipeline file that has been read: its content, and what is needed to point back into it.

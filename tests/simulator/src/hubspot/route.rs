@@ -106,14 +106,13 @@ pub(super) fn route(method: &Method, path: &str) -> Result<(Version, Endpoint), 
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let (version, area, rest) = match segments.as_slice() {
         ["crm", "account-info", ..] | ["crm", _, "account-info", ..] => return Err(Refusal::NoSuchPage),
-        ["crm", version @ ("v3" | "v4"), area, rest @ ..] => (Version::parse(version), *area, rest),
         ["settings", "users", version, rest @ ..] if *version != "v3" || rest.is_empty() => {
             (Version::parse(version), "users", rest)
         }
-        ["settings", version @ "v3", area @ "users", rest @ ..] => (Version::parse(version), *area, rest),
-        [area @ "account-info", version, rest @ ..] | ["crm-object-schemas", version, area @ "schemas", rest @ ..] => {
-            (Version::parse(version), *area, rest)
-        }
+        ["crm", version @ ("v3" | "v4"), area, rest @ ..]
+        | ["settings", version @ "v3", area @ "users", rest @ ..]
+        | [area @ "account-info", version, rest @ ..]
+        | ["crm-object-schemas", version, area @ "schemas", rest @ ..] => (Version::parse(version), *area, rest),
         // The schemas have moved; their dated path is under `crm-object-schemas` alone.
         ["crm", area, version, rest @ ..] if *version != "v3" && *area != "schemas" => {
             (Version::parse(version), *area, rest)

@@ -9,6 +9,7 @@
 //! What this does not do: bound how many requests are in flight (the readers do, by their number), or tell one kind of
 //! budget from another (the caller has as many as the server has limits).
 
+mod reserve;
 mod window;
 
 use std::num::NonZeroU32;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+pub use reserve::Reserve;
 use window::{Ticket, Turn, Window};
 
 /// So many requests in any interval of this length.
@@ -45,6 +47,8 @@ pub struct BudgetRules {
     pub assumed: Rate,
     /// Holds whatever the server allows; `None` to use all of it.
     pub ceiling: Option<Rate>,
+    /// The share of what the server allows that is left to others. The ceiling is ours alone, and nothing is left of it.
+    pub reserve: Reserve,
 }
 
 /// What an answer says of the budget its request was counted in. What it does not say is `None`.
@@ -69,8 +73,8 @@ pub struct BudgetUsage {
     pub requests: u64,
     /// Requests the server may count at this moment, those of others included as far as known.
     pub in_window: u32,
-    /// Requests started, as a share (0 to 1) of those the rate now in force would have allowed between the first and the
-    /// last of them. In the first interval: the share of one full window.
+    /// Requests started, as a share (0 to 1) of those the rate now in force, which is what is left after the reserve, would
+    /// have allowed between the first and the last of them. In the first interval: the share of one full window.
     pub share: f64,
 }
 
@@ -178,7 +182,8 @@ mod tests {
     }
 
     fn budget(requests: u32, interval: Duration) -> Budget {
-        Budget::new(BudgetRules { name: "test", assumed: rate(requests, interval), ceiling: None })
+        let assumed = rate(requests, interval);
+        Budget::new(BudgetRules { name: "test", assumed, ceiling: None, reserve: Reserve::NONE })
     }
 
     /// A server that counts arrivals in a rolling window, the way HubSpot documents its limits.

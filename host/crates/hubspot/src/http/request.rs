@@ -1,6 +1,7 @@
 //! Requests: what is asked, and the part of it that may be shown.
 
 use std::fmt;
+use std::time::Duration;
 
 use ::http::Method;
 use bytes::Bytes;
@@ -25,6 +26,7 @@ pub struct Request {
     pub(super) body: Option<Bytes>,
     pub(super) overload_attempts: Option<u32>,
     pub(super) expendable: bool,
+    pub(super) answer_within: Option<Duration>,
 }
 
 impl Request {
@@ -39,6 +41,7 @@ impl Request {
             body: None,
             overload_attempts: None,
             expendable: false,
+            answer_within: None,
         }
     }
 
@@ -68,6 +71,13 @@ impl Request {
     #[must_use]
     pub fn expendable(mut self) -> Self {
         self.expendable = true;
+        self
+    }
+
+    /// Waits for the whole answer no longer than this, from when it is sent, in place of what the client waits for any.
+    #[must_use]
+    pub fn answer_within(mut self, limit: Duration) -> Self {
+        self.answer_within = Some(limit);
         self
     }
 

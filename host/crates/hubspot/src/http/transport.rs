@@ -117,6 +117,9 @@ impl Transport {
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
+        if let Some(limit) = request.answer_within {
+            builder = builder.timeout(limit);
+        }
         let mut response = builder.send().await.map_err(|error| self.failure(&error, sent))?;
         let status = response.status();
         on_head(status, response.headers());

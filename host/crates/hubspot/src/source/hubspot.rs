@@ -9,7 +9,7 @@
 //! - **Records** are listed by id, a hundred a page, with the wanted properties in the URL, by several readers at once where
 //!   the account's cursors allow it ([`slices`]); where the URL would be too long, ids are listed and the values fetched by
 //!   batch read. The search index is never used to read records: it is late, it
-//!   forgets, and it ends at ten thousand.
+//!   forgets, and it ends at ten thousand. It counts them ([`count`]), beside the reading.
 //! - **Limits**: all streams share one budget of requests, learned from HubSpot's own headers ([`vendor`]).
 //!
 //! What a full read misses: records that are archived while it runs, which the next run leaves out of the table.
@@ -19,6 +19,7 @@ mod api;
 mod associations;
 mod batches;
 mod columns;
+mod count;
 mod decode;
 mod ids;
 mod json;
@@ -30,6 +31,7 @@ mod members;
 mod names;
 mod paging;
 mod property;
+mod quota;
 mod ranged;
 mod ranges;
 mod read;
@@ -55,8 +57,8 @@ use sluice_model::{
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::{ReadRequest, Reading, Source, SourceError, Unreadable, Usage};
-use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, RetryPolicy, SetupError};
+use super::{Price, Quota, ReadRequest, Reading, Source, SourceError, Unreadable, Usage};
+use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, Reserve, RetryPolicy, SetupError};
 
 use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
 pub use self::{api::Paths, ids::Ids};
@@ -84,6 +86,8 @@ pub struct Settings {
     pub paths: Paths,
     /// Never send more requests than this in ten seconds, whatever the account allows.
     pub requests_per_10s: Option<NonZeroU32>,
+    /// The share of the account's limits that is left to its other apps.
+    pub reserve: Reserve,
     /// For how long a request may fail.
     pub retry: RetryPolicy,
     /// Whether sensitive properties are wanted. A stream whose sensitive properties may not be listed cannot be read then:
@@ -115,6 +119,7 @@ pub struct HubSpot {
     lists: Answers<Result<Vec<api::List>, Refused>>,
     owners: Answers<Vec<api::Owner>>,
     ids: Answers<Ids>,
+    counts: Answers<Option<u64>>,
     sensitive: bool,
     describes: Marks,
 }
@@ -127,9 +132,10 @@ impl HubSpot {
             name: "general",
             assumed: rate(settings.requests_per_10s.unwrap_or(ASSUMED_REQUESTS)),
             ceiling: settings.requests_per_10s.map(rate),
+            reserve: settings.reserve,
         };
         let search = Rate { requests: SEARCHES_PER_SECOND, interval: Duration::from_secs(1) };
-        let search = BudgetRules { name: "search", assumed: search, ceiling: None };
+        let search = BudgetRules { name: "search", assumed: search, ceiling: None, reserve: settings.reserve };
         Ok(Self {
             client: Client::new(
                 &settings.base_url,
@@ -147,6 +153,7 @@ impl HubSpot {
             lists: Answers::default(),
             owners: Answers::default(),
             ids: Answers::default(),
+            counts: Answers::default(),
             sensitive: settings.sensitive,
             describes: settings.describes.clone(),
         })
@@ -321,6 +328,22 @@ impl Source for HubSpot {
 
     async fn count(&self, stream: &StreamInfo) -> Option<u64> {
         kinds::of(stream).count(self, stream).await
+    }
+
+    async fn size(&self, stream: &StreamInfo) -> Option<u64> {
+        self.count_of(stream.kind.type_id()?).await
+    }
+
+    fn is_counted(&self, stream: &StreamInfo) -> bool {
+        kinds::of(stream).is_counted()
+    }
+
+    async fn price(&self, request: &ReadRequest, ids_are_kept: bool) -> Option<Price> {
+        kinds::of(&request.stream).price(self, request, ids_are_kept).await
+    }
+
+    async fn quota(&self) -> Option<Quota> {
+        Some(self.quota_now().await)
     }
 
     fn needs(&self, stream: &StreamInfo) -> Vec<String> {

@@ -11,7 +11,7 @@ use sluice_model::{
     stream::{End, StreamInfo, StreamKind},
 };
 
-use super::{DeliverySender, Read, ReadRequest, Reading, Slice, Source, SourceError, Unreadable, Usage};
+use super::{DeliverySender, Price, Quota, Read, ReadRequest, Reading, Slice, Source, SourceError, Unreadable, Usage};
 
 /// The format that this version writes and reads.
 const FORMAT: u32 = 1;
@@ -278,6 +278,22 @@ impl Source for RecordedSource {
 
     async fn count(&self, stream: &StreamInfo) -> Option<u64> {
         self.find(stream).and_then(|recorded| recorded.records)
+    }
+
+    async fn size(&self, stream: &StreamInfo) -> Option<u64> {
+        self.count(stream).await
+    }
+
+    fn is_counted(&self, stream: &StreamInfo) -> bool {
+        self.find(stream).is_some_and(|recorded| recorded.records.is_some())
+    }
+
+    async fn price(&self, _: &ReadRequest, _: bool) -> Option<Price> {
+        None
+    }
+
+    async fn quota(&self) -> Option<Quota> {
+        None
     }
 
     fn needs(&self, _: &StreamInfo) -> Vec<String> {

@@ -54,6 +54,7 @@ impl Table {
                 };
                 more(&mut known.ids, by.ids);
                 more(&mut known.parts, by.parts);
+                known.ledger = by.ledger.or(known.ledger);
             }
             None => self.streams.push(by),
         }
@@ -103,6 +104,7 @@ pub(super) fn obstacle(base: Option<&Commit>, change: &Change, newer: &Commit) -
 pub(super) mod tests {
     use sluice_model::{
         audit::Audit,
+        ledger::Ledger,
         run_id::RunId,
         schema::{ColumnType, Marks, attribute},
     };
@@ -128,6 +130,7 @@ pub(super) mod tests {
                 stream: name.to_owned(),
                 ids: vec!["0-1".to_owned()],
                 parts: Vec::new(),
+                ledger: Some(Ledger { before: Some(10), read: 10, written: 10, ..Ledger::default() }),
                 audit: Audit { accepts: Marks::from(["phi".parse().unwrap()]), ..Audit::default() },
             }],
             written: "2026-11-23T20:15:00Z".parse().unwrap(),
@@ -176,6 +179,7 @@ pub(super) mod tests {
             stream: stream.to_owned(),
             ids: vec![format!("id of {stream}")],
             parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            ledger: None,
             audit: Audit { withheld: vec![format!("withheld from {stream}")], ..Audit::default() },
         };
         let mut made = Change::by(change(&run(1), &[]).author, "2026-11-23T20:20:00Z".parse().unwrap());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_model::{audit::Audit, run_id::RunId, schema::Field};
+use sluice_model::{audit::Audit, ledger::Ledger, run_id::RunId, schema::Field};
 
 use super::range::KeyRange;
 
@@ -71,6 +71,8 @@ pub struct FedBy {
     pub ids: Vec<String>,
     /// What it is made of, where it is made of the lists of several object types: the ids of those that the table has rows of.
     pub parts: Vec<String>,
+    /// What became of its records, in the run that wrote the table; `None` in commits of versions that kept no ledger.
+    pub ledger: Option<Ledger>,
     /// What let which columns of its rows pass: the audit record, as the run that wrote the table made it.
     pub audit: Audit,
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_model::{
+    ledger::Ledger,
     printable::printable,
     schema::{Field, stored::StoredField},
 };
@@ -67,7 +68,22 @@ struct StoredFeed {
     ids: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     parts: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ledger: Option<StoredLedger>,
     audit: StoredAudit,
+}
+
+/// `complete` is for readers of the commit: it follows from the others.
+#[derive(Serialize, Deserialize)]
+struct StoredLedger {
+    before: Option<u64>,
+    after: Option<u64>,
+    read: u64,
+    dropped: u64,
+    rejected: u64,
+    written: u64,
+    #[serde(skip_deserializing)]
+    complete: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -162,6 +178,7 @@ fn store_table(table: &Table) -> StoredTable {
         name: fed.stream.clone(),
         ids: fed.ids.clone(),
         parts: fed.parts.clone(),
+        ledger: fed.ledger.map(StoredLedger::from),
         audit: StoredAudit::from(&fed.audit),
     });
     StoredTable {
@@ -191,8 +208,9 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
         Ok(DataFile { key: file.path, rows: file.rows, bytes: file.bytes, keys })
     });
     let streams = stored.streams.into_iter();
-    let streams = streams.map(|StoredFeed { name, ids, parts, audit }| {
-        Ok(FedBy { stream: name, ids, parts, audit: audit.try_into().map_err(custom)? })
+    let streams = streams.map(|StoredFeed { name, ids, parts, ledger, audit }| {
+        let (ledger, audit) = (ledger.map(Ledger::from), audit.try_into().map_err(custom)?);
+        Ok(FedBy { stream: name, ids, parts, ledger, audit })
     });
     Ok(Table {
         run: parse(&stored.run)?,
@@ -202,6 +220,20 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
         columns: stored.columns.into_iter().map(Field::try_from).collect::<Result<_, _>>().map_err(custom)?,
         files: files.collect::<Result<_, serde_json::Error>>()?,
     })
+}
+
+impl From<Ledger> for StoredLedger {
+    fn from(ledger: Ledger) -> Self {
+        let Ledger { before, after, read, dropped, rejected, written } = ledger;
+        Self { before, after, read, dropped, rejected, written, complete: ledger.is_complete() }
+    }
+}
+
+impl From<StoredLedger> for Ledger {
+    fn from(stored: StoredLedger) -> Self {
+        let StoredLedger { before, after, read, dropped, rejected, written, complete: _ } = stored;
+        Self { before, after, read, dropped, rejected, written }
+    }
 }
 
 impl From<&KeyRange> for StoredRange {
@@ -281,6 +313,15 @@ mod tests {
                   "ids": [
                     "0-1"
                   ],
+                  "ledger": {
+                    "before": 10,
+                    "after": null,
+                    "read": 10,
+                    "dropped": 0,
+                    "rejected": 0,
+                    "written": 10,
+                    "complete": true
+                  },
                   "audit": {
                     "source": {
                       "sensitive": "exclude",
@@ -337,6 +378,16 @@ mod tests {
           }
         }
         "#);
+    }
+
+    #[test]
+    fn a_commit_without_a_ledger_is_read() {
+        let commit = next(None, change(&run(1), &["contacts"]));
+        let mut stored: serde_json::Value = serde_json::from_str(&write(&commit)).unwrap();
+        stored["tables"]["contacts"]["streams"][0].as_object_mut().unwrap().remove("ledger").unwrap();
+        let mut older = commit;
+        older.tables.get_mut("contacts").unwrap().streams[0].ledger = None;
+        assert_eq!(read(1, stored.to_string().as_bytes()).unwrap(), older);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::values::{
-    ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Span, Url,
+    ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Share, Span, Url,
 };
 
 /// A sluice pipeline: one source, its streams, ordered transforms, one sink.
@@ -79,6 +79,9 @@ pub struct SourceSpec {
     /// The account's limit, if it is lower than what the API announces or than what this pipeline may use. Default: what
     /// the API's answers say, and 100 until the first one.
     pub requests_per_10s: Option<std::num::NonZeroU32>,
+    /// The share of the account's limits, of requests and of searches, that is left to its other apps: from 0 up to, not
+    /// including, 1. Default: 0.1, a tenth.
+    pub reserve: Option<Share>,
 }
 
 fn all_streams() -> Vec<Spanned<Glob>> {
@@ -375,6 +378,17 @@ pub struct CredentialsSpec {
     pub session_token: Option<SecretRef>,
 }
 
+/// What a stream does of which not as many records were read as HubSpot counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LedgerRule {
+    /// A warning names it.
+    #[default]
+    Warn,
+    /// The run commits, and ends with exit code 3.
+    Strict,
+}
+
 /// How a run uses the machine.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -389,6 +403,9 @@ pub struct RunSpec {
     /// For how long a request to the source may fail, for whatever reason that may pass, before the run ends: connections
     /// that fail, answers that break off or do not come, 5xx, HTML pages. Default: `5m`.
     pub patience: Option<Span>,
+    /// What a stream does of which not as many records were read as HubSpot counts: more or fewer than before and after it.
+    #[serde(default)]
+    pub ledger: LedgerRule,
     /// Where compiled plugins are kept. Default: `sluice` in the user's cache folder.
     pub cache_dir: Option<PathBuf>,
 }

@@ -346,6 +346,30 @@ impl FromStr for Url {
     }
 }
 
+/// A share: a number from 0 up to, not including, 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share(pub f64);
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let share = f64::deserialize(deserializer)?;
+        let is_share = (0.0..1.0).contains(&share);
+        is_share.then_some(Self(share)).ok_or_else(|| {
+            D::Error::custom(format!("{share} is no share: write a number from 0 up to, not including, 1, such as 0.1"))
+        })
+    }
+}
+
+impl JsonSchema for Share {
+    fn schema_name() -> Cow<'static, str> {
+        "Share".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0, "exclusiveMaximum": 1 })
+    }
+}
+
 /// Where a secret is to be found: `{ env = "NAME" }` or `{ file = "path" }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {

@@ -37,7 +37,7 @@ impl Definition {
     }
 
     /// Whether this is the kind that HubSpot calls primary.
-    pub(crate) fn is_main(self) -> bool {
+    fn is_primary(self) -> bool {
         self.category == Category::HubSpot && self.end.label == Some(PRIMARY)
     }
 }
@@ -66,6 +66,16 @@ impl Direction {
         let both = self.pair.one == self.pair.other;
         let bits = (0..2 * self.pair.kinds.len()).filter(|bit| both || bit % 2 == usize::from(self.is_back));
         named(self.pair, bits)
+    }
+
+    /// Whether this is the main kind of its direction: the primary one, where there is one, and
+    /// otherwise one without a label.
+    pub(crate) fn is_main(self, definition: Definition) -> bool {
+        if self.definitions().into_iter().any(Definition::is_primary) {
+            definition.is_primary()
+        } else {
+            definition.label().is_none()
+        }
     }
 
     /// What a link with these bits is.

@@ -51,7 +51,7 @@ fn the_primary_company_is_the_one_that_the_contact_names() {
         let primary: Vec<String> = portal
             .links_of(direction, record.id(), 0)
             .iter()
-            .filter(|link| link.definitions(direction).iter().any(|definition| definition.is_main()))
+            .filter(|link| link.definitions(direction).iter().any(|definition| direction.is_main(*definition)))
             .map(|link| link.to.to_string())
             .collect();
         assert_eq!(primary, Vec::from_iter((!named.is_empty()).then_some(named)));

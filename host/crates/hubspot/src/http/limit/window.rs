@@ -169,10 +169,11 @@ impl Window {
     }
 
     /// The rates that hold at the same time, each with the requests of others that count in it: the server's own rate is
-    /// for everybody, the ceiling for us.
+    /// for everybody; what is left of it after the reserve, and the ceiling, are for us.
     fn rates(&self) -> impl Iterator<Item = (Rate, Option<Others>)> + use<> {
-        let server = (self.learned.unwrap_or(self.rules.assumed), self.others);
-        std::iter::once(server).chain(self.rules.ceiling.map(|ceiling| (ceiling, None)))
+        let server = self.learned.unwrap_or(self.rules.assumed);
+        let ours = [Some(self.rules.reserve.leaves(server)), self.rules.ceiling];
+        std::iter::once((server, self.others)).chain(ours.into_iter().flatten().map(|rate| (rate, None)))
     }
 
     /// When the next request may start under this rate; `None` if one may start now.
@@ -212,6 +213,7 @@ impl Entry {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Reserve;
     use super::*;
 
     const TEN_SECONDS: Duration = Duration::from_secs(10);
@@ -220,8 +222,12 @@ mod tests {
         Rate { requests: NonZeroU32::new(requests).unwrap(), interval: TEN_SECONDS }
     }
 
+    fn rules(requests: u32) -> BudgetRules {
+        BudgetRules { name: "general", assumed: rate(requests), ceiling: None, reserve: Reserve::NONE }
+    }
+
     fn window(requests: u32) -> Window {
-        Window::new(BudgetRules { name: "general", assumed: rate(requests), ceiling: None })
+        Window::new(rules(requests))
     }
 
     fn says(max: u32, remaining: Option<u32>) -> BudgetNews {
@@ -276,9 +282,32 @@ mod tests {
         open.learn(says(2, None), now, now);
         assert_eq!(fill(&mut open, now + TEN_SECONDS * 2), 2, "and it may fall again");
 
-        let mut capped = Window::new(BudgetRules { name: "general", assumed: rate(3), ceiling: Some(rate(4)) });
+        let mut capped = Window::new(BudgetRules { ceiling: Some(rate(4)), ..rules(3) });
         capped.learn(says(250, None), now, now);
         assert_eq!(fill(&mut capped, now), 4);
+    }
+
+    #[test]
+    fn a_share_of_what_the_server_allows_is_left_to_others() {
+        let now = Instant::now();
+        let a_tenth = BudgetRules { reserve: Reserve::of(0.1), ..rules(100) };
+        assert_eq!(fill(&mut Window::new(a_tenth), now), 90, "of what is assumed, too");
+        let mut window = Window::new(a_tenth);
+        window.learn(says(190, None), now, now);
+        assert_eq!(window.usage(now).rate, rate(171));
+        assert_eq!(fill(&mut window, now), 171);
+        let usage = window.usage(now);
+        assert!((usage.share - 1.0).abs() < f64::EPSILON, "the share is one of what is left: {usage:?}");
+
+        let mut shared = Window::new(a_tenth);
+        shared.learn(says(190, Some(180)), now, now);
+        assert_eq!(fill(&mut shared, now), 171, "others take their share, and no more");
+        let mut crowded = Window::new(a_tenth);
+        crowded.learn(says(190, Some(150)), now, now);
+        assert_eq!(fill(&mut crowded, now), 150, "others take more than that");
+        let mut capped = Window::new(BudgetRules { ceiling: Some(rate(20)), ..a_tenth });
+        capped.learn(says(190, None), now, now);
+        assert_eq!(fill(&mut capped, now), 20, "nothing is left of what is ours alone");
     }
 
     #[test]

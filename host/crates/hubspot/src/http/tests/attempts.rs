@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Server, all_statuses, answer, cut, wide_budget, with_header};
 use super::{TOKEN, ask, attempts, client, client_with, impatient, options};
-use crate::http::{Budget, BudgetRules, Failure, HttpError, Options, Rate, Request};
+use crate::http::{Budget, BudgetRules, Failure, HttpError, Options, Rate, Request, Reserve};
 
 #[tokio::test]
 async fn a_request_carries_what_the_server_needs_to_know() {
@@ -137,7 +137,7 @@ async fn what_waited_is_told_as_time_of_the_run() {
     let server = Server::start(|_| answer(200, "{}")).await;
     let client = client(&server);
     let rate = Rate { requests: 2.try_into().unwrap(), interval: Duration::from_millis(200) };
-    let budget = || Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None });
+    let budget = || Budget::new(BudgetRules { name: "test", assumed: rate, ceiling: None, reserve: Reserve::NONE });
     let all = async |request: Request| {
         let began = std::time::Instant::now();
         let asked = (0..8).map(|_| client.json::<Value>(&request));

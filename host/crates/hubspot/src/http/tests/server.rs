@@ -10,7 +10,7 @@ use axum::extract::Request as Incoming;
 use axum::response::Response;
 use url::Url;
 
-use crate::http::{Answer, Budget, BudgetNews, BudgetRules, Explanation, Rate, StopReason, Vendor, Verdict};
+use crate::http::{Answer, Budget, BudgetNews, BudgetRules, Explanation, Rate, Reserve, StopReason, Vendor, Verdict};
 
 /// The end of the day, to the vendor of these tests.
 pub(crate) const MIDNIGHT: &str = "2026-03-02T00:00:00Z";
@@ -97,6 +97,7 @@ pub(crate) fn wide_budget() -> Budget {
         name: "wide",
         assumed: Rate { requests, interval: Duration::from_millis(1) },
         ceiling: None,
+        reserve: Reserve::NONE,
     })
 }
 

@@ -49,6 +49,11 @@ impl<T> Answers<T> {
         self.cell(type_id).get_or_try_init(|| async { answer.await.map(Arc::new) }).await.cloned()
     }
 
+    /// Whether there is an answer about a type.
+    pub(super) fn knows(&self, type_id: &str) -> bool {
+        self.cell(type_id).initialized()
+    }
+
     fn cell(&self, type_id: &str) -> Arc<OnceCell<Arc<T>>> {
         Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(type_id.to_owned()).or_default())
     }

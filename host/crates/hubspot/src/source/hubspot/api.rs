@@ -1,7 +1,9 @@
-//! HubSpot's paths and answers, as far as sluice reads them.
+//! HubSpot's answers, as far as sluice reads them; where they are asked for is told in [`paths`].
 //!
 //! The answers are wire types: everything is optional that HubSpot has been seen to leave out, and what it sends in another
 //! form than its documentation says is read as far as it can be ([`super::json`]).
+
+mod paths;
 
 use serde::{
     Deserialize, Deserializer,
@@ -9,134 +11,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+pub use self::paths::Paths;
 use super::{json, paging::Paging};
-
-/// The first dated version, which has what later ones may lack.
-const MARCH: &str = "2026-03";
-
-/// Where things are in one version of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Paths {
-    /// A dated version, such as `2026-09`.
-    Dated(&'static str),
-    /// The numbered paths.
-    Numbered,
-}
-
-impl Paths {
-    pub(super) fn records(self, type_id: &str) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/objects/{date}/{type_id}"),
-            Self::Numbered => format!("/crm/v3/objects/{type_id}"),
-        }
-    }
-
-    pub(super) fn batch_read(self, type_id: &str) -> String {
-        format!("{}/batch/read", self.records(type_id))
-    }
-
-    pub(super) fn search(self, type_id: &str) -> String {
-        format!("{}/search", self.records(type_id))
-    }
-
-    pub(super) fn properties(self, type_id: &str) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/properties/{date}/{type_id}"),
-            Self::Numbered => format!("/crm/v3/properties/{type_id}"),
-        }
-    }
-
-    pub(super) fn schemas(self) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm-object-schemas/{date}/schemas"),
-            Self::Numbered => "/crm/v3/schemas".to_owned(),
-        }
-    }
-
-    pub(super) fn owners(self) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/owners/{date}"),
-            Self::Numbered => "/crm/v3/owners".to_owned(),
-        }
-    }
-
-    /// The links of many records of one type to those of another.
-    pub(super) fn links(self, from: &str, to: &str) -> String {
-        format!("{}/batch/read", self.associations(from, to))
-    }
-
-    /// What such links may mean.
-    pub(super) fn association_types(self, from: &str, to: &str) -> String {
-        format!("{}/labels", self.associations(from, to))
-    }
-
-    /// How many of each a record may have, where the account has set a limit.
-    pub(super) fn association_limits(self) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/associations/{date}/definitions/configurations/all"),
-            Self::Numbered => "/crm/associations/v4/definitions/configurations/all".to_owned(),
-        }
-    }
-
-    fn associations(self, from: &str, to: &str) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/associations/{date}/{from}/{to}"),
-            Self::Numbered => format!("/crm/v4/associations/{from}/{to}"),
-        }
-    }
-
-    /// The same version, but for a family that a newer date may not have: the last date that surely has it.
-    pub(super) fn of_march(self) -> Option<Self> {
-        match self {
-            Self::Dated(MARCH) | Self::Numbered => None,
-            Self::Dated(_) => Some(Self::Dated(MARCH)),
-        }
-    }
-
-    pub(super) fn lists(self) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/lists/{date}/search"),
-            Self::Numbered => "/crm/v3/lists/search".to_owned(),
-        }
-    }
-
-    pub(super) fn members(self, list_id: &str) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/lists/{date}/{list_id}/memberships"),
-            Self::Numbered => format!("/crm/v3/lists/{list_id}/memberships"),
-        }
-    }
-
-    /// The lists of many records.
-    pub(super) fn memberships(self) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/lists/{date}/records/memberships/batch/read"),
-            Self::Numbered => "/crm/v3/lists/records/memberships/batch/read".to_owned(),
-        }
-    }
-
-    /// Users have no dated path after March 2026.
-    pub(super) fn account_users(self) -> String {
-        match self {
-            Self::Dated(_) => format!("/settings/users/{MARCH}"),
-            Self::Numbered => "/settings/users/v3".to_owned(),
-        }
-    }
-
-    pub(super) fn teams(self) -> String {
-        match self {
-            Self::Dated(_) => format!("/settings/users/{MARCH}/teams"),
-            Self::Numbered => "/settings/v3/users/teams".to_owned(),
-        }
-    }
-
-    pub(super) fn pipelines(self, type_id: &str) -> String {
-        match self {
-            Self::Dated(date) => format!("/crm/pipelines/{date}/{type_id}"),
-            Self::Numbered => format!("/crm/v3/pipelines/{type_id}"),
-        }
-    }
-}
 
 /// An answer with a list, perhaps one of several pages.
 #[derive(Debug, Deserialize)]
@@ -157,11 +33,23 @@ impl<T> ListPage<T> {
     }
 }
 
+/// How much of a day's requests is used up.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DailyUsage {
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) usage_limit: Option<i64>,
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) current_usage: Option<i64>,
+    #[serde(default, deserialize_with = "json::text")]
+    pub(super) resets_at: Option<String>,
+}
+
 /// How many records a search would find.
 #[derive(Debug, Deserialize)]
 pub(super) struct Total {
-    #[serde(default, deserialize_with = "json::count")]
-    pub(super) total: usize,
+    #[serde(default, deserialize_with = "json::whole_number")]
+    pub(super) total: Option<i64>,
 }
 
 /// The records that a search has found, and how many there are in all.

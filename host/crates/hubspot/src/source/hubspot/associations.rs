@@ -30,12 +30,18 @@ impl HubSpot {
         self.listed_association_types(from, to).await
     }
 
+    /// The pairs of these types of which nobody has asked yet what a link may mean, in one direction.
+    pub(super) fn unasked_pairs<'t>(&self, types: impl Iterator<Item = &'t str> + Clone) -> u64 {
+        let pairs = types.clone().flat_map(|from| types.clone().map(move |to| (from, to)));
+        pairs.filter(|(from, to)| from <= to && !self.association_types.knows(&pair(from, to))).count() as u64
+    }
+
     async fn listed_association_types(&self, from: &str, to: &str) -> Result<AssociationTypes, SourceError> {
         let list = async {
             let listed = self.of_either_date(|paths| paths.association_types(from, to)).await;
             listed.or_refused(&format!("association types from `{from}` to `{to}`"))
         };
-        self.association_types.get(&format!("{from}/{to}"), list).await
+        self.association_types.get(&pair(from, to), list).await
     }
 
     /// How many links of each meaning a record may have, where the account has set limits; nothing, if they are not to be seen.
@@ -71,6 +77,11 @@ impl HubSpot {
             (listed, _) => listed,
         }
     }
+}
+
+/// What the answer about a pair is kept under.
+fn pair(from: &str, to: &str) -> String {
+    format!("{from}/{to}")
 }
 
 /// Whether HubSpot says that there is no such thing.

@@ -28,7 +28,7 @@ use sluice_model::{
 };
 
 use super::HubSpot;
-use crate::source::{ReadRequest, Reading, SourceError};
+use crate::source::{Price, ReadRequest, Reading, SourceError};
 
 /// One kind of streams.
 #[async_trait]
@@ -42,8 +42,18 @@ pub(super) trait Kind: Sync {
     /// The schema of one of them.
     async fn schema(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError>;
 
-    /// How many rows one of them has now, where that can be known by one request.
+    /// Whether HubSpot says how many rows one has.
+    fn is_counted(&self) -> bool {
+        false
+    }
+
+    /// How many rows one of them has now, where HubSpot says so in one answer. Of a kind that is counted.
     async fn count(&self, _: &HubSpot, _: &StreamInfo) -> Option<u64> {
+        None
+    }
+
+    /// What reading one of them costs; `None`: not known. `ids_are_kept`: whether its [`needs`](Self::needs) cost nothing.
+    async fn price(&self, _: &HubSpot, _: &ReadRequest, _ids_are_kept: bool) -> Option<Price> {
         None
     }
 

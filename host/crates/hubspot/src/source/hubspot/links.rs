@@ -47,6 +47,11 @@ const PRIMARY: &str = "Primary";
 /// The category of meanings that every account has.
 const HUBSPOT_DEFINED: &str = "HUBSPOT_DEFINED";
 
+/// Requests that the links of so many records take, none of which has more than one answer tells.
+pub(super) fn requests(records: u64) -> u64 {
+    records.div_ceil(u64::from(MOST_RECORDS))
+}
+
 /// Which meanings are the main ones of their pair of types: the primary one, where the pair has it, and otherwise those
 /// without a label. HubSpot's data share has a column that says so, and the API says it nowhere.
 #[derive(Debug, Default)]

@@ -29,10 +29,10 @@ use crate::{
 };
 
 /// Members a page: the most that the API allows.
-pub(super) const MOST_MEMBERS: u64 = 250;
+const MOST_MEMBERS: u64 = 250;
 
 /// Records that are asked for their lists at once. HubSpot says no number for this batch; most of its others take a hundred.
-pub(super) const MOST_RECORDS: u64 = 100;
+const MOST_RECORDS: u64 = 100;
 
 /// The memberships of one type's records, while they are read.
 pub(super) struct Memberships {
@@ -53,10 +53,14 @@ enum Way {
     ByRecord(Arc<Ids>),
 }
 
+/// Members of a list. HubSpot does not say the size of an empty one.
+pub(super) fn size(list: &api::List) -> u64 {
+    list.additional_properties.hs_list_size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
+}
+
 /// Requests that the members of these lists take, list by list.
 pub(super) fn requests_by_list<'l>(lists: impl Iterator<Item = &'l api::List>) -> u64 {
-    let size = |list: &api::List| list.additional_properties.hs_list_size.and_then(|size| u64::try_from(size).ok());
-    lists.map(|list| size(list).unwrap_or(0).div_ceil(MOST_MEMBERS).max(1)).sum()
+    lists.map(|list| size(list).div_ceil(MOST_MEMBERS).max(1)).sum()
 }
 
 /// Requests that the lists of so many records take.

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     http::{PageSize, Request},
-    source::{DeliverySender, Read, ReadRequest, Readers, Reading, RowsSeen, Slice, SourceError},
+    source::{DeliverySender, Price, Read, ReadRequest, Readers, Reading, RowsSeen, Slice, SourceError},
 };
 
 /// Records a page: the most that listing and batch reads allow.
@@ -88,6 +88,15 @@ impl Records {
     pub(super) async fn try_first(&self) -> Result<(), SourceError> {
         let mut reader = Reader::new(self, 0);
         reader.page(None, 1).await.map(drop).map_err(|error| error.of(&self.request))
+    }
+
+    /// What reading costs: a page of records a request, and as many again where the values are fetched apart. An empty list
+    /// is a page, too, and has no values.
+    pub(super) async fn price(&self) -> Option<Price> {
+        let rows = self.hubspot.count_of(&self.type_id).await?;
+        let pages = rows.div_ceil(MOST_RECORDS.into());
+        let values = if self.by_batch { pages } else { 0 };
+        Some(Price { requests: pages.max(1) + values, rows: Some(rows) })
     }
 
     /// Reads a slice, page after page. `known` is told the last id so far, once it is of interest where the list ends.
@@ -226,6 +235,11 @@ impl Reading for Records {
         }
         Ok(Read { cut: self.gone(by_some).await?, unnamed, undivided, ..Read::default() })
     }
+}
+
+/// Requests that listing the ids of so many records takes.
+pub(super) fn requests_for_ids(records: u64) -> u64 {
+    records.div_ceil(u64::from(MOST_RECORDS)).max(1)
 }
 
 /// Lists the ids of all records of a type.

@@ -1,5 +1,6 @@
 //! The source against a HubSpot that contradicts itself, leaves things out, or does not end.
 
+mod counts;
 mod divided;
 mod linked;
 mod listed;
@@ -36,6 +37,7 @@ fn settings(server: &Server) -> Settings {
         token: Secret::new("pat-na1-00000000-1111-2222-3333-444444444444"),
         paths: Paths::Numbered,
         requests_per_10s: NonZeroU32::new(10_000),
+        reserve: Reserve::NONE,
         retry: RetryPolicy {
             patience: Patience::Attempts(NonZeroU32::new(3).unwrap()),
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },

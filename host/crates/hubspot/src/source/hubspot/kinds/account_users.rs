@@ -43,6 +43,11 @@ impl Definitions for AccountUsers {
         ]
     }
 
+    async fn requests(_: &HubSpot) -> Result<u64, SourceError> {
+        // Hardly any account has more than a page or two.
+        Ok(1)
+    }
+
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
         let request = hubspot.get(hubspot.paths.account_users()).parameter("limit", USERS_A_PAGE);
         let users: Vec<api::AccountUser> = match hubspot.all(request).await.or_refused("users")? {

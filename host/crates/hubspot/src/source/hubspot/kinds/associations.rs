@@ -14,9 +14,15 @@ use sluice_model::{
 
 use super::{Kind, definitions};
 use crate::source::{
-    ReadRequest, Reading, SourceError, Unreadable,
+    Price, ReadRequest, Reading, SourceError, Unreadable,
     hubspot::{
-        HubSpot, Refusal, Refused, links::Links, not_readable, ranged::Ranged, record, sensitivity::Sensitivity, types,
+        HubSpot, Refusal, Refused,
+        links::{self, Links},
+        not_readable,
+        ranged::Ranged,
+        read, record,
+        sensitivity::Sensitivity,
+        types,
     },
 };
 
@@ -72,17 +78,24 @@ impl Kind for Associations {
         vec![ends(stream).0.type_id.clone()]
     }
 
+    async fn price(&self, hubspot: &HubSpot, request: &ReadRequest, ids_are_kept: bool) -> Option<Price> {
+        let records = hubspot.count_of(&ends(&request.stream).0.type_id).await?;
+        // A record with more links than an answer tells of one takes more; how many have so many nobody says.
+        let ids = if ids_are_kept { 0 } else { read::requests_for_ids(records) };
+        Some(Price { requests: ids + links::requests(records), rows: None })
+    }
+
     async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError> {
-        links(hubspot, request.clone()).try_one().await
+        reader(hubspot, request.clone()).try_one().await
     }
 
     fn open(&self, hubspot: &HubSpot, request: ReadRequest) -> Arc<dyn Reading> {
         let readers = request.readers;
-        Arc::new(Ranged::new(links(hubspot, request), readers))
+        Arc::new(Ranged::new(reader(hubspot, request), readers))
     }
 }
 
-fn links(hubspot: &HubSpot, request: ReadRequest) -> Links {
+fn reader(hubspot: &HubSpot, request: ReadRequest) -> Links {
     let stream = request.stream.clone();
     let (from, to) = ends(&stream);
     Links::new(hubspot, request, &from.type_id, &to.type_id)

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 
 use super::Kind;
 use crate::source::{
-    DeliverySender, Lacking, Read, ReadRequest, Reading, Slice, SourceError, Unreadable,
+    DeliverySender, Lacking, Price, Read, ReadRequest, Reading, Slice, SourceError, Unreadable,
     hubspot::{HubSpot, record, value},
 };
 
@@ -45,6 +45,10 @@ pub(super) trait Definitions: Send + Sync + 'static {
 
     /// Asks for the definitions, and adds a row for each.
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError>;
+
+    /// Requests that asking for them takes, one for each list that has not been asked for yet, at its usual size. Lists that
+    /// two kinds are made of count in both.
+    async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError>;
 
     /// Tries whether they may be read. All but owners are made of lists that discovery reads as well.
     async fn try_read(_: &HubSpot, _: &StreamInfo) -> Result<(), SourceError> {
@@ -64,6 +68,11 @@ impl<D: Definitions> Kind for D {
 
     async fn schema(&self, _: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError> {
         Ok(super::schema(stream, columns_of::<D>()))
+    }
+
+    async fn price(&self, hubspot: &HubSpot, _: &ReadRequest, _: bool) -> Option<Price> {
+        let requests = D::requests(hubspot).await.ok()?;
+        Some(Price { requests, rows: None })
     }
 
     async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError> {

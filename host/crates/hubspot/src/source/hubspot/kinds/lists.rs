@@ -40,6 +40,11 @@ impl Definitions for Lists {
         ]
     }
 
+    async fn requests(_: &HubSpot) -> Result<u64, SourceError> {
+        // Discovery has asked for them: they say of which types there are members.
+        Ok(0)
+    }
+
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
         let lists = hubspot.lists().await?;
         match lists.as_ref() {

@@ -13,8 +13,14 @@ use sluice_model::{
 
 use super::{Kind, definitions};
 use crate::source::{
-    ReadRequest, Reading, SourceError,
-    hubspot::{HubSpot, Refused, members::Memberships as Reader, not_readable, ranged::Ranged, record, types},
+    Price, ReadRequest, Reading, SourceError,
+    hubspot::{
+        HubSpot, Refused,
+        members::{self, Memberships as Reader},
+        not_readable,
+        ranged::Ranged,
+        record, types,
+    },
 };
 
 /// The names of the columns.
@@ -64,6 +70,16 @@ impl Kind for Memberships {
 
     fn needs(&self, stream: &StreamInfo) -> Vec<String> {
         vec![type_of(stream).to_owned()]
+    }
+
+    async fn price(&self, hubspot: &HubSpot, request: &ReadRequest, ids_are_kept: bool) -> Option<Price> {
+        let (lists, type_id) = (hubspot.lists().await.ok()?, type_of(&request.stream));
+        let lists = lists.as_ref().as_ref().ok()?.iter().filter(|list| list.object_type_id == type_id);
+        let by_list = members::requests_by_list(lists.clone());
+        let by_record =
+            if ids_are_kept { hubspot.count_of(type_id).await.map(members::requests_by_record) } else { None };
+        let requests = by_record.map_or(by_list, |by_record| by_record.min(by_list));
+        Some(Price { requests, rows: Some(lists.map(members::size).sum()) })
     }
 
     async fn try_read(&self, _: &HubSpot, _: &ReadRequest) -> Result<(), SourceError> {

@@ -3,23 +3,19 @@
 //! Their columns are the type's properties, of all levels of sensitivity: what is sensitive is known, and marked, before any
 //! value is asked for. How they are read is told in `read`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sluice_model::{
     schema::{ColumnType, Field, Schema, attribute},
     stream::{StreamInfo, StreamKind},
 };
-use tokio::time::timeout;
 
 use super::Kind;
 use crate::source::{
-    ReadRequest, Reading, SourceError,
+    Price, ReadRequest, Reading, SourceError,
     hubspot::{HubSpot, Refusal, api, names, property, read, record, unlisted},
 };
-
-/// How long a count may take, its wait for the limit of searches included: later, nobody needs it any more.
-const LONGEST_COUNT: Duration = Duration::from_secs(5);
 
 /// Records, a stream an object type.
 pub(super) struct Objects;
@@ -42,22 +38,16 @@ impl Kind for Objects {
         }
     }
 
+    fn is_counted(&self) -> bool {
+        true
+    }
+
     async fn count(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Option<u64> {
-        let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": [] });
-        let path = hubspot.paths.search(type_of(stream));
-        let request = crate::http::Request::post(&hubspot.search, path, &body).expendable();
-        match timeout(LONGEST_COUNT, hubspot.json::<api::Total>(&request)).await {
-            Ok(Ok(answer)) => Some(answer.total as u64),
-            // Not every type can be searched.
-            Ok(Err(error)) => {
-                tracing::debug!(stream = stream.name, error = sluice_model::error_chain(&error), "records not counted");
-                None
-            }
-            Err(_) => {
-                tracing::debug!(stream = stream.name, "records not counted in time");
-                None
-            }
-        }
+        hubspot.count_now(type_of(stream)).await
+    }
+
+    async fn price(&self, hubspot: &HubSpot, request: &ReadRequest, _: bool) -> Option<Price> {
+        read::Records::new(hubspot, type_of(&request.stream), request).price().await
     }
 
     async fn try_read(&self, hubspot: &HubSpot, request: &ReadRequest) -> Result<(), SourceError> {

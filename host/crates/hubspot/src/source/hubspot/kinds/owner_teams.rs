@@ -30,6 +30,10 @@ impl Definitions for OwnerTeams {
         ]
     }
 
+    async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError> {
+        owners::Owners::requests(hubspot).await
+    }
+
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
         let owners = owners::all(hubspot, table.stream).await?;
         let ingested_at = table.rows.ingested();

@@ -24,6 +24,9 @@ use crate::source::{
 /// Owners a page: the most that the API allows.
 const MOST_OWNERS: &str = "500";
 
+/// Archived owners are listed apart: the values of the parameter that says which.
+const ARCHIVED: [&str; 2] = ["false", "true"];
+
 pub(super) struct Owners;
 
 #[async_trait]
@@ -50,6 +53,10 @@ impl Definitions for Owners {
         table.add(&rows)
     }
 
+    async fn requests(_: &HubSpot) -> Result<u64, SourceError> {
+        Ok(ARCHIVED.len() as u64)
+    }
+
     async fn try_read(hubspot: &HubSpot, stream: &StreamInfo) -> Result<(), SourceError> {
         try_one(hubspot, stream).await
     }
@@ -59,8 +66,7 @@ impl Definitions for Owners {
 pub(super) async fn all(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Arc<Vec<api::Owner>>, SourceError> {
     let list = async {
         let mut owners: Vec<api::Owner> = Vec::new();
-        // Archived owners are listed apart.
-        for archived in ["false", "true"] {
+        for archived in ARCHIVED {
             let request =
                 hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
             match hubspot.all(request).await.or_refused("owners")? {

@@ -34,6 +34,10 @@ impl Definitions for PipelineStages {
         ]
     }
 
+    async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError> {
+        pipelines::unasked(hubspot).await
+    }
+
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
         for (stream, type_id, listed) in pipelines::of_all_types(hubspot).await? {
             match &*listed {

@@ -33,6 +33,10 @@ impl Definitions for Pipelines {
         ]
     }
 
+    async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError> {
+        unasked(hubspot).await
+    }
+
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
         for (stream, type_id, listed) in of_all_types(hubspot).await? {
             match &*listed {
@@ -53,14 +57,26 @@ type Listed = Arc<Result<Vec<api::Pipeline>, Refused>>;
 
 /// The pipelines of all object types that may have them.
 pub(super) async fn of_all_types(hubspot: &HubSpot) -> Result<Vec<(StreamInfo, String, Listed)>, SourceError> {
+    let ask = |type_id: String| async move { hubspot.pipelines(&type_id).await };
+    side_by_side(types_with_pipelines(hubspot).await?, ask).await
+}
+
+/// The lists that have not been asked for yet.
+pub(super) async fn unasked(hubspot: &HubSpot) -> Result<u64, SourceError> {
+    let types = types_with_pipelines(hubspot).await?;
+    let ids = types.iter().filter_map(|stream| stream.kind.type_id());
+    Ok(ids.filter(|type_id| !hubspot.pipeline_lists.knows(type_id)).count() as u64)
+}
+
+/// The object types that may have pipelines.
+async fn types_with_pipelines(hubspot: &HubSpot) -> Result<Vec<StreamInfo>, SourceError> {
     let may_have = |stream: &StreamInfo| {
         let is = |id: &str| stream.kind.type_id() == Some(id);
         !types::STANDARD.iter().any(|own| is(own.id)) || types::WITH_PIPELINES.into_iter().any(is)
     };
     let mut types = hubspot.object_types().await?;
     types.retain(may_have);
-    let ask = |type_id: String| async move { hubspot.pipelines(&type_id).await };
-    side_by_side(types, ask).await
+    Ok(types)
 }
 
 #[derive(Debug, Default, Serialize)]

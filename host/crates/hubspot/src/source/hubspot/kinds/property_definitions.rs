@@ -6,12 +6,18 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
-use sluice_model::{schema::Field, stream::StreamKind};
+use sluice_model::{
+    schema::Field,
+    stream::{StreamInfo, StreamKind},
+};
 
 use super::definitions::{Definitions, Rows, Table, Times, flag, key, said, side_by_side, text, time, type_key};
 use crate::source::{
     SourceError,
-    hubspot::{HubSpot, Refusal, api, record, sensitivity},
+    hubspot::{
+        HubSpot, Refusal, api, record,
+        sensitivity::{self, Sensitivity},
+    },
 };
 
 pub(super) struct PropertyDefinitions;
@@ -42,6 +48,11 @@ impl Definitions for PropertyDefinitions {
         ]
     }
 
+    async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError> {
+        let types = hubspot.object_types().await?;
+        Ok(unasked(hubspot, &types))
+    }
+
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
         let types = hubspot.object_types().await?;
         for (stream, type_id, listed) in side_by_side(types, ask(hubspot)).await? {
@@ -64,6 +75,14 @@ impl Definitions for PropertyDefinitions {
 
 /// The properties of one object type, or HubSpot's word that there are none to see.
 type Listed = Arc<Result<Vec<api::Property>, Refusal>>;
+
+/// Requests for the properties of those of these types that nobody has asked about yet: one a level of sensitivity. A type
+/// that is not there takes but the first.
+pub(super) fn unasked(hubspot: &HubSpot, types: &[StreamInfo]) -> u64 {
+    let ids = types.iter().filter_map(|stream| stream.kind.type_id());
+    let unasked = ids.filter(|type_id| !hubspot.property_lists.knows(type_id)).count();
+    (unasked * Sensitivity::ALL.len()) as u64
+}
 
 /// Asks for the properties of a type.
 pub(super) fn ask<'h>(hubspot: &'h HubSpot) -> impl Fn(String) -> BoxFuture<'h, Result<Listed, SourceError>> {

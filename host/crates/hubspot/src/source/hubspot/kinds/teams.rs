@@ -32,6 +32,10 @@ impl Definitions for Teams {
         ]
     }
 
+    async fn requests(_: &HubSpot) -> Result<u64, SourceError> {
+        Ok(1)
+    }
+
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
         let teams = teams(hubspot, table.stream).await?;
         let ingested_at = table.rows.ingested();

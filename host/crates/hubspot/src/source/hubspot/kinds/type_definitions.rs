@@ -40,9 +40,12 @@ impl Definitions for TypeDefinitions {
         ]
     }
 
+    async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError> {
+        Ok(property_definitions::unasked(hubspot, &own_types(hubspot).await?))
+    }
+
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
-        let mut own = hubspot.object_types().await?;
-        own.retain(|stream| types::STANDARD.iter().any(|own| stream.kind.type_id() == Some(own.id)));
+        let own = own_types(hubspot).await?;
         for (stream, type_id, listed) in side_by_side(own, property_definitions::ask(hubspot)).await? {
             match &*listed {
                 Err(Refusal { why: Unreadable::Absent, .. }) => table.lack(&stream, "definition", Unreadable::Absent),
@@ -55,6 +58,13 @@ impl Definitions for TypeDefinitions {
         }
         table.lack_hidden_types(hubspot).await
     }
+}
+
+/// HubSpot's own object types.
+async fn own_types(hubspot: &HubSpot) -> Result<Vec<StreamInfo>, SourceError> {
+    let mut own = hubspot.object_types().await?;
+    own.retain(|stream| types::STANDARD.iter().any(|own| stream.kind.type_id() == Some(own.id)));
+    Ok(own)
 }
 
 #[derive(Debug, Default, Serialize)]

@@ -1,0 +1,30 @@
+//! What the account may still ask today, as HubSpot tells private apps. Other tokens may not ask, and nothing hangs on it.
+
+use std::time::Duration;
+
+use super::{HubSpot, api};
+use crate::source::{Day, Quota};
+
+/// How long the answer may take, once the question is sent.
+const LONGEST_ANSWER: Duration = Duration::from_secs(10);
+
+impl HubSpot {
+    pub(super) async fn quota_now(&self) -> Quota {
+        let request = self.get(self.paths.daily_usage()).expendable().answer_within(LONGEST_ANSWER);
+        let day = match self.json::<api::ListPage<api::DailyUsage>>(&request).await {
+            Ok(page) => page.results.into_iter().find_map(day),
+            Err(error) => {
+                tracing::debug!(error = sluice_model::error_chain(&error), "the day's requests are not told");
+                None
+            }
+        };
+        // The answer has told the rate, too.
+        Quota { rate: self.general.usage().rate, day }
+    }
+}
+
+fn day(usage: api::DailyUsage) -> Option<Day> {
+    let limit = u64::try_from(usage.usage_limit?).ok().filter(|limit| *limit > 0)?;
+    let used = u64::try_from(usage.current_usage?).ok()?;
+    Some(Day { limit, used, resets: usage.resets_at.and_then(|time| time.parse().ok()) })
+}
