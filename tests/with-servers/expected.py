@@ -20,7 +20,7 @@ class Expected:
             self.rows[identity] = {**row, **{name: None if row[name] is None else canonical(row[name]) for name in in_json}}
 
 
-def listed(key, *, rows, in_json=()):
+def listed(key, rows, in_json=()):
     """A table of definitions: there are some of each, so the first says the columns."""
     return Expected(key, list(rows[0]), rows, in_json)
 
@@ -33,7 +33,7 @@ def of_record(truth, type_id, record):
 
 
 def values_of(definitions, record):
-    """A record's values that are there: the definition, how it is parsed, the text, and the value if the text fits."""
+    """A record's values that are there: the property's name, how it is parsed, the text, and the value if the text fits."""
     for definition in definitions:
         text, parser = record["properties"].get(definition["name"]) or None, parser_of(definition)
         if text is not None:
@@ -99,16 +99,13 @@ ENDS = ("fromObjectTypeId", "fromObjectId", "toObjectTypeId", "toObjectId")
 
 def links(truth):
     """The table of all links, in both directions."""
-    mains = truth.mains()
     rows = [
         {
             **{end: truth.type_id(line[end]) if end.endswith("TypeId") else line[end] for end in ENDS},
             "associationTypeId": str(line["typeId"]),
             "associationCategory": line["category"],
             "label": line["label"],
-            "isMainAssociationDefinition": (
-                (line["fromObjectTypeId"], line["toObjectTypeId"], line["category"], line["typeId"]) in mains
-            ),
+            "isMainAssociationDefinition": line["isMain"],
         }
         for line in truth.lines("associations")
     ]
@@ -134,7 +131,6 @@ def links_by_pair(truth, everything):
 
 
 def association_definitions(truth):
-    mains = truth.mains()
     rows = [
         {
             "fromObjectTypeId": truth.type_id(line["fromObjectTypeId"]),
@@ -142,13 +138,12 @@ def association_definitions(truth):
             "associationTypeId": str(line["typeId"]),
             "associationCategory": line["category"],
             "label": line["label"],
-            "isMainAssociationDefinition": (*pair, line["category"], line["typeId"]) in mains,
+            "isMainAssociationDefinition": line["isMain"],
             "maxToObjectIds": line.get("maxToObjectIds"),
         }
-        for pair, lines in truth.pairs().items()
-        for line in lines
+        for line in truth.lines("association_definitions")
     ]
-    return listed(("fromObjectTypeId", "toObjectTypeId", *MEANING), rows=rows)
+    return listed(("fromObjectTypeId", "toObjectTypeId", *MEANING), rows)
 
 
 def lists(truth):
@@ -173,7 +168,7 @@ def lists(truth):
                 **times(line),
             }
         )
-    return listed(("listId",), rows=rows)
+    return listed(("listId",), rows)
 
 
 def list_memberships(truth):
@@ -186,7 +181,7 @@ def list_memberships(truth):
         }
         for line in truth.lines("list_memberships")
     ]
-    return listed(("listId", *RECORD), rows=rows)
+    return listed(("listId", *RECORD), rows)
 
 
 def owners(truth):
@@ -206,7 +201,7 @@ def owners(truth):
                 **times(owner),
             }
         )
-    return listed(("ownerId",), rows=rows)
+    return listed(("ownerId",), rows)
 
 
 def owner_teams(truth):
@@ -215,7 +210,7 @@ def owner_teams(truth):
         for owner in truth.lines("owners")
         for team in owner.get("teams", [])
     ]
-    return listed(("ownerId", "teamId"), rows=rows)
+    return listed(("ownerId", "teamId"), rows)
 
 
 def teams(truth):
@@ -228,7 +223,7 @@ def teams(truth):
         }
         for team in truth.lines("teams")
     ]
-    return listed(("teamId",), rows=rows)
+    return listed(("teamId",), rows)
 
 
 def users(truth):
@@ -245,7 +240,7 @@ def users(truth):
         }
         for user in truth.lines("account_users")
     ]
-    return listed(("userId",), rows=rows)
+    return listed(("userId",), rows)
 
 
 def pipelines(truth):
@@ -260,7 +255,7 @@ def pipelines(truth):
         }
         for pipeline in truth.lines("pipelines")
     ]
-    return listed(("objectTypeId", "pipelineId"), rows=rows)
+    return listed(("objectTypeId", "pipelineId"), rows)
 
 
 def pipeline_stages(truth):
@@ -277,7 +272,7 @@ def pipeline_stages(truth):
         }
         for stage in truth.lines("pipeline_stages")
     ]
-    return listed(("objectTypeId", "pipelineId", "stageId"), rows=rows, in_json=("metadata",))
+    return listed(("objectTypeId", "pipelineId", "stageId"), rows, in_json=("metadata",))
 
 
 def property_definitions(truth):
@@ -297,7 +292,7 @@ def property_definitions(truth):
                     **times(line),
                 }
             )
-    return listed(("objectTypeId", "name"), rows=rows, in_json=("options", "sensitiveDataCategories"))
+    return listed(("objectTypeId", "name"), rows, in_json=("options", "sensitiveDataCategories"))
 
 
 def type_definitions(truth):
@@ -324,4 +319,4 @@ def type_definitions(truth):
                     **times(schema),
                 }
             )
-    return listed(("objectTypeId",), rows=rows)
+    return listed(("objectTypeId",), rows)

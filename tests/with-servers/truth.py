@@ -59,20 +59,6 @@ class Truth:
         return SINGULARS.get(type_id, self.types[type_id]["fullyQualifiedName"].lower())
 
     def pairs(self):
-        """The definitions of links, by the types of their ends."""
-        pairs = {}
-        for line in self.lines("association_definitions"):
-            pairs.setdefault((line["fromObjectTypeId"], line["toObjectTypeId"]), []).append(line)
-        return pairs
-
-    def mains(self):
-        """What links between two types mainly mean, in one direction: types of the ends, category, and type id.
-
-        Where HubSpot knows a "Primary" one, that; otherwise those without a label.
-        """
-        mains = set()
-        for pair, lines in self.pairs().items():
-            primary = [line for line in lines if line["category"] == "HUBSPOT_DEFINED" and line["label"] == "Primary"]
-            chosen = primary or [line for line in lines if line["label"] is None]
-            mains |= {(*pair, line["category"], line["typeId"]) for line in chosen}
-        return mains
+        """The types of the ends of links that are defined, in each direction."""
+        lines = self.lines("association_definitions")
+        return sorted({(line["fromObjectTypeId"], line["toObjectTypeId"]) for line in lines})
