@@ -13,11 +13,16 @@ import re
 import pyarrow.parquet as pq
 
 import expected
-from tables import Verdicts, compare, equal, files_of
+from tables import Verdicts, by_pyarrow, compare, equal, files_of, newest_commit
 from truth import Truth
 
 # The id that the type of vehicles gets.
 TYPE_IDS = {"2-13370001": "2-90000001"}
+
+# The types whose records the demo reads, and between which it reads links.
+TYPES = ("0-1", "0-2", "0-3", "0-5", "2-13370001")
+PAIRS = (("0-2", "0-1"), ("0-3", "0-1"), ("2-13370001", "0-1"))
+PHONES = ("phone", "mobilephone")
 
 # ---- what the transforms of the demo do -------------------------------------------------------------------------------
 
@@ -73,9 +78,45 @@ def transformed(contacts):
     for row in contacts.rows.values():
         for name in gone:
             row.pop(name, None)
-        for name in ("property_phone", "property_mobilephone"):
-            row[name] = masked(row[name])
+        for phone in PHONES:
+            row[f"property_{phone}"] = masked(row[f"property_{phone}"])
     return contacts
+
+
+class Left(Truth):
+    """The truth as the transforms leave it, for the tables of all types. `notes`: those of the table of contacts, which have
+    been compared there."""
+
+    def __init__(self, folder, notes):
+        super().__init__(folder, TYPE_IDS)
+        self.notes = notes
+
+    def read_types(self):
+        return TYPES
+
+    def readable(self, type_id):
+        gone = {"date_of_birth"} if type_id == "0-1" else set()
+        return [line for line in super().readable(type_id) if line["name"] not in gone]
+
+    def records(self, type_id):
+        records = super().records(type_id)
+        if type_id == "0-1":
+            for record in records:
+                properties = record["properties"]
+                properties["intake_notes"] = self.notes[record["id"]]
+                for phone in PHONES:
+                    properties[phone] = masked(properties[phone])
+        return records
+
+
+def links_of_pairs(truth):
+    """The table of all links that the demo reads, and those of each pair."""
+    links, pairs = expected.links(truth), [tuple(map(truth.type_id, pair)) for pair in PAIRS]
+    there = [row for row in links.rows.values() if (row["fromObjectTypeId"], row["toObjectTypeId"]) in pairs]
+    links = expected.Expected(links.key, links.columns, there)
+    by_pair = expected.links_by_pair(truth, links)
+    names = [f"associations_{truth.stream(one)}_to_{truth.stream(other)}" for one, other in PAIRS]
+    return links, {name: by_pair[name] for name in names}
 
 
 def same_or_scrubbed(column, before, after):
@@ -91,13 +132,28 @@ def main():
     options = arguments.parse_args()
     truth, verdicts = Truth(options.truth, TYPE_IDS), Verdicts()
 
+    contacts = files_of(options.bucket, newest_commit(options.bucket)["tables"]["objects_contacts"])
+    notes = by_pyarrow(contacts).select(["objectId", "property_intake_notes"]).to_pylist()
+    left = Left(options.truth, {row["objectId"]: row["property_intake_notes"] for row in notes})
+    links, links_by_pair = links_of_pairs(truth)
+
     expectations = {
         "objects_contacts": transformed(expected.records(truth, "0-1")),
         "objects_companies": expected.records(truth, "0-2"),
         "objects_deals": expected.records(truth, "0-3"),
         "objects_tickets": expected.records(truth, "0-5"),
         "objects_fleet": expected.records(truth, "2-13370001"),
+        "objects": expected.all_records(left),
+        "object_properties": expected.all_values(left),
+        "object_with_object_properties": expected.packed_records(left),
+        "associations": links,
+        **links_by_pair,
+        "lists": expected.lists(truth),
+        "list_memberships": expected.list_memberships(truth),
         "owners": expected.owners(truth),
+        "owner_teams": expected.owner_teams(truth),
+        "teams": expected.teams(truth),
+        "users": expected.users(truth),
         "pipelines": expected.pipelines(truth),
         "pipeline_stages": expected.pipeline_stages(truth),
         "property_definitions": expected.property_definitions(truth),
