@@ -54,6 +54,43 @@ fn a_run_asks_what_its_price_says() {
     }
 }
 
+/// With the ids of records that are read anyway, and with ids that have to be listed.
+#[test]
+fn links_and_members_cost_what_is_said() {
+    for (streams, of_links, of_members) in [
+        (r#"["companies", "contacts", "associations:companies:contacts", "list_memberships:contacts"]"#, 1, 5),
+        (
+            r#"["associations:companies:contacts", "associations:companies:companies", "list_memberships:contacts"]"#,
+            2,
+            23,
+        ),
+    ] {
+        let workspace = Workspace::new();
+        workspace.pipeline(&[&workspace.source(&format!("streams = {streams}")), &workspace.file_sink()]);
+        let price = planned(&workspace);
+        let of = |stream: &str| {
+            let mut streams = price["streams"].as_array().unwrap().iter();
+            streams.find(|it| it["stream"] == stream).unwrap()["requests"].as_u64().unwrap()
+        };
+        assert_eq!((of("associations:companies:contacts"), of("list_memberships:contacts")), (of_links, of_members));
+        let before = workspace.hubspot.requests().len();
+        let output = workspace.sluice(&["run", "pipeline.toml"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let trial = |request: &hubspot::LoggedRequest| request.body == r#"{"inputs":[{"id":"1"}]}"#;
+        let requests = workspace.hubspot.requests();
+        let asked = |parts: &[&str]| {
+            let asked = requests[before..].iter().filter(|it| parts.iter().any(|part| it.path.contains(part)));
+            asked.filter(|it| !trial(it)).count() as u64
+        };
+        let listed = requests[before..].iter().filter(|it| {
+            it.path.ends_with("/0-2")
+                && it.query.as_deref().is_some_and(|query| query.contains("properties=hs_object_id&"))
+        });
+        assert_eq!(asked(&["/0-2/0-1/batch/read"]) + listed.count() as u64, of_links, "{streams}");
+        assert_eq!(asked(&["/memberships"]), of_members, "{streams}");
+    }
+}
+
 #[test]
 fn what_is_not_told_has_no_price_and_is_no_failure() {
     let forbidden = |path: &str| Fault {

@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use super::ranges::Ranges;
 use crate::source::{DeliverySender, Read, Readers, Reading, Slice, SourceError};
 
-/// Requests that are worth a reader of their own.
-const SMALLEST_REQUESTS: u64 = 2;
+/// Requests that are worth a reader of their own, and a file.
+const SMALLEST_REQUESTS: u64 = 10;
 
 /// Records that one request lists: streams are compared by what is left of them in records.
 const RECORDS_A_PAGE: u64 = 100;
