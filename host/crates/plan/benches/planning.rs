@@ -56,12 +56,7 @@ fn stream(number: usize) -> (StreamInfo, Schema) {
             .with(attribute::HUBSPOT_TYPE, "string")
             .with(attribute::HUBSPOT_FIELD_TYPE, "text")
     }));
-    let stream = StreamInfo {
-        name: name.clone(),
-        kind: StreamKind::objects(format!("2-{number}")),
-        fully_qualified_name: None,
-        shared_name: None,
-    };
+    let stream = StreamInfo::new(name.clone(), StreamKind::objects(format!("2-{number}")));
     (stream, Schema { name, fields, attributes: Attributes::new() })
 }
 

@@ -180,8 +180,8 @@ pub(super) struct ListsPage {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct List {
-    #[serde(deserialize_with = "path_id")]
-    pub(super) list_id: String,
+    #[serde(rename = "listId", deserialize_with = "path_id")]
+    pub(super) id: String,
     #[serde(default, deserialize_with = "json::text")]
     pub(super) name: Option<String>,
     #[serde(deserialize_with = "object_type_id")]
@@ -190,8 +190,8 @@ pub(super) struct List {
     pub(super) processing_type: Option<String>,
     #[serde(default, deserialize_with = "json::text")]
     pub(super) processing_status: Option<String>,
-    #[serde(default, deserialize_with = "json::whole_number")]
-    pub(super) list_version: Option<i64>,
+    #[serde(rename = "listVersion", default, deserialize_with = "json::whole_number")]
+    pub(super) version: Option<i64>,
     #[serde(default, deserialize_with = "json::text")]
     pub(super) created_at: Option<String>,
     #[serde(default, deserialize_with = "json::text")]
@@ -209,14 +209,14 @@ pub(super) struct List {
 /// What is known of a list beside its definition; what is empty is absent.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct ListProperties {
-    #[serde(default, deserialize_with = "json::whole_number")]
-    pub(super) hs_list_size: Option<i64>,
-    #[serde(default, deserialize_with = "json::text")]
-    pub(super) hs_last_record_added_at: Option<String>,
-    #[serde(default, deserialize_with = "json::text")]
-    pub(super) hs_last_record_removed_at: Option<String>,
-    #[serde(default, deserialize_with = "json::text")]
-    pub(super) hs_folder_name: Option<String>,
+    #[serde(rename = "hs_list_size", default, deserialize_with = "json::whole_number")]
+    pub(super) size: Option<i64>,
+    #[serde(rename = "hs_last_record_added_at", default, deserialize_with = "json::text")]
+    pub(super) last_record_added_at: Option<String>,
+    #[serde(rename = "hs_last_record_removed_at", default, deserialize_with = "json::text")]
+    pub(super) last_record_removed_at: Option<String>,
+    #[serde(rename = "hs_folder_name", default, deserialize_with = "json::text")]
+    pub(super) folder_name: Option<String>,
 }
 
 /// Somebody who may log in.

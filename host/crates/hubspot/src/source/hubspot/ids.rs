@@ -30,12 +30,12 @@ impl Ids {
     /// Those of these places in the order of [`Ids::iter`], counted from 0; fewer, if it ends before.
     pub(super) fn range(&self, places: Range<u64>) -> impl Iterator<Item = Cow<'_, str>> {
         let numbers = self.numbers.len();
-        places.filter_map(move |place| match self.numbers.select(place) {
-            Some(number) => Some(Cow::Owned(number.to_string())),
-            None => {
-                let other = usize::try_from(place.checked_sub(numbers)?).ok()?;
-                self.others.iter().nth(other).map(|id| Cow::Borrowed(id.as_str()))
+        places.filter_map(move |place| {
+            if let Some(number) = self.numbers.select(place) {
+                return Some(Cow::Owned(number.to_string()));
             }
+            let other = usize::try_from(place.checked_sub(numbers)?).ok()?;
+            self.others.iter().nth(other).map(|id| Cow::Borrowed(id.as_str()))
         })
     }
 

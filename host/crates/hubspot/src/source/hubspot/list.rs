@@ -110,7 +110,7 @@ impl Listed for api::AssociationLimit {
 
 impl Listed for api::List {
     fn key(&self) -> &str {
-        &self.list_id
+        &self.id
     }
 }
 

@@ -62,7 +62,7 @@ enum Way {
 
 /// Members of a list. HubSpot does not say the size of an empty one.
 pub(super) fn size(list: &api::List) -> u64 {
-    list.additional_properties.hs_list_size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
+    list.additional_properties.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
 }
 
 /// Requests that the members of these lists take, list by list.
@@ -107,7 +107,7 @@ impl Memberships {
         {
             return Ok(Way::ByRecord(ids));
         }
-        let mut lists: Vec<String> = lists.map(|list| list.list_id.clone()).collect();
+        let mut lists: Vec<String> = lists.map(|list| list.id.clone()).collect();
         lists.sort_unstable();
         Ok(Way::ByList(lists))
     }

@@ -11,6 +11,18 @@ const SEPARATOR: &str = ";";
 /// The property that lists the ids of records merged into this one.
 const MERGED_PROPERTY: &str = "hs_merged_object_ids";
 
+/// HubSpot's own properties that hold ids of people and teams, of which their definitions do not say so.
+const OF_PEOPLE: [(&str, &str); 8] = [
+    ("hubspot_owner_id", types::OWNER),
+    ("hs_all_owner_ids", types::OWNER),
+    ("hs_created_by_user_id", types::ACCOUNT_USER),
+    ("hs_updated_by_user_id", types::ACCOUNT_USER),
+    ("hs_user_ids_of_all_owners", types::ACCOUNT_USER),
+    ("hubspot_team_id", types::TEAM),
+    ("hs_all_team_ids", types::TEAM),
+    ("hs_all_accessible_team_ids", types::TEAM),
+];
+
 /// The column of a property, of records of this type.
 pub(super) fn field(property: &api::Property, column: &str, own_type: &str) -> Field {
     let references = references(property, own_type);
@@ -78,6 +90,10 @@ fn holds_ids(property: &api::Property) -> bool {
 fn references(property: &api::Property, own_type: &str) -> Option<String> {
     if property.name == record::ID_PROPERTY || property.name == MERGED_PROPERTY {
         return Some(own_type.to_owned());
+    }
+    let of_people = OF_PEOPLE.iter().find(|(name, _)| *name == property.name && property.hubspot_defined == Some(true));
+    if let Some((_, people)) = of_people {
+        return Some((*people).to_owned());
     }
     let referenced = property.referenced_object_type.as_deref()?;
     if referenced.eq_ignore_ascii_case(types::OWNER) {

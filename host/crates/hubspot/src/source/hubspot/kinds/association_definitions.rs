@@ -42,7 +42,8 @@ impl Definitions for AssociationDefinitions {
     async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError> {
         const LIMITS: u64 = 1;
         let types = hubspot.object_types().await?;
-        Ok(LIMITS + hubspot.unasked_pairs(types.iter().filter_map(|stream| stream.kind.type_id())))
+        let ids: Vec<&str> = types.iter().filter_map(|stream| stream.kind.type_id()).collect();
+        Ok(LIMITS + hubspot.unasked_pairs(&ids))
     }
 
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {

@@ -88,18 +88,18 @@ impl<'a> ListRow<'a> {
     fn of(list: &'a api::List, rows: &Rows<'_>) -> Self {
         let more = &list.additional_properties;
         Self {
-            list_id: &list.list_id,
+            list_id: &list.id,
             object_type_id: &list.object_type_id,
             name: said(list.name.as_deref()),
             processing_type: said(list.processing_type.as_deref()),
             processing_status: said(list.processing_status.as_deref()),
-            list_version: list.list_version,
-            size: more.hs_list_size.unwrap_or(0),
-            folder_name: said(more.hs_folder_name.as_deref()),
+            list_version: list.version,
+            size: more.size.unwrap_or(0),
+            folder_name: said(more.folder_name.as_deref()),
             created_by_user_id: list.created_by_id.as_deref(),
             updated_by_user_id: list.updated_by_id.as_deref(),
-            last_record_added_at: rows.micros(more.hs_last_record_added_at.as_deref(), "lastRecordAddedAt"),
-            last_record_removed_at: rows.micros(more.hs_last_record_removed_at.as_deref(), "lastRecordRemovedAt"),
+            last_record_added_at: rows.micros(more.last_record_added_at.as_deref(), "lastRecordAddedAt"),
+            last_record_removed_at: rows.micros(more.last_record_removed_at.as_deref(), "lastRecordRemovedAt"),
             filters_updated_at: rows.micros(list.filters_updated_at.as_deref(), "filtersUpdatedAt"),
             times: rows.times(list.created_at.as_deref(), list.updated_at.as_deref()),
         }

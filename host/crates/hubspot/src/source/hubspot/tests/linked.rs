@@ -222,9 +222,10 @@ async fn an_association_of_which_an_end_may_not_be_read_is_named() {
 #[tokio::test]
 async fn a_pair_without_a_definition_is_asked_for_once_and_not_there() {
     let server = serve(move |seen| match path(seen) {
-        "/crm/v3/properties/0-1" | "/crm/v3/properties/0-2" => (200, json!({ "results": [] })),
-        "/crm/v4/associations/0-1/0-2/labels" => (200, json!({ "results": [] })),
-        "/crm/v3/schemas" => (200, json!({ "results": [] })),
+        "/crm/v3/properties/0-1"
+        | "/crm/v3/properties/0-2"
+        | "/crm/v4/associations/0-1/0-2/labels"
+        | "/crm/v3/schemas" => (200, json!({ "results": [] })),
         other => panic!("{other}"),
     })
     .await;

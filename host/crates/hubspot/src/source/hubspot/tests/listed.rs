@@ -28,7 +28,9 @@ async fn members(server: &Server, ids: &[&str]) -> (Result<Read, SourceError>, V
     let hubspot = hubspot(server);
     if !ids.is_empty() {
         let mut known = Ids::default();
-        ids.iter().for_each(|id| known.insert(id));
+        for id in ids {
+            known.insert(id);
+        }
         hubspot.ids.put("0-1", known);
     }
     let stream = StreamInfo::memberships("0-1", "contacts");
@@ -68,7 +70,7 @@ async fn lists_that_move_under_the_offset_are_read_again() {
     })
     .await;
     let lists = hubspot(&server).lists().await.unwrap();
-    let ids: Vec<&str> = lists.as_ref().as_ref().unwrap().iter().map(|list| list.list_id.as_str()).collect();
+    let ids: Vec<&str> = lists.as_ref().as_ref().unwrap().iter().map(|list| list.id.as_str()).collect();
     assert_eq!((ids, server.seen().len()), (vec!["2", "3", "4", "5"], 4));
     let short = serve(|seen| {
         let all: Vec<Value> = (1..=5).map(|id| list(&id.to_string(), "0-1", 0)).collect();
@@ -103,8 +105,7 @@ async fn members_come_in_pages_and_a_deleted_list_is_named() {
                 (200, json!({ "results": [member("1")], "paging": { "next": { "after": "y" } } }))
             }
             "/crm/v3/lists/12/memberships?limit=250&after=y" => absent(),
-            "/crm/v3/lists/13/memberships?limit=250" => (200, json!({ "results": [] })),
-            "/crm/v3/schemas" => (200, json!({ "results": [] })),
+            "/crm/v3/lists/13/memberships?limit=250" | "/crm/v3/schemas" => (200, json!({ "results": [] })),
             other => panic!("{other}"),
         }
     })
