@@ -87,6 +87,8 @@ fn a_pair_that_is_never_linked_is_refused_where_it_is_named_and_no_stream_where_
     let told = run(&workspace, r#"["products", "associations:{contacts,line_items}:{products,companies}"]"#, "", 0);
     assert_eq!(tables(&workspace), [CONTACTS_TO_COMPANIES, "objects_products"]);
     assert!(!told.contains("not in this account"), "{told}");
+    let told = run(&workspace, r#"["associations:contacts"]"#, "", 2);
+    assert!(told.contains("name both ends; `associations:contacts:*` is all of that type"), "{told}");
     let told = run(&workspace, r#"["associations:contacts:compnies"]"#, "", 2);
     assert!(told.contains("did you mean `associations:contacts:companies`?"), "{told}");
 }
@@ -123,6 +125,19 @@ fn an_answer_that_refuses_some_records_is_asked_for_again_and_then_ends_the_run(
     assert!(told.contains("links of stream `associations:contacts:companies`"), "{told}");
     assert!(told.contains("records (INTERNAL_ERROR)"), "{told}");
     assert!(!workspace.path().join("tables/objects_contacts").exists(), "nothing is left");
+}
+
+/// Sources differ on what the newer version of the API has: HubSpot's own word decides, and the older one helps out.
+#[test]
+fn what_links_mean_is_asked_of_the_version_that_says_it() {
+    let workspace = with(hubspot::Options { labels_in_september: false, ..portal() });
+    run(&workspace, r#"["associations:contacts:companies"]"#, "", 0);
+    let sound = Workspace::new();
+    run(&sound, r#"["associations:contacts:companies"]"#, "", 0);
+    assert_eq!(rows(&workspace, CONTACTS_TO_COMPANIES, &LINK), rows(&sound, CONTACTS_TO_COMPANIES, &LINK));
+    let asked = workspace.hubspot.requests();
+    let labels = asked.iter().filter(|request| request.path.ends_with("/labels"));
+    assert_eq!(labels.map(|request| request.status).collect::<Vec<_>>(), [Some(404), Some(200)]);
 }
 
 /// One company with hundreds of contacts, told in pages of seven.

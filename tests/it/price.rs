@@ -119,7 +119,7 @@ fn a_check_says_when_the_day_has_too_little_left() {
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink()]);
     let told = workspace.told(&["check", "pipeline.toml"]);
     assert!(told.starts_with("exit code 0\n"), "{told}");
-    assert!(told.contains("contacts: 5000 records, 50 requests, 0.0 min"), "{told}");
+    assert!(told.contains("contacts: 5000 rows, 50 requests, 0.0 min"), "{told}");
     assert!(told.contains("a run needs more than is left today: "), "{told}");
 }
 

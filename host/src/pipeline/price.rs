@@ -80,7 +80,8 @@ pub async fn price(source: &dyn Source, plan: &Plan) -> Option<Prices> {
 
 impl fmt::Display for Cost {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} requests, {:.1} min", self.requests, self.minutes)?;
+        let requests = if self.requests == 1 { "request" } else { "requests" };
+        write!(formatter, "{} {requests}, {:.1} min", self.requests, self.minutes)?;
         match self.share_of_day {
             Some(share) => write!(formatter, ", {:.2} % of the day", share * 100.0),
             None => Ok(()),
@@ -97,7 +98,7 @@ impl Prices {
         let priced = self.streams.iter().filter_map(|(stream, price)| Some((stream, (*price)?)));
         let mut lines: Vec<String> = priced
             .map(|(stream, Price { requests, rows })| {
-                let rows = rows.map_or_else(String::new, |rows| format!("{rows} records, "));
+                let rows = rows.map_or_else(String::new, |rows| format!("{rows} rows, "));
                 format!("{stream}: {rows}{}", self.cost(requests))
             })
             .collect();

@@ -122,10 +122,9 @@ pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -
     const NEAR_ENOUGH: f64 = 0.75;
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(typed, candidate), candidate))
-        .filter(|(similarity, _)| *similarity >= NEAR_ENOUGH)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, candidate)| candidate)
+        .filter(|candidate| strsim::jaro_winkler(typed, candidate) >= NEAR_ENOUGH)
+        // Long names that begin alike are all similar: what tells them apart is how much would have to be mended.
+        .min_by_key(|candidate| strsim::osa_distance(typed, candidate))
 }
 
 #[cfg(test)]
@@ -146,5 +145,8 @@ mod tests {
         let streams = ["contacts", "companies", "deals", "owners"];
         assert_eq!(nearest("contcts", streams), Some("contacts"));
         assert_eq!(nearest("invoices", streams), None);
+        let long =
+            ["associations:companies:contacts", "associations:contacts:companies", "associations:contacts:deals"];
+        assert_eq!(nearest("association:contacts:companies", long), Some(long[1]));
     }
 }

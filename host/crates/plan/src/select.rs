@@ -118,6 +118,14 @@ fn ends(stream: &StreamInfo) -> Option<(&str, &str)> {
     }
 }
 
+/// What to write for an association of which one end alone is named.
+fn one_end(typed: &str, offered: &[StreamInfo]) -> Option<String> {
+    let both = format!("{typed}:*");
+    let glob: Glob = both.parse().ok()?;
+    let mut pairs = offered.iter().filter(|stream| ends(stream).is_some());
+    pairs.any(|stream| names_stream(&glob, stream)).then(|| format!("name both ends; `{both}` is all of that type"))
+}
+
 /// A glob that matches none of the offered streams.
 fn names_none(placed: &Placed, offered: &[StreamInfo]) -> Option<Problem> {
     if offered.iter().any(|stream| names_stream(&placed.glob, stream)) {
@@ -135,6 +143,10 @@ fn names_none(placed: &Placed, offered: &[StreamInfo]) -> Option<Problem> {
                 .at(placed.place)
                 .hint(format!("name the one that is meant: `{}`", sharing.join("` or `"))),
         );
+    }
+    if let Some(hint) = one_end(typed, offered) {
+        let problem = Problem::new(format!("no stream of the source is called `{typed}`"));
+        return Some(problem.at(placed.place).hint(hint));
     }
     let hint = match nearest(typed, offered.iter().flat_map(|stream| stream.names().chain(stream.group()))) {
         Some(near) => format!("did you mean `{near}`?"),
