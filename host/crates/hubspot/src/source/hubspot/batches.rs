@@ -4,10 +4,11 @@
 //! own, so that one which turns out to be broken leaves nothing behind.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 use sluice_model::schema::{Field, arrow_schema};
 
 use super::{columns::ColumnBuilder, decode::BATCH_ROWS};
+use crate::http::Undecodable;
 
 /// The columns that are wanted of a stream, each with its role.
 #[derive(Debug)]
@@ -40,7 +41,10 @@ impl<'l, R> Batches<'l, R> {
     }
 
     /// Takes a row: `fill` appends one value to each column.
-    pub(super) fn push(&mut self, fill: impl Fn(&R, &mut ColumnBuilder)) -> Result<(), ArrowError> {
+    ///
+    /// # Errors
+    /// A batch cannot be built, which is a mistake of sluice: what is said of it says nothing of a row.
+    pub(super) fn push(&mut self, fill: impl Fn(&R, &mut ColumnBuilder)) -> Result<(), Undecodable> {
         for ((_, role), column) in self.layout.columns.iter().zip(&mut self.columns) {
             fill(role, column);
         }
@@ -54,16 +58,21 @@ impl<'l, R> Batches<'l, R> {
     }
 
     /// All rows.
-    pub(super) fn finish(mut self) -> Result<Vec<RecordBatch>, ArrowError> {
+    ///
+    /// # Errors
+    /// As those of [`push`](Self::push).
+    pub(super) fn finish(mut self) -> Result<Vec<RecordBatch>, Undecodable> {
         if !self.rows.is_multiple_of(BATCH_ROWS) {
             self.end_batch()?;
         }
         Ok(self.full)
     }
 
-    fn end_batch(&mut self) -> Result<(), ArrowError> {
-        let columns = self.columns.iter_mut().map(ColumnBuilder::finish).collect::<Result<_, _>>()?;
-        self.full.push(RecordBatch::try_new(self.layout.schema.clone(), columns)?);
+    fn end_batch(&mut self) -> Result<(), Undecodable> {
+        let columns = self.columns.iter_mut().map(ColumnBuilder::finish).collect::<Result<_, _>>();
+        let batch = columns.and_then(|columns| RecordBatch::try_new(self.layout.schema.clone(), columns));
+        let unbuildable = |_| Undecodable::Unexpected { what: "its rows make no batch".to_owned() };
+        self.full.push(batch.map_err(unbuildable)?);
         Ok(())
     }
 }

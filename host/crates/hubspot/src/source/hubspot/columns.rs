@@ -78,6 +78,14 @@ impl ColumnBuilder {
         fits
     }
 
+    /// Appends a text, or nothing, to a column of texts or of what texts are read as.
+    pub(super) fn append_or_null(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => drop(self.append(text)),
+            None => self.append_null(),
+        }
+    }
+
     /// Appends a point in time, in microseconds.
     pub(super) fn append_micros(&mut self, micros: i64) {
         match &mut self.values {

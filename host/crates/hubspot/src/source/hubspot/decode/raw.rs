@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::http::Undecodable;
+
 /// The text of a value; `None` for `null`.
 pub(in crate::source::hubspot) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     let raw = value.get();
@@ -25,6 +27,11 @@ pub(in crate::source::hubspot) fn text(value: &RawValue) -> Option<Cow<'_, str>>
 pub(in crate::source::hubspot) fn id(value: &RawValue) -> Option<Cow<'_, str>> {
     let scalar = value.get().starts_with(|first: char| first == '"' || first.is_ascii_digit());
     text(value).filter(|text| scalar && !text.is_empty())
+}
+
+/// The text of an id that must be there.
+pub(in crate::source::hubspot) fn wanted_id<'v>(value: &'v RawValue, what: &str) -> Result<Cow<'v, str>, Undecodable> {
+    id(value).ok_or_else(|| Undecodable::Unexpected { what: format!("`{what}` is no string or number") })
 }
 
 #[cfg(test)]

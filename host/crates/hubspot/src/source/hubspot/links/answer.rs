@@ -6,7 +6,6 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -17,7 +16,6 @@ use crate::{
         ReadRequest,
         hubspot::{
             batches::{Batches, Layout},
-            columns::ColumnBuilder,
             decode::raw,
             ids::Ids,
             json,
@@ -220,7 +218,7 @@ impl Decoder {
             // The same record twice in one answer: its meanings may differ.
             let mut here: HashSet<(Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)> = HashSet::new();
             for linked in &of_record.to {
-                let to = scalar(linked.to_object_id, "toObjectId")?;
+                let to = raw::wanted_id(linked.to_object_id, "toObjectId")?;
                 if known.is_some_and(|known| known.contains(&to)) {
                     continue;
                 }
@@ -228,8 +226,8 @@ impl Decoder {
                     came.insert(&to);
                 }
                 for meaning in &linked.association_types {
-                    let category = scalar(meaning.category, "category")?;
-                    let type_id = scalar(meaning.type_id, "typeId")?;
+                    let category = raw::wanted_id(meaning.category, "category")?;
+                    let type_id = raw::wanted_id(meaning.type_id, "typeId")?;
                     let is_new = of_record.to.len() + linked.association_types.len() <= 2
                         || here.insert((to.clone(), category.clone(), type_id.clone()));
                     if !is_new {
@@ -244,7 +242,7 @@ impl Decoder {
                         type_id: &type_id,
                         label: label.as_deref(),
                     };
-                    self.push(&mut rows, &row).map_err(|error| unexpected(&error))?;
+                    self.push(&mut rows, &row)?;
                 }
             }
             if let Some(after) = follows {
@@ -267,26 +265,20 @@ impl Decoder {
             return Err(Undecodable::Partial { what });
         }
         answer.rows = rows.rows();
-        answer.batches = rows.finish().map_err(|error| unexpected(&error))?;
+        answer.batches = rows.finish()?;
         Ok(answer)
     }
 
-    fn push(&self, rows: &mut Batches<'_, Role>, row: &Row<'_>) -> Result<(), ArrowError> {
-        let append = |column: &mut ColumnBuilder, text: &str| {
-            column.append(text);
-        };
+    fn push(&self, rows: &mut Batches<'_, Role>, row: &Row<'_>) -> Result<(), Undecodable> {
         rows.push(|role, column| match role {
-            Role::FromType => append(column, &self.from),
-            Role::From => append(column, row.from),
-            Role::ToType => append(column, &self.to),
-            Role::To => append(column, row.to),
-            Role::Category => append(column, row.category),
-            Role::Type => append(column, row.type_id),
-            Role::Label => match row.label {
-                Some(label) => append(column, label),
-                None => column.append_null(),
-            },
-            Role::IsMain => append(column, if row.is_main { "true" } else { "false" }),
+            Role::FromType => column.append_or_null(Some(&self.from)),
+            Role::From => column.append_or_null(Some(row.from)),
+            Role::ToType => column.append_or_null(Some(&self.to)),
+            Role::To => column.append_or_null(Some(row.to)),
+            Role::Category => column.append_or_null(Some(row.category)),
+            Role::Type => column.append_or_null(Some(row.type_id)),
+            Role::Label => column.append_or_null(row.label),
+            Role::IsMain => column.append_or_null(Some(if row.is_main { "true" } else { "false" })),
             Role::IngestedAt => column.append_micros(self.ingested_at),
             Role::Unknown => column.append_null(),
         })
@@ -295,16 +287,6 @@ impl Decoder {
 
 impl<'a> OfRecord<'a> {
     fn id(&self) -> Result<Cow<'a, str>, Undecodable> {
-        scalar(self.from.id, "from.id")
+        raw::wanted_id(self.from.id, "from.id")
     }
-}
-
-/// The text of an id, or of a word that is part of a key.
-fn scalar<'a>(value: &'a RawValue, what: &str) -> Result<Cow<'a, str>, Undecodable> {
-    raw::id(value).ok_or_else(|| Undecodable::Unexpected { what: format!("`{what}` is no string or number") })
-}
-
-/// A batch that cannot be built is a mistake of sluice; what is shown of it says nothing of a row.
-fn unexpected(_: &ArrowError) -> Undecodable {
-    Undecodable::Unexpected { what: "its rows make no batch".to_owned() }
 }

@@ -3,7 +3,6 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -13,7 +12,6 @@ use crate::{
         ReadRequest,
         hubspot::{
             batches::{Batches, Layout},
-            columns::ColumnBuilder,
             decode::raw,
             ids::Ids,
             json,
@@ -136,7 +134,7 @@ impl Decoder {
         let mut rows = Batches::new(&self.layout);
         let (mut new, mut first_new) = (Ids::default(), None);
         for member in &page.results {
-            let record = scalar(member.record_id, "recordId")?;
+            let record = raw::wanted_id(member.record_id, "recordId")?;
             if seen.contains(&record) || new.contains(&record) {
                 continue;
             }
@@ -145,7 +143,7 @@ impl Decoder {
             first_new.get_or_insert_with(|| record.into_owned());
         }
         let count = rows.rows();
-        let batches = rows.finish().map_err(|error| unbuildable(&error))?;
+        let batches = rows.finish()?;
         Ok(Members { batches, rows: count, first_new, new, after: Paging::after(page.paging) })
     }
 
@@ -156,13 +154,13 @@ impl Decoder {
         let mut left: HashSet<&str> = asked.iter().map(String::as_str).collect();
         let mut rows = Batches::new(&self.layout);
         for of_record in &batch.results {
-            let record = scalar(of_record.record_id, "recordId")?;
+            let record = raw::wanted_id(of_record.record_id, "recordId")?;
             if !left.remove(record.as_ref()) {
                 continue;
             }
             let mut lists: HashSet<Cow<'_, str>> = HashSet::new();
             for membership in &of_record.record_list_memberships {
-                let list = scalar(membership.list_id, "listId")?;
+                let list = raw::wanted_id(membership.list_id, "listId")?;
                 if lists.insert(list.clone()) {
                     self.push(&mut rows, &list, &record, membership.last_added_timestamp)?;
                 }
@@ -176,7 +174,7 @@ impl Decoder {
             return Err(Undecodable::Partial { what });
         }
         let count = rows.rows();
-        Ok(OfRecords { batches: rows.finish().map_err(|error| unbuildable(&error))?, rows: count })
+        Ok(OfRecords { batches: rows.finish()?, rows: count })
     }
 
     fn push(
@@ -187,30 +185,16 @@ impl Decoder {
         since: Option<&RawValue>,
     ) -> Result<(), Undecodable> {
         let since = since.and_then(raw::text).and_then(|text| value::timestamp(&text));
-        let append = |column: &mut ColumnBuilder, text: &str| {
-            column.append(text);
-        };
-        let pushed = rows.push(|role, column| match role {
-            Role::List => append(column, list),
-            Role::Type => append(column, &self.type_id),
-            Role::Record => append(column, record),
+        rows.push(|role, column| match role {
+            Role::List => column.append_or_null(Some(list)),
+            Role::Type => column.append_or_null(Some(&self.type_id)),
+            Role::Record => column.append_or_null(Some(record)),
             Role::Since => match since {
                 Some(micros) => column.append_micros(micros),
                 None => column.append_null(),
             },
             Role::IngestedAt => column.append_micros(self.ingested_at),
             Role::Unknown => column.append_null(),
-        });
-        pushed.map_err(|error| unbuildable(&error))
+        })
     }
-}
-
-/// The text of an id.
-fn scalar<'a>(value: &'a RawValue, what: &str) -> Result<Cow<'a, str>, Undecodable> {
-    raw::id(value).ok_or_else(|| Undecodable::Unexpected { what: format!("`{what}` is no string or number") })
-}
-
-/// A batch that cannot be built is a mistake of sluice; what is shown of it says nothing of a row.
-fn unbuildable(_: &ArrowError) -> Undecodable {
-    Undecodable::Unexpected { what: "its rows make no batch".to_owned() }
 }
