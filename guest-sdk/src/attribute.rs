@@ -12,7 +12,7 @@ pub const HUBSPOT_TYPE: &str = "hubspot.type";
 pub const HUBSPOT_FIELD_TYPE: &str = "hubspot.field-type";
 /// `true` for a column that is part of the table's key.
 pub const KEY: &str = "key";
-/// What the id in this column points to: an object type id, or `owner`.
+/// What the id in this column points to: an object type id, or `owner`, `user`, `team`, `list`.
 pub const REFERENCES: &str = "references";
 /// The text between the values of a column that holds several.
 pub const SEPARATOR: &str = "separator";

@@ -171,7 +171,7 @@ impl Field {
         self.attributes.get(attribute::KEY) == Some("true")
     }
 
-    /// What the id in this column points to: an object type id, or `owner`.
+    /// What the id in this column points to: an object type id, or `owner`, `user`, `team`, `list`.
     pub fn references(&self) -> Option<&str> {
         self.attributes.get(attribute::REFERENCES)
     }

@@ -14,7 +14,7 @@ pub(crate) struct Settings {
     pub(crate) types: BTreeMap<String, String>,
     /// The name of an attachment with more of them: CSV with the columns `old_type_id` and `new_type_id`.
     pub(crate) types_attachment: Option<String>,
-    /// Record ids, old to new, by the object type id of the records, or `owner`: `"0-1" = { "101" = "9001" }`.
+    /// Record ids, old to new, by the object type id of the records, or `owner`, `user`, `team` or `list`: `"0-1" = { "101" = "9001" }`.
     #[serde(default)]
     pub(crate) records: BTreeMap<String, BTreeMap<String, String>>,
     /// The name of an attachment with more of them: CSV with the columns `object_type_id`, `old_id` and `new_id`.

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     http::{HttpError, PageSize, Request},
-    source::{DeliverySender, ReadRequest, SourceError},
+    source::{DeliverySender, ReadRequest, SourceError, Unreadable},
 };
 
 /// Records that are asked for at once: the most that the API allows.
@@ -112,8 +112,11 @@ impl Links {
     /// Asks for the links of a record that need not be there: whether they may be asked for is all that is of interest.
     pub(super) async fn try_one(&self) -> Result<(), SourceError> {
         let anyone = [Asked { id: "1".to_owned(), after: None }];
-        let asked = self.ask(&anyone, &HashMap::new(), &Mains::default()).await;
-        asked.map(drop).map_err(|error| self.error(error))
+        match self.ask(&anyone, &HashMap::new(), &Mains::default()).await {
+            // That there is no such record, however it is said.
+            Err(error) if Refused::why(&error) == Some(Unreadable::Absent) => Ok(()),
+            asked => asked.map(drop).map_err(|error| self.error(error)),
+        }
     }
 
     async fn ask(&self, asked: &[Asked], seen: &HashMap<String, Ids>, mains: &Mains) -> Result<Answer, HttpError> {

@@ -6,9 +6,10 @@
 use std::collections::HashSet;
 
 use serde::de::DeserializeOwned;
+use sluice_model::stream::StreamInfo;
 
 use super::{
-    HubSpot, Refused, api, failed,
+    HubSpot, Refused, api, failed, not_readable,
     paging::{Course, Paging},
 };
 use crate::{
@@ -127,6 +128,21 @@ impl Listed for api::Team {
 }
 
 impl HubSpot {
+    /// Asks for the first thing of a list, to see whether it may be read.
+    pub(super) async fn try_first<T: Listed>(
+        &self,
+        path: String,
+        what: &str,
+        stream: &StreamInfo,
+    ) -> Result<(), SourceError> {
+        let first = self.get(path).parameter("limit", "1");
+        match self.json::<api::ListPage<T>>(&first).await.map_err(Refused::of) {
+            Ok(_) => Ok(()),
+            Err(Ok(Refused { why, cause })) => Err(not_readable(stream, why, &cause)),
+            Err(Err(cause)) => Err(failed(what, cause)),
+        }
+    }
+
     /// All of a list, from its first page on, as it is listed: what stands in it twice may say two things.
     pub(super) async fn all<T: Listed>(&self, request: Request) -> Result<Vec<T>, ListError> {
         let mut all = Vec::new();

@@ -1,5 +1,6 @@
 use std::sync::{Arc, OnceLock};
 
+use futures::future::try_join_all;
 use tokio::sync::Barrier;
 
 use super::*;
@@ -75,10 +76,8 @@ async fn pipelines_of_one_folder_never_make_each_other_fail_whatever_is_not_answ
             made
         })
     });
-    let mut made = Vec::new();
-    for pipeline in work {
-        made.extend(pipeline.await.unwrap());
-    }
+    // The first that fails ends it: the other would wait for it for ever.
+    let mut made = try_join_all(work).await.unwrap().concat();
     made.sort();
     // What was told to be made is all that was.
     let newest = made.len() as u64;

@@ -11,7 +11,7 @@ use super::definitions::{Definitions, Table, flag, key, said, text};
 use crate::source::{
     SourceError,
     hubspot::{
-        HubSpot, Refused, api, failed,
+        HubSpot, Refused, api,
         list::{self, Listing},
         not_readable, types,
     },
@@ -60,12 +60,7 @@ impl Definitions for AccountUsers {
     }
 
     async fn try_read(hubspot: &HubSpot, stream: &StreamInfo) -> Result<(), SourceError> {
-        let first = hubspot.get(hubspot.paths.account_users()).parameter("limit", "1");
-        match hubspot.json::<api::ListPage<api::AccountUser>>(&first).await.map_err(Refused::of) {
-            Ok(_) => Ok(()),
-            Err(Ok(Refused { why, cause })) => Err(not_readable(stream, why, &cause)),
-            Err(Err(cause)) => Err(failed("users", cause)),
-        }
+        hubspot.try_first::<api::AccountUser>(hubspot.paths.account_users(), "users", stream).await
     }
 }
 

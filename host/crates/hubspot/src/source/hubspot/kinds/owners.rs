@@ -15,7 +15,6 @@ use crate::source::{
     hubspot::{
         HubSpot, Refused, api,
         decode::raw,
-        failed,
         list::{self, Listing},
         not_readable, record, types,
     },
@@ -81,12 +80,7 @@ pub(super) async fn all(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Arc<Ve
 
 /// Asks for one owner.
 pub(super) async fn try_one(hubspot: &HubSpot, stream: &StreamInfo) -> Result<(), SourceError> {
-    let first = hubspot.get(hubspot.paths.owners()).parameter("limit", "1");
-    match hubspot.json::<api::ListPage<api::Owner>>(&first).await.map_err(Refused::of) {
-        Ok(_) => Ok(()),
-        Err(Ok(Refused { why, cause })) => Err(not_readable(stream, why, &cause)),
-        Err(Err(cause)) => Err(failed("owners", cause)),
-    }
+    hubspot.try_first::<api::Owner>(hubspot.paths.owners(), "owners", stream).await
 }
 
 #[derive(Debug, Default, Serialize)]

@@ -259,3 +259,22 @@ async fn what_the_newer_version_does_not_have_the_older_one_is_asked_for() {
         assert_eq!(older, usize::from(asks_older));
     }
 }
+
+/// The trial asks about a record that nobody may have.
+#[tokio::test]
+async fn that_there_is_no_such_record_is_no_refusal() {
+    for (answer, is_readable) in
+        [(absent(), true), ((207, json!({ "results": [], "errors": [none("1")] })), true), (forbidden(), false)]
+    {
+        let server = with_links(0, move |_| answer.clone()).await;
+        let request = ReadRequest {
+            stream: of_contacts(),
+            columns: Vec::new(),
+            ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+            readers: Readers::One,
+            keeps_ids: false,
+            seen: RowsSeen::default(),
+        };
+        assert_eq!(hubspot(&server).try_read(&request).await.is_ok(), is_readable);
+    }
+}
