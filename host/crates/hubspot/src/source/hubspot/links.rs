@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use sluice_model::delivery::Delivery;
 
-use self::answer::{Answer, Asked, Decoder};
+use self::answer::{Answer, Asked, Came, Decoder};
 use super::{
     HubSpot, Refused, api, failed,
     ids::Ids,
@@ -92,8 +92,8 @@ struct Known {
 /// Records of which some links have come, while they are asked for more.
 #[derive(Debug, Default)]
 struct Paged {
-    /// Which records they are linked to, by the links that have come.
-    seen: HashMap<String, Ids>,
+    /// The links that have come.
+    seen: HashMap<String, Came>,
     courses: HashMap<String, Course>,
 }
 
@@ -119,7 +119,7 @@ impl Links {
         }
     }
 
-    async fn ask(&self, asked: &[Asked], seen: &HashMap<String, Ids>, mains: &Mains) -> Result<Answer, HttpError> {
+    async fn ask(&self, asked: &[Asked], seen: &HashMap<String, Came>, mains: &Mains) -> Result<Answer, HttpError> {
         let input = |asked: &Asked| match &asked.after {
             Some(after) => json!({ "id": asked.id, "after": after }),
             None => json!({ "id": asked.id }),
@@ -154,7 +154,7 @@ impl Paged {
         }
         for (follow, links) in answer.follow.iter().zip(answer.paged.drain(..)) {
             let course = self.courses.entry(follow.id.clone()).or_default();
-            course.page(links.iter().next().as_deref(), follow.after.as_deref())?;
+            course.page(links.any().as_deref(), follow.after.as_deref())?;
             self.seen.entry(follow.id.clone()).or_default().add(links);
         }
         Ok(())

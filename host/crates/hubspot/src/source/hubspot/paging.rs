@@ -29,6 +29,11 @@ impl Paging {
     pub(super) fn after(paging: Option<Self>) -> Option<String> {
         paging.and_then(|paging| paging.next).and_then(|next| next.after)
     }
+
+    /// The same, of paging that is there.
+    pub(super) fn next_page(&self) -> Option<&str> {
+        self.next.as_ref()?.after.as_deref()
+    }
 }
 
 /// How far the reading of a list has come. It remembers where every page began: a position or a record that comes again

@@ -48,8 +48,8 @@ pub(super) struct Answer {
     pub(super) rows: usize,
     /// Records that have more, and where.
     pub(super) follow: Vec<Asked>,
-    /// The records that each of those has been said to be linked to, for the first time.
-    pub(super) paged: Vec<Ids>,
+    /// The links of each of those that no earlier page had.
+    pub(super) paged: Vec<Came>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,16 +161,6 @@ pub(super) struct Decoder {
     ingested_at: i64,
 }
 
-/// A link, as it stands in a row.
-struct Row<'a> {
-    from: &'a str,
-    to: &'a str,
-    category: &'a str,
-    type_id: &'a str,
-    label: Option<&'a str>,
-    is_main: bool,
-}
-
 impl Decoder {
     /// Of links between these types.
     pub(super) fn new(request: &ReadRequest, from: &str, to: &str) -> Self {
@@ -199,54 +189,47 @@ impl Decoder {
         &self,
         body: &[u8],
         asked: &[Asked],
-        seen: &HashMap<String, Ids>,
+        seen: &HashMap<String, Came>,
         mains: &Mains,
     ) -> Result<Answer, Undecodable> {
         let body = json::whole_unicode(body);
         let wire: Wire<'_> = serde_json::from_slice(&body)?;
         let mut left: HashSet<&str> = asked.iter().map(|asked| asked.id.as_str()).collect();
+        let wanted = left.clone();
         let mut rows = Batches::new(&self.layout);
         let mut answer = Answer::default();
-        for of_record in wire.results {
+        for (index, of_record) in wire.results.iter().enumerate() {
             let from = of_record.id()?;
-            if !left.remove(from.as_ref()) {
+            if !wanted.contains(from.as_ref()) {
                 continue;
             }
-            let follows = Paging::after(of_record.paging);
-            let known = seen.get(from.as_ref());
-            let mut came = Ids::default();
-            // The same record twice in one answer: its meanings may differ.
-            let mut here: HashSet<(Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)> = HashSet::new();
-            for linked in &of_record.to {
-                let to = raw::wanted_id(linked.to_object_id, "toObjectId")?;
-                if known.is_some_and(|known| known.contains(&to)) {
-                    continue;
-                }
-                if follows.is_some() {
-                    came.insert(&to);
-                }
-                for meaning in &linked.association_types {
-                    let category = raw::wanted_id(meaning.category, "category")?;
-                    let type_id = raw::wanted_id(meaning.type_id, "typeId")?;
-                    let is_new = of_record.to.len() + linked.association_types.len() <= 2
-                        || here.insert((to.clone(), category.clone(), type_id.clone()));
-                    if !is_new {
-                        continue;
-                    }
-                    let label = meaning.label.and_then(raw::text).filter(|label| !label.is_empty());
-                    let row = Row {
-                        from: &from,
-                        to: &to,
-                        is_main: mains.has(&category, &type_id),
-                        category: &category,
-                        type_id: &type_id,
-                        label: label.as_deref(),
-                    };
-                    self.push(&mut rows, &row)?;
+            let mut here = Here::default();
+            if !left.remove(from.as_ref()) {
+                // A record may be spoken of twice, and more be said of it the second time.
+                for before in wire.results.iter().take(index).filter(|before| before.id().is_ok_and(|id| id == from)) {
+                    before.each_link(|link| {
+                        here.insert(&link);
+                    })?;
                 }
             }
-            if let Some(after) = follows {
-                answer.follow.push(Asked { id: from.into_owned(), after: Some(after) });
+            let (known, mut came) = (seen.get(from.as_ref()), Came::default());
+            let is_paged = of_record.after().is_some();
+            // One link of one meaning cannot be said twice.
+            let is_alone = of_record.to.len() == 1 && of_record.to[0].association_types.len() == 1;
+            let mut pushed = Ok(());
+            of_record.each_link(|link| {
+                let is_new = !known.is_some_and(|known| known.has(&link))
+                    && ((is_alone && here.is_empty()) || here.insert(&link));
+                if is_new && pushed.is_ok() {
+                    if is_paged {
+                        came.insert(&link);
+                    }
+                    pushed = self.push(&mut rows, &from, &link, mains);
+                }
+            })?;
+            pushed?;
+            if let Some(after) = of_record.after() {
+                answer.follow.push(Asked { id: from.into_owned(), after: Some(after.to_owned()) });
                 answer.paged.push(came);
             }
         }
@@ -269,16 +252,23 @@ impl Decoder {
         Ok(answer)
     }
 
-    fn push(&self, rows: &mut Batches<'_, Role>, row: &Row<'_>) -> Result<(), Undecodable> {
+    fn push(
+        &self,
+        rows: &mut Batches<'_, Role>,
+        from: &str,
+        link: &Link<'_>,
+        mains: &Mains,
+    ) -> Result<(), Undecodable> {
+        let is_main = if mains.has(&link.category, &link.type_id) { "true" } else { "false" };
         rows.push(|role, column| match role {
             Role::FromType => column.append_or_null(Some(&self.from)),
-            Role::From => column.append_or_null(Some(row.from)),
+            Role::From => column.append_or_null(Some(from)),
             Role::ToType => column.append_or_null(Some(&self.to)),
-            Role::To => column.append_or_null(Some(row.to)),
-            Role::Category => column.append_or_null(Some(row.category)),
-            Role::Type => column.append_or_null(Some(row.type_id)),
-            Role::Label => column.append_or_null(row.label),
-            Role::IsMain => column.append_or_null(Some(if row.is_main { "true" } else { "false" })),
+            Role::To => column.append_or_null(Some(&link.to)),
+            Role::Category => column.append_or_null(Some(&link.category)),
+            Role::Type => column.append_or_null(Some(&link.type_id)),
+            Role::Label => column.append_or_null(link.label.as_deref()),
+            Role::IsMain => column.append_or_null(Some(is_main)),
             Role::IngestedAt => column.append_micros(self.ingested_at),
             Role::Unknown => column.append_null(),
         })
@@ -288,5 +278,83 @@ impl Decoder {
 impl<'a> OfRecord<'a> {
     fn id(&self) -> Result<Cow<'a, str>, Undecodable> {
         raw::wanted_id(self.from.id, "from.id")
+    }
+
+    /// Where the record's next page begins, if it has one.
+    fn after(&self) -> Option<&str> {
+        self.paging.as_ref().and_then(Paging::next_page)
+    }
+
+    /// Gives each meaning of each of its links.
+    fn each_link(&self, mut give: impl FnMut(Link<'a>)) -> Result<(), Undecodable> {
+        for linked in &self.to {
+            let to = raw::wanted_id(linked.to_object_id, "toObjectId")?;
+            for meaning in &linked.association_types {
+                give(Link {
+                    to: to.clone(),
+                    category: raw::wanted_id(meaning.category, "category")?,
+                    type_id: raw::wanted_id(meaning.type_id, "typeId")?,
+                    label: meaning.label.and_then(raw::text).filter(|label| !label.is_empty()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A link of one meaning, from a record that is known.
+struct Link<'a> {
+    to: Cow<'a, str>,
+    category: Cow<'a, str>,
+    type_id: Cow<'a, str>,
+    label: Option<Cow<'a, str>>,
+}
+
+/// The links of one record in one answer.
+#[derive(Default)]
+struct Here<'a>(HashSet<[Cow<'a, str>; 3]>);
+
+impl<'a> Here<'a> {
+    /// Takes one; `false` if it was there.
+    fn insert(&mut self, link: &Link<'a>) -> bool {
+        self.0.insert([link.to.clone(), link.category.clone(), link.type_id.clone()])
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The links of one record that have come, page after page: for each meaning, the records that it is linked to.
+#[derive(Debug, Default)]
+pub(super) struct Came(HashMap<String, Ids>);
+
+impl Came {
+    fn has(&self, link: &Link<'_>) -> bool {
+        self.0.get(&link.meaning()).is_some_and(|ids| ids.contains(&link.to))
+    }
+
+    fn insert(&mut self, link: &Link<'_>) {
+        self.0.entry(link.meaning()).or_default().insert(&link.to);
+    }
+
+    /// Takes all of others.
+    pub(super) fn add(&mut self, more: Self) {
+        for (meaning, ids) in more.0 {
+            self.0.entry(meaning).or_default().add(ids);
+        }
+    }
+
+    /// Something that names one of them, if there are any.
+    pub(super) fn any(&self) -> Option<String> {
+        let (meaning, ids) = self.0.iter().next()?;
+        Some(format!("{meaning} {}", ids.iter().next()?))
+    }
+}
+
+impl Link<'_> {
+    /// What tells its meaning from others. No category has a blank in it, nor a number.
+    fn meaning(&self) -> String {
+        format!("{} {}", self.category, self.type_id)
     }
 }

@@ -99,8 +99,8 @@ async fn read(server: &Server) -> (Result<Read, SourceError>, Vec<(String, Strin
 async fn what_is_said_twice_is_one_link_and_nothing_is_as_good_an_answer_as_any() {
     let server = with_links(3, |_| {
         let twice = json!([link(70, &[279, 1, 279]), link(80, &[279]), link(70, &[279])]);
-        let results =
-            json!([{ "from": { "id": 1 }, "to": twice }, { "from": { "id": "1" }, "to": [link(70, &[279])] }]);
+        let again = json!([link(70, &[279]), link(90, &[279])]);
+        let results = json!([{ "from": { "id": 1 }, "to": twice }, { "from": { "id": "1" }, "to": again }]);
         let gone = json!({ "category": "OBJECT_NOT_FOUND", "context": { "ids": ["3"] } });
         (207, json!({ "status": "COMPLETE", "results": results, "numErrors": 2, "errors": [none("2"), gone] }))
     })
@@ -110,8 +110,32 @@ async fn what_is_said_twice_is_one_link_and_nothing_is_as_good_an_answer_as_any(
     let row = |to: &str, id: &str, label: Option<&str>| {
         ("1".to_owned(), to.to_owned(), id.to_owned(), label.map(str::to_owned), label.is_some())
     };
-    assert_eq!(rows, [row("70", "1", Some("Primary")), row("70", "279", None), row("80", "279", None)]);
+    assert_eq!(
+        rows,
+        [row("70", "1", Some("Primary")), row("70", "279", None), row("80", "279", None), row("90", "279", None)]
+    );
     assert_eq!(server.seen().iter().filter(|seen| path(seen).ends_with("batch/read")).count(), 1);
+}
+
+/// What a page says again of a link may say more of it.
+#[tokio::test]
+async fn a_link_whose_meanings_come_on_two_pages_has_both() {
+    let server = with_links(1, |seen| {
+        let (to, next) = match inputs(seen)[0].1.as_deref() {
+            None => (json!([link(70, &[279]), link(80, &[1])]), Some("2")),
+            Some(_) => (json!([link(80, &[1, 279]), link(70, &[279])]), None),
+        };
+        let mut result = json!({ "from": { "id": "1" }, "to": to });
+        if let Some(next) = next {
+            result["paging"] = json!({ "next": { "after": next } });
+        }
+        (200, json!({ "results": [result] }))
+    })
+    .await;
+    let (outcome, rows) = read(&server).await;
+    outcome.unwrap();
+    let links: Vec<_> = rows.iter().map(|row| (row.1.as_str(), row.2.as_str())).collect();
+    assert_eq!(links, [("70", "279"), ("80", "1"), ("80", "279")]);
 }
 
 /// A record with forty thousand links comes in eighty pages and more, which overlap.
