@@ -266,7 +266,7 @@ fn mistakes_in_attachments_are_named_by_line_and_never_by_id() {
     check("object_type_id,old_id,new_id\n0-1,1,\n", "line 2 of `records`: an id is empty");
     check(
         "object_type_id,old_id,new_id\ncontacts,1,10\n",
-        "line 2 of `records`: records are mapped by an object type id such as `0-1`, or by `owner`",
+        "line 2 of `records`: records are mapped by an object type id such as `0-1`, or by `owner`, `user`, `team`, `list`",
     );
     check_refused(
         json!({"records_attachment": "records"}),
