@@ -49,7 +49,10 @@ fn custom_types_that_a_token_may_not_list_any_more_keep_their_tables() {
     workspace.pipeline(&[&workspace.source("streams = [\"v*\", \"owners\"]"), &workspace.file_sink()]);
     run(&workspace, &[], 0);
     assert_eq!(tables(&workspace), ["objects_vehicle", "owners"]);
-    workspace.pipeline(&[&workspace.source("streams = [\"*\"]\nexclude = [\"0-*\"]"), &workspace.file_sink()]);
+    workspace.pipeline(&[
+        &workspace.source("streams = [\"*\"]\nexclude = [\"0-*\", \"association*\"]"),
+        &workspace.file_sink(),
+    ]);
     let told = run(&workspace, &[], 3);
     assert!(told.contains("`objects_vehicle`; stream `vehicle` cannot be read"), "{told}");
     assert!(tables(&workspace).contains(&"objects_vehicle".to_owned()));
