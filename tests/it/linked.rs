@@ -197,6 +197,32 @@ fn a_table_whose_lists_may_not_be_seen_any_more_grows_old() {
     assert_eq!(rows(&workspace, "list_memberships", &["listId", "objectId"]), before);
 }
 
+/// Types that the token may not see any more have lists all the same: their members do not vanish from the table of all.
+#[test]
+fn members_of_types_that_are_hidden_now_are_not_lost() {
+    let refusal = FaultAction::Status { status: 403, body: FaultBody::Json, retry_after: None };
+    let workspace = faulty("/crm-object-schemas/", 1..u64::MAX, refusal);
+    let columns = ["listId", "objectTypeId", "objectId"];
+    run(&workspace, r#"["list_memberships"]"#, "", 0);
+    let before = rows(&workspace, "list_memberships", &columns);
+    assert!(before.iter().any(|row| row[1] == "2-13370001"));
+    let told = run(&workspace, r#"["list_memberships", "owners"]"#, "", 3);
+    assert!(
+        told.contains("kept as run") && told.contains("`list_memberships`") && told.contains("2-13370001"),
+        "{told}"
+    );
+    assert_eq!(rows(&workspace, "list_memberships", &columns), before);
+    assert_eq!(tables(&workspace), ["list_memberships", "owners"]);
+
+    // Where there was no table yet, it is written without them, and that is told.
+    let refusal = FaultAction::Status { status: 403, body: FaultBody::Json, retry_after: None };
+    let first = faulty("/crm-object-schemas/", 0..u64::MAX, refusal);
+    let told = run(&first, r#"["list_memberships"]"#, "", 0);
+    assert!(told.contains("without what this token may not see: `2-13370001`"), "{told}");
+    let rest: BTreeSet<Vec<String>> = before.into_iter().filter(|row| row[1] != "2-13370001").collect();
+    assert_eq!(rows(&first, "list_memberships", &columns), rest);
+}
+
 #[test]
 fn members_are_the_same_by_list_and_by_record() {
     let by_list = Workspace::new();

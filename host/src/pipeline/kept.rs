@@ -154,7 +154,7 @@ pub(super) fn that_lost_parts(
 ) -> Result<BTreeSet<usize>, Vec<Problem>> {
     let mut indices = BTreeSet::new();
     let mut problems = Vec::new();
-    for (index, (stream, written)) in planned.plan.streams.iter().zip(written).enumerate() {
+    for (stream, written) in planned.plan.streams.iter().zip(written) {
         let name = &stream.tables[0].name;
         let Some(table) = base.and_then(|base| base.tables.get(name)) else { continue };
         let fed = table.streams.iter().filter(|fed| feeds(stream, fed));
@@ -165,7 +165,10 @@ pub(super) fn that_lost_parts(
         let why = Kept::LostParts { stream: stream.stream.name.clone(), parts };
         problems.extend(not_acceptable(planned, name, table, &why));
         not_written.kept.push(KeptTable { table: name.clone(), run: table.run.to_string(), why });
-        indices.insert(index);
+        // What other streams have read for the same table would stand there without the rest.
+        let feeds_it = |stream: &StreamPlan| stream.tables[0].name == *name;
+        let streams = planned.plan.streams.iter().enumerate();
+        indices.extend(streams.filter(|(_, stream)| feeds_it(stream)).map(|(index, _)| index));
     }
     if problems.is_empty() { Ok(indices) } else { Err(problems) }
 }
@@ -208,16 +211,16 @@ fn why_not_read(planned: &Planned, written: &[&StreamPlan], fed: &FedBy) -> Opti
         None
     } else if planned.plan.streams.iter().any(|stream| feeds(stream, fed)) {
         Some(Kept::NotAskedFor)
-    } else if has_no_members(planned, fed) {
+    } else if is_told_by_others(planned, fed) {
         None
     } else {
         planned.plan.rules.takes(fed.names()).then(|| Kept::NotReadable { stream: fed.stream.clone() })
     }
 }
 
-/// Whether a stream has fed memberships of a type that has no list any more: HubSpot has told all lists there are, and those
-/// of other types are read.
-fn has_no_members(planned: &Planned, fed: &FedBy) -> bool {
+/// Whether a stream has fed memberships of a type that is not offered any more, while those of others are read. These know
+/// whether its lists are gone, and so its rows, or only hidden ([`that_lost_parts`]).
+fn is_told_by_others(planned: &Planned, fed: &FedBy) -> bool {
     let is_of_members = |stream: &StreamInfo| {
         matches!(stream.kind, StreamKind::Memberships { .. })
             && stream.group().is_some_and(|group| group_of(&fed.stream) == Some(group))

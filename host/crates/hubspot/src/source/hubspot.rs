@@ -292,6 +292,14 @@ fn failed(what: &str, cause: HttpError) -> SourceError {
     }
 }
 
+/// The error of a stream of which a request for `what` has failed.
+fn unread(stream: &StreamInfo, what: &str, error: HttpError) -> SourceError {
+    match Refused::of(error) {
+        Ok(Refused { why, cause }) => not_readable(stream, why, &cause),
+        Err(cause) => failed(what, cause),
+    }
+}
+
 /// The error of a stream whose properties of some level are not listed.
 fn unlisted(stream: &StreamInfo, level: Sensitivity, why: Unreadable, cause: &HttpError) -> SourceError {
     if level == Sensitivity::Not {

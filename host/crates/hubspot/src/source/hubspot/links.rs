@@ -21,11 +21,11 @@ use sluice_model::delivery::Delivery;
 
 use self::answer::{Answer, Asked, Came, Decoder};
 use super::{
-    HubSpot, Refused, api, failed,
+    HubSpot, Refused, api,
     ids::Ids,
-    not_readable,
     paging::Course,
     ranged::{Counted, Take, Units},
+    unread,
 };
 use crate::{
     http::{HttpError, PageSize, Request},
@@ -136,10 +136,7 @@ impl Links {
     }
 
     fn error(&self, error: HttpError) -> SourceError {
-        match Refused::of(error) {
-            Ok(Refused { why, cause }) => not_readable(&self.request.stream, why, &cause),
-            Err(cause) => failed(&self.what(), cause),
-        }
+        unread(&self.request.stream, &self.what(), error)
     }
 }
 

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use sluice_model::stream::StreamInfo;
 
 use super::{
-    HubSpot, Refused, api, failed, not_readable,
+    HubSpot, Refused, api, failed,
     paging::{Course, Paging},
+    unread,
 };
 use crate::{
     http::{HttpError, Request},
@@ -136,11 +137,8 @@ impl HubSpot {
         stream: &StreamInfo,
     ) -> Result<(), SourceError> {
         let first = self.get(path).parameter("limit", "1");
-        match self.json::<api::ListPage<T>>(&first).await.map_err(Refused::of) {
-            Ok(_) => Ok(()),
-            Err(Ok(Refused { why, cause })) => Err(not_readable(stream, why, &cause)),
-            Err(Err(cause)) => Err(failed(what, cause)),
-        }
+        let asked = self.json::<api::ListPage<T>>(&first).await;
+        asked.map(drop).map_err(|error| unread(stream, what, error))
     }
 
     /// All of a list, from its first page on, as it is listed: what stands in it twice may say two things.

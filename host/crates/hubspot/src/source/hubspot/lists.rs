@@ -7,11 +7,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::json;
 
-use super::{HubSpot, Refused, api, failed, list};
-use crate::{
-    http::{HttpError, Request},
-    source::SourceError,
+use super::{
+    HubSpot, Refused, api,
+    list::{self, ListError, Listing},
 };
+use crate::{http::Request, source::SourceError};
 
 /// Lists a page: the most that the API allows.
 const MOST_LISTS: usize = 500;
@@ -25,22 +25,10 @@ const MOST_PAGES: usize = 400;
 /// What messages call them.
 const WHAT: &str = "lists";
 
-/// Why the lists have not come.
-enum Failed {
-    Http(HttpError),
-    Source(SourceError),
-}
-
 impl HubSpot {
     /// All lists, of whichever type; or HubSpot's word that this token may not see them.
     pub(super) async fn lists(&self) -> Result<Arc<Result<Vec<api::List>, Refused>>, SourceError> {
-        let read = async {
-            match self.all_lists().await {
-                Ok(lists) => Ok(Ok(lists)),
-                Err(Failed::Source(error)) => Err(error),
-                Err(Failed::Http(error)) => Refused::of(error).map(Err).map_err(|cause| failed(WHAT, cause)),
-            }
-        };
+        let read = async { self.all_lists().await.or_refused(WHAT) };
         self.lists.get(WHAT, read).await
     }
 
@@ -49,7 +37,7 @@ impl HubSpot {
         self.lists.knows(WHAT)
     }
 
-    async fn all_lists(&self) -> Result<Vec<api::List>, Failed> {
+    async fn all_lists(&self) -> Result<Vec<api::List>, ListError> {
         let (mut came, mut total) = (0, 0);
         for _ in 0..READINGS {
             let (lists, totals) = self.lists_once().await?;
@@ -65,11 +53,11 @@ impl HubSpot {
                 "lists have changed while they were read, or not all were given: they are read once more"
             );
         }
-        Err(Failed::Source(SourceError::Incomplete { what: WHAT.to_owned(), listed: total, missing: total - came }))
+        Err(ListError::Incomplete { listed: total, missing: total - came })
     }
 
     /// Reads all pages; the lists, and how many there are by each page.
-    async fn lists_once(&self) -> Result<(Vec<api::List>, BTreeSet<usize>), Failed> {
+    async fn lists_once(&self) -> Result<(Vec<api::List>, BTreeSet<usize>), ListError> {
         let mut lists: Vec<api::List> = Vec::new();
         let mut totals = BTreeSet::new();
         let mut offset = 0;
@@ -78,7 +66,7 @@ impl HubSpot {
                 "count": MOST_LISTS, "offset": offset, "processingTypes": [], "listIds": [], "additionalProperties": [],
             });
             let request = Request::post(&self.general, self.paths.lists(), &body);
-            let page: api::ListsPage = self.json(&request).await.map_err(Failed::Http)?;
+            let page: api::ListsPage = self.json(&request).await.map_err(ListError::Http)?;
             let came = page.lists.len();
             lists.extend(page.lists);
             totals.extend(page.total.and_then(|total| usize::try_from(total).ok()));
@@ -89,7 +77,6 @@ impl HubSpot {
             let next = page.offset.and_then(|offset| usize::try_from(offset).ok()).unwrap_or(offset + came);
             offset = next.max(offset + 1);
         }
-        let why = "there are more than any account has";
-        Err(Failed::Source(SourceError::Endless { what: WHAT.to_owned(), why }))
+        Err(ListError::Endless("there are more than any account has"))
     }
 }

@@ -20,11 +20,12 @@ use sluice_model::delivery::Delivery;
 
 use self::answer::{Decoder, Members, OfRecords};
 use super::{
-    HubSpot, Refused, api, failed,
+    HubSpot, Refused, api,
     ids::Ids,
     not_readable,
     paging::Course,
     ranged::{Counted, Take, Units},
+    unread,
 };
 use crate::{
     http::{HttpError, Request},
@@ -96,7 +97,7 @@ impl Memberships {
         let lists = self.hubspot.lists().await?;
         let lists = match lists.as_ref() {
             Ok(all) => {
-                self.note_hidden(all).await?;
+                self.note_types(all).await?;
                 all.iter().filter(|list| list.object_type_id == self.type_id)
             }
             Err(Refused { why, cause }) => return Err(not_readable(&self.request.stream, *why, cause)),
@@ -112,21 +113,20 @@ impl Memberships {
         Ok(Way::ByList(lists))
     }
 
-    /// Notes the types that have lists and that this token may not see, so that no stream is of them: once, with the type that
-    /// there is always a stream of.
-    async fn note_hidden(&self, lists: &[api::List]) -> Result<(), SourceError> {
+    /// Notes of which types there are lists, and which of them this token may not see, so that no stream is of them: once for
+    /// all streams, with the type that there is always a stream of.
+    async fn note_types(&self, lists: &[api::List]) -> Result<(), SourceError> {
         if self.type_id != ALWAYS {
             return Ok(());
         }
         let types = self.hubspot.object_types().await?;
         let is_seen = |id: &str| types.iter().any(|stream| stream.kind.type_id() == Some(id));
         let of_types: BTreeSet<&str> = lists.iter().map(|list| list.object_type_id.as_str()).collect();
-        let hidden = of_types.into_iter().filter(|id| !is_seen(id)).map(|id| Lacking {
-            part: Some(id.to_owned()),
-            name: id.to_owned(),
-            why: Unreadable::Forbidden,
-        });
-        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).lacking.extend(hidden);
+        let (seen, hidden): (Vec<&str>, Vec<&str>) = of_types.into_iter().partition(|id| is_seen(id));
+        let lacking = |id: &str| Lacking { part: Some(id.to_owned()), name: id.to_owned(), why: Unreadable::Forbidden };
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        remarks.present = seen.into_iter().map(str::to_owned).collect();
+        remarks.lacking = hidden.into_iter().map(lacking).collect();
         Ok(())
     }
 
@@ -180,10 +180,7 @@ impl Memberships {
     }
 
     fn error(&self, error: HttpError) -> SourceError {
-        match Refused::of(error) {
-            Ok(Refused { why, cause }) => not_readable(&self.request.stream, why, &cause),
-            Err(cause) => failed(&self.what(), cause),
-        }
+        unread(&self.request.stream, &self.what(), error)
     }
 }
 

@@ -207,27 +207,22 @@ impl Decoder {
             if !left.remove(from.as_ref()) {
                 // A record may be spoken of twice, and more be said of it the second time.
                 for before in wire.results.iter().take(index).filter(|before| before.id().is_ok_and(|id| id == from)) {
-                    before.each_link(|link| {
-                        here.insert(&link);
-                    })?;
+                    for link in before.links() {
+                        here.insert(&link?);
+                    }
                 }
             }
             let (known, mut came) = (seen.get(from.as_ref()), Came::default());
-            let is_paged = of_record.after().is_some();
-            // One link of one meaning cannot be said twice.
-            let is_alone = of_record.to.len() == 1 && of_record.to[0].association_types.len() == 1;
-            let mut pushed = Ok(());
-            of_record.each_link(|link| {
-                let is_new = !known.is_some_and(|known| known.has(&link))
-                    && ((is_alone && here.is_empty()) || here.insert(&link));
-                if is_new && pushed.is_ok() {
-                    if is_paged {
-                        came.insert(&link);
-                    }
-                    pushed = self.push(&mut rows, &from, &link, mains);
+            for link in of_record.links() {
+                let link = link?;
+                if known.is_some_and(|known| known.has(&link)) || !here.insert(&link) {
+                    continue;
                 }
-            })?;
-            pushed?;
+                if of_record.after().is_some() {
+                    came.insert(&link);
+                }
+                self.push(&mut rows, &from, &link, mains)?;
+            }
             if let Some(after) = of_record.after() {
                 answer.follow.push(Asked { id: from.into_owned(), after: Some(after.to_owned()) });
                 answer.paged.push(came);
@@ -285,20 +280,18 @@ impl<'a> OfRecord<'a> {
         self.paging.as_ref().and_then(Paging::next_page)
     }
 
-    /// Gives each meaning of each of its links.
-    fn each_link(&self, mut give: impl FnMut(Link<'a>)) -> Result<(), Undecodable> {
-        for linked in &self.to {
-            let to = raw::wanted_id(linked.to_object_id, "toObjectId")?;
-            for meaning in &linked.association_types {
-                give(Link {
-                    to: to.clone(),
-                    category: raw::wanted_id(meaning.category, "category")?,
-                    type_id: raw::wanted_id(meaning.type_id, "typeId")?,
-                    label: meaning.label.and_then(raw::text).filter(|label| !label.is_empty()),
-                });
-            }
-        }
-        Ok(())
+    /// Its links, one for each meaning.
+    fn links(&self) -> impl Iterator<Item = Result<Link<'a>, Undecodable>> {
+        let of = |to: &'a RawValue, meaning: &Meaning<'a>| {
+            Ok(Link {
+                to: raw::wanted_id(to, "toObjectId")?,
+                category: raw::wanted_id(meaning.category, "category")?,
+                type_id: raw::wanted_id(meaning.type_id, "typeId")?,
+                label: meaning.label.and_then(raw::text).filter(|label| !label.is_empty()),
+            })
+        };
+        let linked = self.to.iter();
+        linked.flat_map(move |linked| linked.association_types.iter().map(move |it| of(linked.to_object_id, it)))
     }
 }
 
@@ -318,10 +311,6 @@ impl<'a> Here<'a> {
     /// Takes one; `false` if it was there.
     fn insert(&mut self, link: &Link<'a>) -> bool {
         self.0.insert([link.to.clone(), link.category.clone(), link.type_id.clone()])
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

@@ -152,16 +152,19 @@ impl Decoder {
         let body = json::whole_unicode(body);
         let batch: Batch<'_> = serde_json::from_slice(&body)?;
         let mut left: HashSet<&str> = asked.iter().map(String::as_str).collect();
+        let wanted = left.clone();
+        // A record may be spoken of twice, and more be said of it the second time.
+        let mut came: HashSet<(Cow<'_, str>, Cow<'_, str>)> = HashSet::new();
         let mut rows = Batches::new(&self.layout);
         for of_record in &batch.results {
             let record = raw::wanted_id(of_record.record_id, "recordId")?;
-            if !left.remove(record.as_ref()) {
+            if !wanted.contains(record.as_ref()) {
                 continue;
             }
-            let mut lists: HashSet<Cow<'_, str>> = HashSet::new();
+            left.remove(record.as_ref());
             for membership in &of_record.record_list_memberships {
                 let list = raw::wanted_id(membership.list_id, "listId")?;
-                if lists.insert(list.clone()) {
+                if came.insert((record.clone(), list.clone())) {
                     self.push(&mut rows, &list, &record, membership.last_added_timestamp)?;
                 }
             }

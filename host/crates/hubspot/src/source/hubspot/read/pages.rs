@@ -17,12 +17,11 @@ use crate::{
         hubspot::{
             Refused, api,
             decode::{Page, RecordDecoder, Remarks, WantedIds},
-            failed,
             ids::{Ids, number},
-            not_readable,
             paging::Paging,
             record::ID_PROPERTY,
             slices::{Claim, Lane, Listed, Next, OutOfOrder, Slices},
+            unread,
         },
     },
 };
@@ -64,10 +63,7 @@ impl PageError {
     /// The error that ends the reading.
     pub(super) fn of(self, request: &ReadRequest) -> SourceError {
         match self {
-            Self::Http(cause) => match Refused::of(cause) {
-                Ok(Refused { why, cause }) => not_readable(&request.stream, why, &cause),
-                Err(cause) => failed(&what(request), cause),
-            },
+            Self::Http(error) => unread(&request.stream, &what(request), error),
             Self::Incomplete { listed, missing } => SourceError::Incomplete { what: what(request), listed, missing },
             Self::OutOfOrder(why) => out_of_order(request, why),
         }
