@@ -194,7 +194,8 @@ impl<'r> Table<'r> {
 
     /// Takes the rows of an object type.
     pub(super) fn add_of_type(&mut self, type_id: &str, rows: &[impl Serialize]) -> Result<(), SourceError> {
-        if !rows.is_empty() {
+        // A type may be told of in several parts.
+        if !rows.is_empty() && !self.read.present.iter().any(|present| present == type_id) {
             self.read.present.push(type_id.to_owned());
         }
         self.add(rows)
