@@ -12,7 +12,7 @@ use sluice_simulator::{
 use crate::{
     child::Running,
     guests::{evil, evil_with_a_foreign_import, with_contract_version},
-    harness::{Workspace, portal},
+    harness::{Workspace, on_records, portal},
 };
 
 /// Compares what a run says with its snapshot, without what differs from run to run.
@@ -191,8 +191,7 @@ fn hubspot_is_down() {
 /// Of faults that do not pass, a second is enough.
 const IMPATIENT: &str = "[run]\npatience = \"1s\"\n";
 
-fn faulty(path: &str, occurrences: std::ops::Range<u64>, action: FaultAction) -> Workspace {
-    let fault = Fault { path: PathPattern::Contains(path.to_owned()), method: None, occurrences, action };
+fn faulty(fault: Fault) -> Workspace {
     let workspace = Workspace::with(hubspot::Options { faults: vec![fault], ..portal() }, aws::Options::default());
     workspace.pipeline(&[&workspace.source("streams = [\"contacts\"]"), &workspace.file_sink(), IMPATIENT]);
     workspace
@@ -203,7 +202,12 @@ fn faulty(path: &str, occurrences: std::ops::Range<u64>, action: FaultAction) ->
 fn a_search_that_fails_does_not_disturb_a_run() {
     let status = |status| FaultAction::Status { status, body: FaultBody::Json, retry_after: Some(3600) };
     for action in [status(503), status(429), status(401), FaultAction::Hang] {
-        let workspace = faulty("/search", 0..u64::MAX, action);
+        let workspace = faulty(Fault {
+            path: PathPattern::Contains("/search".to_owned()),
+            method: None,
+            occurrences: 0..u64::MAX,
+            action,
+        });
         let output = workspace.sluice(&["run", "pipeline.toml"]);
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(0), "{told}");
@@ -215,7 +219,7 @@ fn a_search_that_fails_does_not_disturb_a_run() {
 
 #[test]
 fn a_page_that_breaks_off_is_asked_for_again() {
-    let workspace = faulty("/crm/objects/", 2..4, FaultAction::CutBody { after: 20_000 });
+    let workspace = faulty(on_records("0-1", 1..3, FaultAction::CutBody { after: 20_000 }));
     let output = workspace.sluice(&["run", "pipeline.toml"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(workspace.commit()["tables"][0]["rows"], crate::harness::CONTACTS);
@@ -223,8 +227,8 @@ fn a_page_that_breaks_off_is_asked_for_again() {
 
 #[test]
 fn a_page_that_always_breaks_off() {
-    // The second page, after a first look, a count and the first page: that has been taken by then, and is not kept.
-    let workspace = faulty("/crm/objects/", 3..u64::MAX, FaultAction::CutBody { after: 20_000 });
+    // The second page, after a first look and the first page: that has been taken by then, and is not kept.
+    let workspace = faulty(on_records("0-1", 2..u64::MAX, FaultAction::CutBody { after: 20_000 }));
     assert_told!("page_cut", workspace.told(&["run", "pipeline.toml"]));
     assert_no_tables(&workspace);
 }
@@ -232,11 +236,11 @@ fn a_page_that_always_breaks_off() {
 #[test]
 fn hubspot_in_trouble() {
     let html = FaultAction::Status { status: 400, body: FaultBody::Html, retry_after: None };
-    let workspace = faulty("/crm/objects/", 3..u64::MAX, html);
+    let workspace = faulty(on_records("0-1", 2..u64::MAX, html));
     assert_told!("html_error", workspace.told(&["run", "pipeline.toml"]));
     assert_no_tables(&workspace);
     let moving = FaultAction::Status { status: 477, body: FaultBody::Json, retry_after: Some(86_400) };
-    let workspace = faulty("/crm/objects/", 3..u64::MAX, moving);
+    let workspace = faulty(on_records("0-1", 2..u64::MAX, moving));
     assert_told!("account_moving", workspace.told(&["run", "pipeline.toml"]));
     assert_no_tables(&workspace);
 }

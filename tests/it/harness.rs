@@ -2,13 +2,18 @@
 
 use std::{
     fs,
+    ops::Range,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::OnceLock,
 };
 
-use sluice_simulator::{aws, data, hubspot};
+use http::Method;
+use sluice_simulator::{
+    aws, data,
+    hubspot::{self, Fault, FaultAction, PathPattern},
+};
 use tempfile::TempDir;
 
 use crate::child::Running;
@@ -54,6 +59,13 @@ pub(crate) fn portal() -> hubspot::Options {
 /// Whether a request asks for a page of records, and not only for a first look or a count.
 pub(crate) fn is_page(request: &hubspot::LoggedRequest) -> bool {
     request.path.contains("/objects/") && request.query.as_ref().is_some_and(|query| query.contains("limit=100"))
+}
+
+/// What happens to these of the requests for records of a type (all types that begin like this), counted from 0: first looks
+/// and pages. Counts, which come whenever they come, are none of them.
+pub(crate) fn on_records(type_id: &str, occurrences: Range<u64>, action: FaultAction) -> Fault {
+    let path = PathPattern::Contains(format!("/objects/2026-09/{type_id}"));
+    Fault { path, method: Some(Method::GET), occurrences, action }
 }
 
 impl Workspace {

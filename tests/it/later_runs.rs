@@ -9,7 +9,7 @@ use sluice_simulator::{
 
 use crate::{
     child::Running,
-    harness::{CONTACTS, Workspace, data_files, portal},
+    harness::{CONTACTS, Workspace, data_files, on_records, portal},
 };
 
 fn tables(workspace: &Workspace) -> Vec<String> {
@@ -230,12 +230,7 @@ fn a_report_that_cannot_be_written_is_told_before_the_run() {
 fn a_killed_run_leaves_the_tables_as_they_were_and_the_next_one_tidies_up() {
     // More contacts than one batch holds, so that a file is complete when the page after the batch is asked for; that one
     // is not answered. One page was asked for as a first look.
-    let hang = Fault {
-        path: PathPattern::Contains("/objects/2026-09/0-1".to_owned()),
-        method: Some(http::Method::GET),
-        occurrences: 85..86,
-        action: FaultAction::Hang,
-    };
+    let hang = on_records("0-1", 85..86, FaultAction::Hang);
     let data = data::Options { contacts: 9_000, ..data::Options::default() };
     let options = hubspot::Options { data, faults: vec![hang], requests_per_10s: 10_000, ..portal() };
     for bucket in ["tables", "s3/bucket/crm"] {
@@ -321,8 +316,7 @@ fn a_run_that_fails_takes_back_all_its_files() {
         [(CONTACTS, "0-2", 1, "tables"), (CONTACTS, "0-2", 1, "s3/bucket/crm"), (20_000, "0-1", 180, "s3/bucket/crm")]
     {
         let refused = FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None };
-        let path = PathPattern::Contains(format!("/objects/2026-09/{stream}"));
-        let fault = Fault { path, method: None, occurrences: page..100_000, action: refused };
+        let fault = on_records(stream, page..100_000, refused);
         let data = data::Options { contacts, ..data::Options::default() };
         let options = hubspot::Options { data, faults: vec![fault], ..portal() };
         let workspace = Workspace::with(options, aws::Options::default());

@@ -8,7 +8,7 @@ use sluice_simulator::{
     hubspot::{self, Fault, FaultAction, FaultBody, PathPattern},
 };
 
-use crate::harness::{CONTACTS, Workspace, data_files, portal};
+use crate::harness::{CONTACTS, Workspace, data_files, on_records, portal};
 
 const STRICT: &str = "[run]\nledger = \"strict\"\n";
 
@@ -128,15 +128,14 @@ fn every_type_of_an_account_is_counted_in_its_turn() {
 #[test]
 fn a_stream_that_is_read_once_more_is_counted_anew() {
     let archived = || FaultAction::Archived { property: "phone".to_owned() };
-    let faults =
-        [("/objects/2026-09/0-1", 3..6), ("/objects/2026-09/0-1", 6..1000), ("/properties/2026-09/0-1", 3..1000)];
-    let faults = faults.map(|(path, occurrences)| Fault {
-        path: PathPattern::Contains(path.to_owned()),
-        method: Some(http::Method::GET),
-        occurrences,
+    let lists = Fault {
+        path: PathPattern::Contains("/properties/2026-09/0-1".to_owned()),
+        method: None,
+        occurrences: 3..1000,
         action: archived(),
-    });
-    let workspace = with(faults.into_iter().chain([searches(0..1, counted(&json!(7)))]).collect());
+    };
+    let pages = [3..6, 6..1000].map(|occurrences| on_records("0-1", occurrences, archived()));
+    let workspace = with(pages.into_iter().chain([lists, searches(0..1, counted(&json!(7)))]).collect());
     run(&workspace, r#"["contacts"]"#, STRICT, 0);
     assert_eq!(report(&workspace)["streams"][0]["ledger"], ledger(Some(CONTACTS), None, Some(true)));
     assert_eq!(counts(&workspace), 2);

@@ -13,7 +13,7 @@ use sluice_simulator::{aws, data, hubspot};
 use crate::{
     child::Running,
     guests::{evil, hello, test_and_build},
-    harness::{CONTACTS, Workspace, data_files, is_page, portal},
+    harness::{CONTACTS, Workspace, data_files, is_page, on_records, portal},
 };
 
 fn run(workspace: &Workspace, sections: &[&str]) -> String {
@@ -285,12 +285,7 @@ fn types_of_pages(workspace: &Workspace) -> Vec<String> {
 #[test]
 fn a_stream_that_does_not_get_on_holds_no_other_up() {
     // After a first look, contacts get no page.
-    let hang = hubspot::Fault {
-        path: hubspot::PathPattern::Contains("/objects/2026-09/0-1".to_owned()),
-        method: Some(http::Method::GET),
-        occurrences: 1..u64::MAX,
-        action: hubspot::FaultAction::Hang,
-    };
+    let hang = on_records("0-1", 1..u64::MAX, hubspot::FaultAction::Hang);
     let workspace = Workspace::with(hubspot::Options { faults: vec![hang], ..portal() }, aws::Options::default());
     let source = workspace.source("streams = [\"contacts\", \"companies\", \"deals\", \"tickets\", \"owners\"]");
     workspace.pipeline(&[&source, &workspace.file_sink(), "[run]\nstreams_at_once = 2\n"]);
@@ -557,12 +552,7 @@ fn where_nobody_watches_a_line_now_and_then_tells_how_far_a_run_is() {
 #[test]
 fn a_quiet_run_says_errors_and_nothing_else() {
     // The run warns that it tries again.
-    let fault = hubspot::Fault {
-        path: hubspot::PathPattern::Contains("/crm/objects/".to_owned()),
-        method: None,
-        occurrences: 1..2,
-        action: hubspot::FaultAction::CutBody { after: 20_000 },
-    };
+    let fault = on_records("0-1", 1..2, hubspot::FaultAction::CutBody { after: 20_000 });
     let options = hubspot::Options { faults: vec![fault], ..portal() };
     for log in ["text", "json"] {
         let workspace = Workspace::with(options.clone(), aws::Options::default());

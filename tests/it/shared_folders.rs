@@ -8,10 +8,10 @@ use sluice_lake::{
 };
 use sluice_simulator::{
     aws, data,
-    hubspot::{self, Fault, FaultAction, PathPattern},
+    hubspot::{self, FaultAction},
 };
 
-use crate::harness::{Workspace, data_files, is_page, portal};
+use crate::harness::{Workspace, data_files, is_page, on_records, portal};
 
 /// How often the two pipelines run at once.
 const ROUNDS: u64 = 100;
@@ -72,13 +72,8 @@ fn two_pipelines_on_one_folder_a_hundred_times_both_succeed_and_both_tables_are_
 
 #[test]
 fn two_pipelines_whose_tables_meet_are_refused_before_anything_is_read() {
-    let hang = Fault {
-        path: PathPattern::Contains("/objects/2026-09/0-1".to_owned()),
-        method: Some(http::Method::GET),
-        // The first look is answered, so that the first pipeline hangs when it reads.
-        occurrences: 1..2,
-        action: FaultAction::Hang,
-    };
+    // The first look is answered, so that the first pipeline hangs when it reads.
+    let hang = on_records("0-1", 1..2, FaultAction::Hang);
     let workspace = Workspace::with(hubspot::Options { faults: vec![hang], ..portal() }, aws::Options::default());
     pipeline(&workspace, "first", "contacts");
     pipeline(&workspace, "second", "contacts");

@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use arrow_array::{Array, cast::AsArray};
-use http::Method;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sluice_simulator::{
     aws, data,
-    hubspot::{self, Cursors, Fault, FaultAction, FaultBody, PathPattern},
+    hubspot::{self, Cursors, Fault, FaultAction, FaultBody},
 };
 
-use crate::harness::{Workspace, data_files};
+use crate::harness::{Workspace, data_files, on_records};
 
 /// Contacts: 120 pages, enough for several readers.
 const CONTACTS: u64 = 12_000;
@@ -22,12 +21,6 @@ fn workspace(cursors: Cursors, faults: Vec<Fault>) -> Workspace {
     let data = data::Options { contacts: CONTACTS, ..data::Options::default() };
     let options = hubspot::Options { data, cursors, faults, requests_per_10s: 100_000, ..hubspot::Options::default() };
     Workspace::with(options, aws::Options::default())
-}
-
-/// What happens to so many pages of contacts, from this request on.
-fn on_pages(occurrences: std::ops::Range<u64>, action: FaultAction) -> Fault {
-    let path = PathPattern::Contains("/objects/2026-09/0-1".to_owned());
-    Fault { path, method: Some(Method::GET), occurrences, action }
 }
 
 fn write_pipeline(workspace: &Workspace, lines: &str) {
@@ -107,7 +100,7 @@ fn several_readers_bring_what_one_brings_and_each_file_holds_a_range_of_ids() {
 #[test]
 fn a_list_that_is_out_of_order_is_read_by_one_reader() {
     let odd = FaultAction::Replaced { text: "\"id\":\"".to_owned(), by: "\"id\":\"1".to_owned() };
-    let workspace = workspace(Cursors::Numeric, vec![on_pages(LATE..LATE + 1, odd)]);
+    let workspace = workspace(Cursors::Numeric, vec![on_records("0-1", LATE..LATE + 1, odd)]);
     let (told, report) = run(&workspace, "", 0);
     assert!(told.contains("read by one reader, since ") && told.contains(": `contacts`\n"), "{told}");
     let stream = &report["streams"][0];
@@ -121,7 +114,7 @@ fn a_list_that_is_out_of_order_is_read_by_one_reader() {
 #[test]
 fn a_slice_that_fails_ends_the_run_and_leaves_nothing() {
     let gone = FaultAction::Status { status: 500, body: FaultBody::Json, retry_after: None };
-    let workspace = workspace(Cursors::Numeric, vec![on_pages(LATE..u64::MAX, gone)]);
+    let workspace = workspace(Cursors::Numeric, vec![on_records("0-1", LATE..u64::MAX, gone)]);
     let (told, _) = run(&workspace, "[run]\npatience = \"1s\"\n", 1);
     assert!(told.contains("the records of stream `contacts` could not be read"), "{told}");
     assert_eq!(data_files(&tables(&workspace)), Vec::<String>::new());
@@ -131,8 +124,8 @@ fn a_slice_that_fails_ends_the_run_and_leaves_nothing() {
 /// Pages that break off, or are refused for a while, cost requests and nothing else.
 #[test]
 fn trouble_in_a_slice_is_waited_out() {
-    let cut = on_pages(20..24, FaultAction::CutBody { after: 2_000 });
-    let busy = on_pages(40..50, FaultAction::Status { status: 503, body: FaultBody::Html, retry_after: None });
+    let cut = on_records("0-1", 20..24, FaultAction::CutBody { after: 2_000 });
+    let busy = on_records("0-1", 40..50, FaultAction::Status { status: 503, body: FaultBody::Html, retry_after: None });
     let workspace = workspace(Cursors::Numeric, vec![cut, busy]);
     let (_, report) = run(&workspace, "", 0);
     assert!(report["streams"][0]["slices"].as_u64().unwrap() > 1, "{report}");

@@ -27,6 +27,8 @@ use sluice_model::{
 use sluice_simulator::{data, hubspot};
 use tokio::{sync::mpsc, time::timeout};
 
+use crate::harness::on_records;
+
 /// How long a read may take: many times what it does.
 const DEADLINE: Duration = Duration::from_mins(2);
 
@@ -325,12 +327,8 @@ async fn what_a_trial_refuses_a_read_refuses_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_an_error_nothing_comes() {
     // After the first batch, in the middle of the second.
-    let fault = hubspot::Fault {
-        path: hubspot::PathPattern::Contains("/objects/2026-09/0-1".to_owned()),
-        method: Some(http::Method::GET),
-        occurrences: 85..u64::MAX,
-        action: hubspot::FaultAction::Status { status: 500, body: hubspot::FaultBody::Json, retry_after: None },
-    };
+    let failure = hubspot::FaultAction::Status { status: 500, body: hubspot::FaultBody::Json, retry_after: None };
+    let fault = on_records("0-1", 85..u64::MAX, failure);
     let (running, source) = account(hubspot::SENSITIVE_TOKEN, vec![fault]).await;
     let streams = source.streams().await.unwrap();
     let contacts = streams.iter().find(|stream| stream.name == "contacts").unwrap();

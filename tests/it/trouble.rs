@@ -3,14 +3,13 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use http::Method;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use sluice_simulator::{
     aws,
     hubspot::{self, Fault, FaultAction, FaultBody, PathPattern},
 };
 
-use crate::harness::{CONTACTS, Workspace, is_page, portal};
+use crate::harness::{CONTACTS, Workspace, is_page, on_records, portal};
 
 /// Of faults that do not pass, a second is enough.
 const IMPATIENT: &str = "[run]\npatience = \"1s\"\n";
@@ -184,8 +183,7 @@ fn a_missing_scope_is_known_before_anything_is_read() {
 fn records_that_may_not_be_seen_are_known_before_anything_is_read() {
     // The properties of tickets may be listed; in the first run (a look, then a page), their records too. How many there are
     // is asked by a search, which has nothing to do with it.
-    let hidden = fault("/objects/2026-09/0-5", 2..u64::MAX, status(403, FaultBody::Json));
-    let workspace = with(vec![Fault { method: Some(Method::GET), ..hidden }]);
+    let workspace = with(vec![on_records("0-5", 2..u64::MAX, status(403, FaultBody::Json))]);
     run(&workspace, r#"["contact*", "ticket*"]"#, "", 0);
     let pages = || workspace.hubspot.requests().iter().filter(|it| is_page(it) && it.path.ends_with("/0-5")).count();
     let before = pages();
@@ -200,7 +198,7 @@ fn a_property_that_is_archived_in_mid_run_leaves_no_half_a_column() {
     // One look, then five pages a reading.
     for (known, exit_code) in [([3..6, 6..1000], 0), ([3..6, 8..1000], 3)] {
         let archived = || FaultAction::Archived { property: "phone".to_owned() };
-        let pages = known.into_iter().map(|pages| fault("/objects/2026-09/0-1", pages, archived()));
+        let pages = known.into_iter().map(|pages| on_records("0-1", pages, archived()));
         // Three lists before, and three after each reading.
         let lists = fault("/properties/2026-09/0-1", 3..u64::MAX, archived());
         let workspace = with(pages.chain([lists]).collect());
