@@ -98,7 +98,7 @@ async fn schemas_are_sound_and_stay(source: &dyn Source, stream: &StreamInfo) ->
 fn request(stream: &StreamInfo, columns: Vec<Field>) -> ReadRequest {
     let ingested_at = Timestamp::from_second(1_795_000_000).unwrap();
     let (readers, seen) = (Readers::One, RowsSeen::default());
-    ReadRequest { stream: stream.clone(), columns, ingested_at, readers, keeps_ids: false, seen }
+    ReadRequest { stream: stream.clone(), columns, ingested_at, readers, keeps_ids: false, resumes: None, seen }
 }
 
 /// Reads a stream, with as many readers as it may have and there are slices for; the first slice that fails ends it.
@@ -241,6 +241,7 @@ async fn account_with(token: &str, options: hubspot::Options) -> (hubspot::Runni
         },
         sensitive: false,
         describes: Marks::new(),
+        events: None,
     });
     (running, source.unwrap())
 }

@@ -112,6 +112,7 @@ impl Pipeline {
                 Sensitive::Include => self.sink().accepts.iter().map(|mark| mark.0.clone()).collect(),
                 Sensitive::Exclude => Marks::new(),
             },
+            events: None,
         };
         Ok(Arc::new(HubSpot::new(&settings)?))
     }

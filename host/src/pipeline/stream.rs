@@ -55,6 +55,7 @@ impl OneStream {
             seen: progress.seen().clone(),
             readers,
             keeps_ids,
+            resumes: None,
         };
         let reading = context.source.open(request);
         let before = count_before(&context.source, &plan.stream, &progress);

@@ -24,6 +24,7 @@ pub(super) fn a_look(stream: &StreamPlan) -> ReadRequest {
         ingested_at: Timestamp::now(),
         readers: Readers::One,
         keeps_ids: false,
+        resumes: None,
         seen: RowsSeen::default(),
     }
 }

@@ -173,7 +173,7 @@ impl Worker {
         transforms: &mut [(Transform, StepCount)],
         written: &mut Written,
     ) -> Result<(), Error> {
-        let Delivery { mut batch, rows, position } = delivery;
+        let Delivery { mut batch, rows, strand, position } = delivery;
         let rows_in = batch.num_rows() as u64;
         for (transform, counts) in transforms {
             let transformed = transform
@@ -188,7 +188,7 @@ impl Worker {
         let rows_out = batch.num_rows() as u64;
         if rows_out > 0 {
             for (end, keys) in self.tables.iter_mut().zip(self.keys.0.iter()) {
-                end.write(&Delivery { batch: batch.clone(), rows, position: position.clone() }, keys.as_ref())?;
+                end.write(&Delivery { batch: batch.clone(), rows, strand, position: position.clone() }, keys.as_ref())?;
             }
         }
         written.rows_in += rows_in;
@@ -206,7 +206,7 @@ impl TableEnd {
                 keys.add(&batch)?;
             }
             *written += batch.num_rows() as u64;
-            Ok(writer.write(&Delivery { batch, rows: delivery.rows, position: delivery.position.clone() })?)
+            Ok(writer.write(&Delivery { batch, ..delivery.clone() })?)
         })
     }
 }

@@ -27,7 +27,7 @@ use sluice_model::{
 };
 
 pub use self::price::{Day, Price, Quota};
-pub use self::reading::{DeliverySender, Readers, Reading, Slice};
+pub use self::reading::{Covers, DeliverySender, Readers, Reading, Slice};
 
 /// Something that offers streams.
 #[async_trait]
@@ -90,6 +90,9 @@ pub struct ReadRequest {
     pub readers: Readers,
     /// Whether the source keeps the ids of its records, since another stream is asked with them.
     pub keeps_ids: bool,
+    /// Whether it is read in slices that are worth keeping, should the run not come to its end, and which of these earlier runs
+    /// have kept. Only a stream that is asked for by the ids of records can be; another ignores it.
+    pub resumes: Option<Vec<Covers>>,
     /// Where the source counts the rows as their pages come in.
     pub seen: RowsSeen,
 }
@@ -131,8 +134,23 @@ pub struct Read {
     pub unnamed: Vec<String>,
     /// Parts that were deleted while they were read, by their ids: lists, whose members may be missing.
     pub deleted: Vec<String>,
+    /// The slices of earlier runs ([`ReadRequest::resumes`], by their places there) that stand for the records they cover: these
+    /// were not read again. Any other is worth nothing.
+    pub taken_over: Vec<usize>,
+    /// What the service has of the stream and does not give.
+    pub beyond: Beyond,
     /// Why one reader read it, where several were allowed and the service does not let a stream be divided.
     pub undivided: Option<&'static str>,
+}
+
+/// What the service has of a stream and does not give, as far as that shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Beyond {
+    /// Histories of one property of one record of which as many versions came as the service ever gives: there may be older
+    /// ones.
+    pub capped: u64,
+    /// Values of which no column was asked for, since no definition names their property.
+    pub undefined: u64,
 }
 
 /// A part that a stream has no rows of.

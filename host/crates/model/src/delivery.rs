@@ -9,6 +9,10 @@ pub struct Delivery {
     pub batch: RecordBatch,
     /// What is to become of them.
     pub rows: Rows,
+    /// Which of the columns that were asked for they have, of a history: those that are of no property, and those of the
+    /// property of this number, in the order in which properties stand among the columns. 0, and all columns, of any other
+    /// stream.
+    pub strand: usize,
     /// How far the source has got with them; `None` from a source that reads whole streams, since a stream that is read whole
     /// starts again after a crash.
     pub position: Option<Position>,
@@ -30,6 +34,11 @@ pub enum Position {}
 impl Delivery {
     /// Rows of a stream that is read whole.
     pub fn of_whole(batch: RecordBatch) -> Self {
-        Self { batch, rows: Rows::Put, position: None }
+        Self { batch, rows: Rows::Put, strand: 0, position: None }
+    }
+
+    /// The same rows, of the property of this number.
+    pub fn of_strand(self, strand: usize) -> Self {
+        Self { strand, ..self }
     }
 }

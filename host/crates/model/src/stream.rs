@@ -11,9 +11,9 @@ pub struct StreamInfo {
     pub kind: StreamKind,
     /// The fully qualified name of a custom object type (`p1234_vehicle`).
     pub fully_qualified_name: Option<String>,
-    /// Its name by the ids of the object types in it, of a stream that is not of one type's records
-    /// (`associations:0-1:0-2`).
-    pub name_by_ids: Option<String>,
+    /// What else it answers to, of a stream that is one of a group: its name by the ids of what it is of
+    /// (`associations:0-1:0-2`), or by full names (`events:e_visited_page`).
+    pub further_names: Vec<String>,
     /// The name that it would have if no other stream of its source had it too; no stream answers to that.
     pub shared_name: Option<String>,
 }
@@ -21,27 +21,52 @@ pub struct StreamInfo {
 impl StreamInfo {
     /// A stream that answers to this name, and to what its kind is known by.
     pub fn new(name: impl Into<String>, kind: StreamKind) -> Self {
-        Self { name: name.into(), kind, fully_qualified_name: None, name_by_ids: None, shared_name: None }
+        Self { name: name.into(), kind, fully_qualified_name: None, further_names: Vec::new(), shared_name: None }
     }
 
     /// The links between records of two types, as those of the first know them: `associations:contacts:companies`.
     pub fn associations(from: End, to: End) -> Self {
         let name = |one: &str, other: &str| format!("associations{GROUP_END}{one}{GROUP_END}{other}");
         let (by_names, by_ids) = (name(&from.name, &to.name), name(&from.type_id, &to.type_id));
-        Self { name_by_ids: Some(by_ids), ..Self::new(by_names, StreamKind::Associations { from, to }) }
+        Self { further_names: vec![by_ids], ..Self::new(by_names, StreamKind::Associations { from, to }) }
     }
 
     /// The memberships of a type's records in lists: `list_memberships:contacts`.
     pub fn memberships(type_id: &str, type_name: &str) -> Self {
         let kind = StreamKind::Memberships { type_id: type_id.to_owned() };
         let by_ids = format!("{kind}{GROUP_END}{type_id}");
-        Self { name_by_ids: Some(by_ids), ..Self::new(format!("{kind}{GROUP_END}{type_name}"), kind) }
+        Self { further_names: vec![by_ids], ..Self::new(format!("{kind}{GROUP_END}{type_name}"), kind) }
+    }
+
+    /// What the properties of these records were before, a stream for each type: `object_properties_history:contacts`.
+    pub fn history(records: &Self, type_id: &str) -> Self {
+        let kind = StreamKind::History { type_id: type_id.to_owned() };
+        let mut names = records.names().map(|name| format!("{kind}{GROUP_END}{name}"));
+        let name = names.next().unwrap_or_default();
+        Self { further_names: names.collect(), ..Self::new(name, kind) }
+    }
+
+    /// What has happened of one type: `events:visited_page`, by its full name `events:e_visited_page`. `of`: the type of the
+    /// records that it has happened to.
+    pub fn events(name: &str, event_type: EventType, of: &str) -> Self {
+        let by_full_name = format!("events{GROUP_END}{}", event_type.full_name);
+        let by_id = event_type.id.as_ref().map(|id| format!("events{GROUP_END}{id}"));
+        let kind = StreamKind::Events { event_type, of: of.to_owned() };
+        let further_names = std::iter::once(by_full_name).chain(by_id).collect();
+        Self { further_names, ..Self::new(format!("events{GROUP_END}{name}"), kind) }
     }
 
     /// The names by which this stream, and no other, is known.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let others = [self.kind.type_id(), self.fully_qualified_name.as_deref(), self.name_by_ids.as_deref()];
-        std::iter::once(self.name.as_str()).chain(others.into_iter().flatten())
+        let others = [self.kind.type_id(), self.fully_qualified_name.as_deref()].into_iter().flatten();
+        std::iter::once(self.name.as_str()).chain(others).chain(self.further_names.iter().map(String::as_str))
+    }
+
+    /// The names of the stream of records whose properties a history is of: what a pipeline file says of these properties holds
+    /// for their past too. None of any other stream.
+    pub fn names_of_records(&self) -> impl Iterator<Item = &str> {
+        let is_history = matches!(self.kind, StreamKind::History { .. });
+        self.names().filter(move |_| is_history).filter_map(in_group)
     }
 
     /// The name of all streams of its kind together, of a kind that has one for each type or pair of types beside the streams
@@ -62,6 +87,7 @@ impl StreamInfo {
             StreamKind::Associations { from, to } => format!("associations_{}_to_{}", from.name, to.name),
             // Not the stream's name: `users` are records of the account, with properties of their own.
             StreamKind::AccountUsers => "users".to_owned(),
+            StreamKind::Events { .. } => format!("events_{}", in_group(&self.name).unwrap_or(&self.name)),
             kind => kind.as_str().to_owned(),
         }
     }
@@ -73,6 +99,20 @@ const GROUP_END: char = ':';
 /// The group that a stream of this name belongs to, if it belongs to one.
 pub fn group_of(name: &str) -> Option<&str> {
     name.split_once(GROUP_END).map(|(group, _)| group)
+}
+
+/// What a stream of this name is called in its group, if it belongs to one.
+pub fn in_group(name: &str) -> Option<&str> {
+    name.split_once(GROUP_END).map(|(_, name)| name)
+}
+
+/// A type of events.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EventType {
+    /// Its full name: `e_visited_page` of HubSpot's own, `pe48012345_signed_up` of the account's.
+    pub full_name: String,
+    /// Its id (`6-1234`), where its definition says one.
+    pub id: Option<String>,
 }
 
 /// One end of an association: an object type.
@@ -108,6 +148,19 @@ pub enum StreamKind {
     /// Which records of one type are in which lists.
     Memberships {
         /// The id of the type.
+        type_id: String,
+    },
+    /// What has happened to records of one type: events of one type.
+    Events {
+        /// The type of the events.
+        event_type: EventType,
+        /// The id of the object type.
+        of: String,
+    },
+    /// What the properties of one type's records were before. A batch holds the columns that are of no property, and those of
+    /// one; a delivery says of which ([`Delivery::strand`](crate::delivery::Delivery::strand)).
+    History {
+        /// The id of the object type.
         type_id: String,
     },
     /// The people that records are assigned to.
@@ -164,6 +217,8 @@ impl StreamKind {
             Self::AssociationDefinitions => "association_definitions",
             Self::Lists => "lists",
             Self::Memberships { .. } => "list_memberships",
+            Self::Events { .. } => "events",
+            Self::History { .. } => "object_properties_history",
             Self::Owners => "owners",
             Self::OwnerTeams => "owner_teams",
             Self::Teams => "teams",

@@ -48,6 +48,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sluice_model::{
     schema::{Marks, Schema},
@@ -95,6 +96,30 @@ pub struct Settings {
     pub sensitive: bool,
     /// The marks that properties may carry which `property_definitions` describes.
     pub describes: Marks,
+    /// Which events are offered; none, if nobody says of which records.
+    pub events: Option<EventScope>,
+}
+
+/// Of which records events are read: HubSpot gives them record by record, so that each costs a request for each type of event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventScope {
+    /// The type of the records: any name that its stream has.
+    pub of: String,
+    /// Which of these records.
+    pub records: EventRecords,
+    /// Events that happened before this are not read.
+    pub since: Option<Timestamp>,
+}
+
+/// Records whose events are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventRecords {
+    /// All of their type.
+    All,
+    /// Those in the list of this id, or of this name if no list has this id.
+    InList(String),
+    /// Those that were changed then or later.
+    ChangedSince(Timestamp),
 }
 
 /// The custom object types of an account.
@@ -122,6 +147,7 @@ pub struct HubSpot {
     counts: Answers<Option<u64>>,
     sensitive: bool,
     describes: Marks,
+    events: Option<EventScope>,
 }
 
 impl HubSpot {
@@ -156,6 +182,7 @@ impl HubSpot {
             counts: Answers::default(),
             sensitive: settings.sensitive,
             describes: settings.describes.clone(),
+            events: settings.events.clone(),
         })
     }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use sluice_model::delivery::Delivery;
 use tokio::sync::mpsc;
 
@@ -48,9 +49,29 @@ pub trait Reading: Send + Sync {
     /// has been delivered, from all slices, is worth nothing, and the stream has to be opened anew for one reader.
     async fn read(&self, slice: Slice, deliveries: DeliverySender) -> Result<(), SourceError>;
 
+    /// What a slice covers that has been read to its end, where such a slice is worth keeping
+    /// ([`ReadRequest::resumes`](super::ReadRequest::resumes)); `slice`: its [`number`](Slice::number).
+    fn covers(&self, _slice: u64) -> Option<Covers> {
+        None
+    }
+
     /// What there is to say, now that all slices have been read to their ends; nothing, where one was not, since nobody
     /// wanted more.
     async fn finish(&self) -> Result<Read, SourceError>;
+}
+
+/// Which records a slice covers: those whose ids lie between two, in the order in which a stream asks for them. Whether another
+/// run would ask for the same ones shows by their number and their digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Covers {
+    /// The id of the first.
+    pub first: String,
+    /// The id of the last.
+    pub last: String,
+    /// How many there are.
+    pub records: u64,
+    /// The digest of their ids.
+    pub digest: String,
 }
 
 /// A part of a stream, for one reader. Dropped unread, it may be handed out again.
@@ -67,6 +88,11 @@ impl Slice {
 
     /// What its source knows it by.
     pub(super) fn begins(&self) -> u64 {
+        self.begins
+    }
+
+    /// What tells it from the other slices of its stream.
+    pub fn number(&self) -> u64 {
         self.begins
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sluice_model::{
     schema::{Attributes, Field, Schema, stored::StoredField},
-    stream::{End, StreamInfo, StreamKind},
+    stream::{End, EventType, StreamInfo, StreamKind},
 };
 
 use super::{DeliverySender, Price, Quota, Read, ReadRequest, Reading, Slice, Source, SourceError, Unreadable, Usage};
@@ -20,6 +20,8 @@ const FORMAT: u32 = 1;
 const OBJECTS: &str = "objects";
 const ASSOCIATIONS: &str = "associations";
 const MEMBERSHIPS: &str = "list_memberships";
+const HISTORY: &str = "object_properties_history";
+const EVENTS: &str = "events";
 
 /// Streams and their schemas, as they were when they were recorded.
 #[derive(Debug, Default)]
@@ -78,6 +80,12 @@ pub enum NotRecorded {
         /// The stream.
         stream: String,
     },
+    /// A stream of events that does not say of which type.
+    #[error("stream `{stream}` is of events, and has no `event_type`")]
+    NoEventType {
+        /// The stream.
+        stream: String,
+    },
     /// A column that is none.
     #[error("stream `{stream}`: {cause}")]
     Column {
@@ -112,8 +120,10 @@ struct StoredStream {
     to: Option<StoredEnd>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fully_qualified_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    further_names: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    name_by_ids: Option<String>,
+    event_type: Option<StoredEventType>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shared_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,6 +138,13 @@ struct StoredEnd {
     object_type_id: String,
     name: String,
     singular: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEventType {
+    full_name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -188,11 +205,20 @@ impl RecordedSource {
 fn store(recorded: &RecordedStream) -> StoredStream {
     let RecordedStream { stream, records, schema } = recorded;
     let (object_type_id, ends) = match &stream.kind {
-        StreamKind::Objects { type_id } | StreamKind::Memberships { type_id } => (Some(type_id.clone()), None),
+        StreamKind::Objects { type_id } | StreamKind::Memberships { type_id } | StreamKind::History { type_id } => {
+            (Some(type_id.clone()), None)
+        }
+        StreamKind::Events { of, .. } => (Some(of.clone()), None),
         StreamKind::Associations { from, to } => (None, Some((store_end(from), store_end(to)))),
         _ => (None, None),
     };
     let (from, to) = ends.unzip();
+    let event_type = match &stream.kind {
+        StreamKind::Events { event_type: EventType { full_name, id }, .. } => {
+            Some(StoredEventType { full_name: full_name.clone(), id: id.clone() })
+        }
+        _ => None,
+    };
     StoredStream {
         name: stream.name.clone(),
         kind: stream.kind.to_string(),
@@ -200,7 +226,8 @@ fn store(recorded: &RecordedStream) -> StoredStream {
         from,
         to,
         fully_qualified_name: stream.fully_qualified_name.clone(),
-        name_by_ids: stream.name_by_ids.clone(),
+        further_names: stream.further_names.clone(),
+        event_type,
         shared_name: stream.shared_name.clone(),
         records: *records,
         schema: match schema {
@@ -226,11 +253,18 @@ fn load_end(StoredEnd { object_type_id, name, singular }: StoredEnd) -> End {
 }
 
 fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
-    let StoredStream { name, kind, object_type_id, from, to, records, schema, .. } = stored;
+    let StoredStream { name, kind, object_type_id, from, to, event_type, records, schema, .. } = stored;
     let kind = match (kind.as_str(), object_type_id) {
         (OBJECTS, Some(type_id)) => StreamKind::Objects { type_id },
         (MEMBERSHIPS, Some(type_id)) => StreamKind::Memberships { type_id },
-        (OBJECTS | MEMBERSHIPS, None) => return Err(NotRecorded::NoType { stream: name }),
+        (HISTORY, Some(type_id)) => StreamKind::History { type_id },
+        (EVENTS, Some(of)) => match event_type {
+            Some(StoredEventType { full_name, id }) => {
+                StreamKind::Events { event_type: EventType { full_name, id }, of }
+            }
+            None => return Err(NotRecorded::NoEventType { stream: name }),
+        },
+        (OBJECTS | MEMBERSHIPS | HISTORY | EVENTS, None) => return Err(NotRecorded::NoType { stream: name }),
         (ASSOCIATIONS, _) => match (from, to) {
             (Some(from), Some(to)) => StreamKind::Associations { from: load_end(from), to: load_end(to) },
             _ => return Err(NotRecorded::NoEnds { stream: name }),
@@ -240,8 +274,8 @@ fn load(stored: StoredStream) -> Result<RecordedStream, NotRecorded> {
             None => return Err(NotRecorded::Kind { stream: name, kind }),
         },
     };
-    let (fully_qualified_name, name_by_ids) = (stored.fully_qualified_name, stored.name_by_ids);
-    let stream = StreamInfo { name, kind, fully_qualified_name, name_by_ids, shared_name: stored.shared_name };
+    let (fully_qualified_name, further_names) = (stored.fully_qualified_name, stored.further_names);
+    let stream = StreamInfo { name, kind, fully_qualified_name, further_names, shared_name: stored.shared_name };
     let schema = match schema {
         StoredSchema::Readable { attributes, columns } => {
             let fields: Result<Vec<Field>, _> = columns.into_iter().map(Field::try_from).collect();

@@ -264,6 +264,7 @@ async fn list_ids_by(hubspot: &HubSpot, type_id: &str, readers: Readers) -> Resu
         ingested_at: Timestamp::UNIX_EPOCH,
         readers,
         keeps_ids: true,
+        resumes: None,
         seen: RowsSeen::default(),
     };
     let records = Records::new(hubspot, type_id, &request);

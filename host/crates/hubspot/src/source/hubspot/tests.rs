@@ -44,6 +44,7 @@ fn settings(server: &Server) -> Settings {
         },
         sensitive: false,
         describes: Marks::new(),
+        events: None,
     }
 }
 
@@ -62,7 +63,7 @@ impl HubSpot {
         let reading = self.open(request);
         let (sender, mut deliveries) = mpsc::channel(8);
         let pass_on = async {
-            while let Some(Delivery { batch, rows: Rows::Put, position: None }) = deliveries.recv().await {
+            while let Some(Delivery { batch, rows: Rows::Put, position: None, .. }) = deliveries.recv().await {
                 batches.send(batch).await.unwrap();
             }
         };
@@ -116,6 +117,7 @@ fn of_contacts(wide: bool) -> (ReadRequest, usize) {
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
         readers: Readers::One,
         keeps_ids: false,
+        resumes: None,
         seen: RowsSeen::default(),
     };
     (request, properties)
@@ -185,6 +187,7 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
         readers: Readers::One,
         keeps_ids: false,
+        resumes: None,
         seen: RowsSeen::default(),
     };
     let (sender, mut batches) = mpsc::channel(8);
@@ -257,6 +260,7 @@ async fn definitions_say_which_types_they_lack() {
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
         readers: Readers::One,
         keeps_ids: false,
+        resumes: None,
         seen: RowsSeen::default(),
     };
     let (sender, _batches) = mpsc::channel(8);
@@ -456,6 +460,7 @@ async fn that_there_is_none_is_hubspots_word_and_no_status() {
                 ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
                 readers: Readers::One,
                 keeps_ids: false,
+                resumes: None,
                 seen: RowsSeen::default(),
             };
             let (sender, _batches) = mpsc::channel(8);
@@ -524,6 +529,7 @@ async fn definitions_are_asked_for_once() {
             ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
             readers: Readers::One,
             keeps_ids: false,
+            resumes: None,
             seen: RowsSeen::default(),
         };
         let (sender, _batches) = mpsc::channel(8);
@@ -565,6 +571,7 @@ async fn a_property_that_is_archived_in_the_middle_is_noticed() {
             ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
             readers: Readers::One,
             keeps_ids: false,
+            resumes: None,
             seen: RowsSeen::default(),
         };
         let (sender, _batches) = mpsc::channel(8);
@@ -604,6 +611,7 @@ async fn rows_are_counted_as_their_pages_come_in() {
         ingested_at,
         readers: Readers::One,
         keeps_ids: false,
+        resumes: None,
         seen: seen.clone(),
     };
     let (sender, mut batches) = mpsc::channel(8);
@@ -664,6 +672,7 @@ async fn odd_members_of_definitions_cost_one_value() {
             ingested_at,
             readers: Readers::One,
             keeps_ids: false,
+            resumes: None,
             seen: RowsSeen::default(),
         };
         let (sender, mut batches) = mpsc::channel(8);

@@ -44,7 +44,7 @@ struct OpenFile {
 
 impl TableWriter for ParquetWriter {
     fn write(&mut self, delivery: &Delivery) -> Result<(), SinkError> {
-        let Delivery { batch, rows, position } = delivery;
+        let Delivery { batch, rows, position, .. } = delivery;
         if let Some(position) = position {
             match *position {}
         }

@@ -377,6 +377,7 @@ mod tests {
             ingested_at,
             readers: Readers::One,
             keeps_ids: false,
+            resumes: None,
             seen: RowsSeen::default(),
         };
         let pipelines: [api::Pipeline; 2] = serde_json::from_str(

@@ -76,6 +76,7 @@ async fn read(server: &Server) -> (Result<Read, SourceError>, Vec<(String, Strin
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
         readers: Readers::One,
         keeps_ids: false,
+        resumes: None,
         seen: RowsSeen::default(),
     };
     let (sender, mut batches) = mpsc::channel(64);
@@ -297,6 +298,7 @@ async fn that_there_is_no_such_record_is_no_refusal() {
             ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
             readers: Readers::One,
             keeps_ids: false,
+            resumes: None,
             seen: RowsSeen::default(),
         };
         assert_eq!(hubspot(&server).try_read(&request).await.is_ok(), is_readable);

@@ -40,6 +40,7 @@ async fn members(server: &Server, ids: &[&str]) -> (Result<Read, SourceError>, V
         ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
         readers: Readers::One,
         keeps_ids: false,
+        resumes: None,
         seen: RowsSeen::default(),
     };
     let (sender, mut batches) = mpsc::channel(64);
