@@ -16,11 +16,6 @@ use super::at_once::concurrently;
 /// Types whose records are counted at once; searches may be few a second.
 const COUNTS_AT_ONCE: usize = 4;
 
-/// Whether a stream is one direction of an association.
-pub(super) fn are_of(stream: &StreamInfo) -> bool {
-    ends(stream).is_some()
-}
-
 /// These streams, with one direction of each association of which the file wants one.
 pub(super) async fn decided(
     rules: &Rules,

@@ -1,11 +1,15 @@
 //! What an account holds: its streams, and the schema of each that can be read.
 //!
-//! A plan begins with it. So does `sluice discover`, which shows all an account offers, whatever a pipeline file takes in; but for associations.
+//! A plan begins with it. So does `sluice discover`, which shows all an account offers, whatever a pipeline file takes in; but
+//! for associations, histories and events: of these, what the file takes in.
 
 use sluice_hubspot::source::{Source, SourceError, Unreadable};
-use sluice_model::{schema::Schema, stream::StreamInfo};
+use sluice_model::{
+    schema::Schema,
+    stream::{StreamInfo, StreamKind},
+};
 
-use super::{Error, Pipeline, at_once::concurrently, directions};
+use super::{Error, Pipeline, at_once::concurrently};
 
 /// Streams whose schemas are asked for at once. Each takes a few requests, and the limit of the account holds for these too.
 const SCHEMAS_AT_ONCE: usize = 8;
@@ -35,12 +39,18 @@ fn is_not_there(Discovered { stream, schema }: &Discovered) -> bool {
     stream.group().is_some() && matches!(schema, Err(SourceError::NotReadable { why: Unreadable::Absent, .. }))
 }
 
+/// Whether it is of a kind of which there are many more streams than anybody reads.
+fn is_one_of_very_many(stream: &StreamInfo) -> bool {
+    matches!(stream.kind, StreamKind::Associations { .. } | StreamKind::History { .. } | StreamKind::Events { .. })
+}
+
 /// The streams that the source offers, with the records of each that can be read, where their number can be known. Of the
-/// associations those that the pipeline file takes in: there is one for each pair of types, and a question about each.
+/// associations, histories and events those that the pipeline file takes in: there is one for each pair of types, each type,
+/// each type of events, and a question about each.
 pub async fn everything(pipeline: &Pipeline, source: &dyn Source) -> Result<Vec<(Discovered, Option<u64>)>, Error> {
     let rules = pipeline.rules();
     let mut offered = source.streams().await?;
-    offered.retain(|stream| !directions::are_of(stream) || rules.takes(stream.names()));
+    offered.retain(|stream| !is_one_of_very_many(stream) || rules.takes(stream.names()));
     let mut found = schemas(source, offered).await?;
     found.retain(|it| !is_not_there(it) || rules.names(&it.stream));
     let count = async |discovered: Discovered| {

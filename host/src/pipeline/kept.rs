@@ -302,6 +302,11 @@ fn marks_of_origin(plan: &Plan, stream: &StreamInfo, today: Option<&StreamPlan>,
 
 /// A stream that has fed a table, as the rules of a pipeline file see it.
 fn stream_of(fed: &FedBy) -> StreamInfo {
+    if group_of(&fed.stream) == Some(StreamKind::HISTORY) {
+        // By its names the rules know of which records it is.
+        let kind = StreamKind::History { type_id: String::new() };
+        return StreamInfo { further_names: fed.ids.clone(), ..StreamInfo::new(&fed.stream, kind) };
+    }
     let mut ids = fed.ids.iter().cloned();
     let single = StreamKind::single(&fed.stream);
     let kind = single.unwrap_or_else(|| StreamKind::objects(ids.next().unwrap_or_default()));

@@ -3,6 +3,8 @@
 //! A table gets the columns that it holds, under the names that they have there; a long one, a row for each value; a packed one,
 //! a JSON object of all values of a record. Nothing is decided here: which column is made of which stands in the plan.
 
+mod history;
+
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array, builder::StringBuilder};
@@ -10,15 +12,16 @@ use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take;
 use serde_json::Value;
 use sluice_model::schema::{Field, arrow_schema};
-use sluice_plan::{PROPERTIES, Shape, StreamPlan, TableColumn, TablePlan, name_of_value};
+use sluice_plan::{PROPERTIES, Shape, Strand, StreamPlan, TableColumn, TablePlan, name_of_value};
 
+use self::history::History;
 use super::Error;
 use crate::value;
 
 /// Rows of a stream that become one batch of a long table: with a hundred values each, some three batches of other tables.
 const ROWS_OF_A_LONG_BATCH: usize = 256;
 
-/// How batches of a stream become batches of one of its tables.
+/// How the batches of one strand of a stream become batches of one of its tables.
 #[derive(Debug)]
 pub(super) struct Shaped {
     table: String,
@@ -45,28 +48,39 @@ enum Form {
         /// The columns whose values it holds, each with the name that these stand under.
         values: Vec<(usize, String)>,
     },
+    History(History),
 }
 
 impl Shaped {
-    pub(super) fn of(stream: &StreamPlan, table: &TablePlan) -> Self {
+    pub(super) fn of(stream: &StreamPlan, strand: &Strand, table: &TablePlan) -> Self {
         let fields: Vec<Field> = table.fields().cloned().collect();
         let schema = arrow_schema(&fields);
-        let held = |columns: &[TableColumn]| columns.iter().flat_map(|column| &column.from).copied().collect();
+        let held: Vec<usize> = strand.columns(stream.last_stage()).collect();
+        let position = |column: usize| held.binary_search(&column).ok();
+        let positions = |columns: &[TableColumn]| -> Vec<usize> {
+            columns.iter().flat_map(|column| &column.from).filter_map(|from| position(*from)).collect()
+        };
+        let fields_held = || {
+            let fields: Vec<&Field> = stream.last_columns().collect();
+            held.iter().map(|column| fields[*column]).enumerate().collect::<Vec<_>>()
+        };
         let values = || {
-            let columns = stream.last_columns().enumerate();
-            columns.filter_map(|(index, field)| Some((index, name_of_value(field)?.to_owned()))).collect()
+            let named =
+                fields_held().into_iter().map(|(position, field)| Some((position, name_of_value(field)?.to_owned())));
+            named.flatten().collect()
         };
         let form = match table.shape {
             Shape::AsIs if table.fields().eq(stream.last_columns()) => Form::AsIs,
-            Shape::AsIs | Shape::Share => Form::Columns { schema, columns: held(&table.columns) },
+            Shape::AsIs | Shape::Share => Form::Columns { schema, columns: positions(&table.columns) },
             Shape::Long => {
-                let keys = table.key().flat_map(|key| &table.columns[key].from).copied().collect();
-                Form::Long { schema, keys, values: values() }
+                let keys = table.key().flat_map(|key| &table.columns[key].from).filter_map(|key| position(*key));
+                Form::Long { schema, keys: keys.collect(), values: values() }
             }
+            Shape::History => Form::History(History::of(schema, table, &fields_held())),
             Shape::Packed => {
                 let column = |column: &TableColumn| match column.field.name.as_str() {
                     PROPERTIES => None,
-                    _ => column.from.first().copied(),
+                    _ => column.from.first().and_then(|from| position(*from)),
                 };
                 Form::Packed { schema, columns: table.columns.iter().map(column).collect(), values: values() }
             }
@@ -94,6 +108,7 @@ impl Shaped {
                 }
                 Ok(())
             }
+            Form::History(history) => give(history.versions(batch).map_err(unshaped)?),
             Form::Long { schema, keys, values } => {
                 for first in (0..batch.num_rows()).step_by(ROWS_OF_A_LONG_BATCH) {
                     let rows = first..batch.num_rows().min(first + ROWS_OF_A_LONG_BATCH);

@@ -69,6 +69,7 @@ pub(super) struct Worker {
 
 /// What a step is made of, on the thread that works.
 struct PreparedStep {
+    /// What is done with the batches of each strand of the stream.
     program: Program,
     setup: Setup,
     /// Whether the plugin is handed anything marked, so that nothing that it says is passed on.
@@ -77,7 +78,8 @@ struct PreparedStep {
 
 /// The end of the way to one table.
 struct TableEnd {
-    shaped: Shaped,
+    /// How the batches of each strand become the table's.
+    shaped: Vec<Shaped>,
     writer: Box<dyn TableWriter>,
     rows: u64,
 }
@@ -127,7 +129,8 @@ impl Worker {
         };
         let end = |table: &TablePlan| {
             let writer = context.sink.table(&tables::spec(table))?;
-            Ok::<_, Error>(TableEnd { shaped: Shaped::of(stream, table), writer, rows: 0 })
+            let shaped = stream.strands.iter().map(|strand| Shaped::of(stream, strand, table)).collect();
+            Ok::<_, Error>(TableEnd { shaped, writer, rows: 0 })
         };
         Ok(Self {
             stream: stream.stream.name.clone(),
@@ -177,7 +180,7 @@ impl Worker {
         let rows_in = batch.num_rows() as u64;
         for (transform, counts) in transforms {
             let transformed = transform
-                .apply(&batch)
+                .apply_to(strand, &batch)
                 .map_err(|cause| Error::Transform { stream: self.stream.clone(), cause: Box::new(cause) })?;
             counts.dropped += transformed.dropped;
             for (code, rows) in transformed.rejected {
@@ -201,7 +204,7 @@ impl Worker {
 impl TableEnd {
     fn write(&mut self, delivery: &Delivery, keys: Option<&TableKeys>) -> Result<(), Error> {
         let Self { shaped, writer, rows: written } = self;
-        shaped.each(&delivery.batch, |batch| {
+        shaped[delivery.strand].each(&delivery.batch, |batch| {
             if let Some(keys) = keys {
                 keys.add(&batch)?;
             }

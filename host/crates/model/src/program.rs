@@ -17,18 +17,25 @@ pub struct Program {
     pub input: Schema,
     /// The outline that it must give of that schema, each time it is asked.
     pub outline: Outline,
-    /// The calls, in order. Those of one instance are made by the same one.
-    pub calls: Vec<GroupCall>,
-    /// How many instances of the plugin there are.
+    /// How many instances of the plugin there are: all strands share them.
     pub instances: usize,
-    /// The columns of the batch after the step.
-    pub outputs: Vec<ProgramOutput>,
-    /// The fields of those columns.
-    pub fields: Vec<Field>,
+    /// What is done with the batches of each strand of the stream; most streams have one.
+    pub strands: Vec<ProgramStrand>,
     /// The codes under which rejected rows are counted, in the order of the outline's.
     pub rejection_codes: Vec<String>,
     /// Whether a rejected row is an error.
     pub fail_on_reject: bool,
+}
+
+/// What is done in one step with the batches of one strand: those that hold the same columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramStrand {
+    /// The calls, in order. Those of one instance are made by the same one.
+    pub calls: Vec<GroupCall>,
+    /// The columns of the batch after the step.
+    pub outputs: Vec<ProgramOutput>,
+    /// The fields of those columns.
+    pub fields: Vec<Field>,
 }
 
 /// One call of a group.
@@ -122,10 +129,8 @@ impl Program {
             })
             .unzip();
         Self {
-            calls,
             instances: instances.count(),
-            outputs,
-            fields,
+            strands: vec![ProgramStrand { calls, outputs, fields }],
             rejection_codes: outline.rejection_codes.clone(),
             fail_on_reject: false,
             input,

@@ -49,11 +49,10 @@ impl StreamInfo {
     /// What has happened of one type: `events:visited_page`, by its full name `events:e_visited_page`. `of`: the type of the
     /// records that it has happened to.
     pub fn events(name: &str, event_type: EventType, of: &str) -> Self {
-        let by_full_name = format!("events{GROUP_END}{}", event_type.full_name);
-        let by_id = event_type.id.as_ref().map(|id| format!("events{GROUP_END}{id}"));
-        let kind = StreamKind::Events { event_type, of: of.to_owned() };
-        let further_names = std::iter::once(by_full_name).chain(by_id).collect();
-        Self { further_names, ..Self::new(format!("events{GROUP_END}{name}"), kind) }
+        let named = |name: &str| format!("{}{GROUP_END}{name}", StreamKind::EVENTS);
+        let by_id = event_type.id.as_deref().map(named);
+        let further_names = std::iter::once(named(&event_type.full_name)).chain(by_id).collect();
+        Self { further_names, ..Self::new(named(name), StreamKind::Events { event_type, of: of.to_owned() }) }
     }
 
     /// The names by which this stream, and no other, is known.
@@ -196,6 +195,12 @@ impl StreamKind {
         Self::TypeDefinitions,
     ];
 
+    /// What the kind of events is called.
+    pub const EVENTS: &str = "events";
+
+    /// What the kind of histories is called.
+    pub const HISTORY: &str = "object_properties_history";
+
     /// The key columns of streams of records.
     pub const KEY_OF_RECORDS: [&str; 2] = ["objectTypeId", "objectId"];
 
@@ -217,8 +222,8 @@ impl StreamKind {
             Self::AssociationDefinitions => "association_definitions",
             Self::Lists => "lists",
             Self::Memberships { .. } => "list_memberships",
-            Self::Events { .. } => "events",
-            Self::History { .. } => "object_properties_history",
+            Self::Events { .. } => Self::EVENTS,
+            Self::History { .. } => Self::HISTORY,
             Self::Owners => "owners",
             Self::OwnerTeams => "owner_teams",
             Self::Teams => "teams",

@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sluice_model::{
     outline::{Outline, Output},
+    problem::Problem,
     schema::{Attributes, Field, Mark, Marks, Schema},
     stream::StreamInfo,
 };
 
 use super::{
-    Step, StreamPlan,
-    lineage::{self, Column, Stage},
+    Step, StreamPlan, history,
+    lineage::{Column, Stage},
+    rules::Rules,
+    strand::mark_needed,
     table,
     transform::Transform,
     words::{Unsaid, Words},
@@ -114,17 +117,20 @@ impl StreamDraft {
         if self.name == self.stream.shown_name() { self.stream.table() } else { self.name.clone() }
     }
 
-    /// Finishes it, with the tables that it feeds in this layout.
-    pub(super) fn finish(mut self, layout: Layout) -> StreamPlan {
-        lineage::find_needed(&mut self.stages, &self.steps);
-        StreamPlan {
+    /// Finishes it, with the tables that it feeds in this layout. What is wrong with it is told beside it.
+    pub(super) fn finish(mut self, layout: Layout, rules: &Rules) -> (StreamPlan, Vec<Problem>) {
+        let (strands, problems) = history::strands(&self, rules);
+        mark_needed(&mut self.stages, &strands);
+        let plan = StreamPlan {
             tables: table::of(&self.stream, self.table(), self.last(), layout),
+            strands,
             stream: self.stream,
             attributes: self.attributes,
             withheld: self.withheld,
             left_out: self.left_out,
             stages: self.stages,
             steps: self.steps,
-        }
+        };
+        (plan, problems)
     }
 }

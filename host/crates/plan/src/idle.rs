@@ -9,7 +9,7 @@ use sluice_model::{
 
 use super::{
     draft::StreamDraft,
-    rules::{Placed, Rules, any_names_stream, names_column, names_stream},
+    rules::{Placed, Rules, any_governs, governs, names_column},
     transform::Transform,
 };
 
@@ -26,11 +26,11 @@ pub(super) fn globs(
     let mut check = |streams: &[Placed], columns: &[&[Placed]]| {
         for placed in streams {
             let mut all = drafts.iter().map(|draft| &draft.stream).chain(unreadable);
-            if !all.any(|stream| names_stream(&placed.glob, stream)) {
+            if !all.any(|stream| governs(&placed.glob, stream)) {
                 problems.push(idle_glob(placed, "stream of this pipeline", stream_names(drafts)));
             }
         }
-        let meant: Vec<&StreamDraft> = drafts.iter().filter(|draft| any_names_stream(streams, &draft.stream)).collect();
+        let meant: Vec<&StreamDraft> = drafts.iter().filter(|draft| any_governs(streams, &draft.stream)).collect();
         if meant.is_empty() {
             return;
         }

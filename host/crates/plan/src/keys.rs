@@ -9,7 +9,7 @@ use sluice_model::{
     schema::{Field, attribute},
 };
 
-use super::{Origin, Plan, Stage, Step, StreamPlan, TablePlan};
+use super::{Origin, Plan, Shape, Stage, Step, StreamPlan, TablePlan};
 
 /// Reports every key column that does not survive as it must.
 pub(super) fn check(plan: &Plan) -> Vec<Problem> {
@@ -129,8 +129,11 @@ fn ids_of<'f>(stream: &'f StreamPlan, field: &'f Field) -> Option<&'f str> {
 }
 
 impl StreamPlan {
-    /// Whether a plugin computes the key of a table, or a part of it.
+    /// Whether a plugin computes the key of a table, or a part of it. The rows of a history have no key of their own.
     pub fn computes_key(&self, table: &TablePlan) -> bool {
+        if table.shape == Shape::History {
+            return false;
+        }
         let keys = table.key().flat_map(|key| table.columns[key].from.iter());
         keys.into_iter().any(|&from| self.raw(self.last_stage(), from).is_none())
     }

@@ -18,6 +18,7 @@
 mod audit;
 mod draft;
 mod guard;
+mod history;
 mod idle;
 mod keys;
 mod lineage;
@@ -26,6 +27,7 @@ mod program;
 mod rules;
 mod select;
 pub mod spec;
+mod strand;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ pub use self::{
     lineage::{Ancestry, Column, Origin, Stage},
     planner::Planner,
     rules::{ColumnRule, MarkRule, Placed, Rules},
+    strand::Strand,
     table::{NAME, PROPERTIES, Shape, TableColumn, TablePlan, VALUE, name_of_value},
     transform::{Attached, Clears, LoadedPlugin, Transform},
     words::Unsaid,
@@ -87,6 +90,8 @@ pub struct StreamPlan {
     pub stages: Vec<Stage>,
     /// The transforms that apply, in order.
     pub steps: Vec<Step>,
+    /// The strands of its batches: one, of all but a history.
+    pub strands: Vec<Strand>,
     /// The tables that it feeds; at least one.
     pub tables: Vec<TablePlan>,
 }
@@ -118,7 +123,7 @@ impl StreamPlan {
         first.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out)
     }
 
-    /// The columns after the last step, in order: those of a batch that the tables are made of.
+    /// The columns after the last step, in order.
     pub fn last_columns(&self) -> impl Iterator<Item = &Field> {
         self.stages.last().into_iter().flat_map(|stage| stage.columns.iter()).map(|column| &column.field)
     }
@@ -135,7 +140,7 @@ impl StreamPlan {
 
     /// What is done with a batch in one step.
     pub fn program(&self, step: usize) -> Program {
-        program::of(self.input_of(step), &self.steps[step], &self.stages[step], &self.stages[step + 1])
+        program::of(self, step, self.input_of(step))
     }
 
     /// The schema that the plugin of a step is shown.

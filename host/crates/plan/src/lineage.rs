@@ -38,7 +38,7 @@ pub struct Column {
     pub origin: Origin,
     /// What it can depend on, from the beginning.
     pub ancestry: Ancestry,
-    /// Whether anything that reaches the table, or chooses its rows, depends on it.
+    /// Whether anything that reaches a table, or chooses its rows, depends on it: whether any batch holds it.
     pub needed: bool,
 }
 
@@ -173,7 +173,7 @@ impl Stage {
         Schema { name, fields, attributes: attributes.clone() }
     }
 
-    /// The columns that are needed, in order: those a batch holds.
+    /// The columns that are needed, in order.
     pub fn needed(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| column.needed)
     }
@@ -218,32 +218,32 @@ impl Stage {
     }
 }
 
-/// Marks as needed what the last stage depends on, and what rows are chosen by.
-pub(super) fn find_needed(stages: &mut [Stage], steps: &[Step]) {
-    let Some(last) = stages.last_mut() else { return };
-    for column in &mut last.columns {
-        column.needed = true;
-    }
+/// Which columns of each stage are needed for some of the last one: what these depend on, and what rows are chosen by.
+pub(super) fn needed(stages: &[Stage], steps: &[Step], last: Vec<bool>) -> Vec<Vec<bool>> {
+    let mut all = vec![last];
     for (index, step) in steps.iter().enumerate().rev() {
-        let (before, after) = stages.split_at_mut(index + 1);
-        let before = &mut before[index].columns;
+        let after = all.last().into_iter().flatten().zip(&stages[index + 1].columns);
+        let mut before = vec![false; stages[index].columns.len()];
         let mut groups = vec![false; step.reads.len()];
         if let Some(group) = step.outline.selects {
             groups[group] = true;
         }
-        for column in after[0].needed() {
+        for (_, column) in after.filter(|(needed, _)| **needed) {
             match column.origin {
                 Origin::Source => {}
-                Origin::Kept { from } => before[from].needed = true,
+                Origin::Kept { from } => before[from] = true,
                 Origin::Computed { group } => groups[group] = true,
             }
         }
         for (reads, _) in step.reads.iter().zip(groups).filter(|(_, needed)| *needed) {
             for &read in reads {
-                before[read].needed = true;
+                before[read] = true;
             }
         }
+        all.push(before);
     }
+    all.reverse();
+    all
 }
 
 impl StreamPlan {

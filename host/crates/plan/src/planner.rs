@@ -8,7 +8,9 @@ use sluice_model::{
     stream::StreamInfo,
 };
 
-use super::{Plan, StreamPlan, draft::StreamDraft, idle, lineage::Stage, rules::Rules, table, transform::Transform};
+use super::{
+    Plan, StreamPlan, draft::StreamDraft, history, idle, lineage::Stage, rules::Rules, table, transform::Transform,
+};
 use crate::spec::{Layout, Sensitive, Spec};
 
 /// What a pipeline file says, ready to be resolved.
@@ -75,7 +77,10 @@ impl Planner {
     /// Everything that must not pass, and every line of the file that says nothing.
     pub fn resolve(self, drafts: Vec<StreamDraft>, unreadable: &[StreamInfo]) -> Result<Plan, Vec<Problem>> {
         let mut problems = idle::globs(&self.rules, &self.transforms, &drafts, unreadable);
-        let mut streams: Vec<StreamPlan> = drafts.into_iter().map(|draft| draft.finish(self.layout)).collect();
+        problems.extend(history::idle(&self.rules, &drafts));
+        let finished = drafts.into_iter().map(|draft| draft.finish(self.layout, &self.rules));
+        let (mut streams, unread): (Vec<StreamPlan>, Vec<Vec<Problem>>) = finished.unzip();
+        problems.extend(unread.into_iter().flatten());
         table::unite_marks(&mut streams);
         let plan = Plan {
             pipeline: self.pipeline,

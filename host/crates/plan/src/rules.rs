@@ -12,7 +12,7 @@ use sluice_model::{
 };
 use toml::Spanned;
 
-use crate::spec::{ColumnsSpec, Directions, Glob, MarkSpec, OnMissingScope, Sensitive, Spec};
+use crate::spec::{ColumnsSpec, Directions, EventsSpec, Glob, HistorySpec, MarkSpec, OnMissingScope, Sensitive, Spec};
 
 /// What the file says of streams and columns.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub struct Rules {
     pub columns: Vec<ColumnRule>,
     /// The file's own marks.
     pub marks: Vec<MarkRule>,
+    /// Which properties' earlier values are read.
+    pub(super) history: Vec<HistoryRule>,
+    /// Which events are read.
+    pub(super) events: Option<EventRule>,
     pub(super) streams: Vec<Placed>,
     pub(super) exclude: Vec<Placed>,
 }
@@ -51,6 +55,26 @@ pub struct MarkRule {
     pub columns: Vec<Placed>,
     /// Their marks.
     pub marks: Vec<Mark>,
+}
+
+/// Which properties' earlier values are read.
+#[derive(Debug)]
+pub(crate) struct HistoryRule {
+    /// The streams of the records.
+    pub(super) streams: Vec<Placed>,
+    /// The properties, by HubSpot's names.
+    pub(super) properties: Vec<Placed>,
+}
+
+/// Which events are read.
+#[derive(Debug)]
+pub(crate) struct EventRule {
+    /// Their types.
+    pub(super) types: Vec<Placed>,
+    /// A name of the stream of the records that they have happened to.
+    pub(super) of: String,
+    /// Where that stands in the file.
+    pub(super) place: Option<Place>,
 }
 
 /// A glob, and where it stands in the file.
@@ -87,29 +111,44 @@ impl Rules {
                 marks: rule.marks.iter().map(|mark| mark.0.clone()).collect(),
             }
         };
+        let history_rule = |rule: &Spanned<HistorySpec>| HistoryRule {
+            streams: placed(&rule.get_ref().streams),
+            properties: placed(&rule.get_ref().properties),
+        };
+        let event_rule = |rule: &Spanned<EventsSpec>| EventRule {
+            types: placed(&rule.get_ref().types),
+            of: rule.get_ref().of.get_ref().clone(),
+            place: spec.place(&rule.get_ref().of),
+        };
         Self {
             sensitive: source.sensitive,
             on_missing_scope: source.on_missing_scope,
             directions: source.association_directions,
             columns: source.columns.iter().map(column_rule).collect(),
             marks: spec.pipeline.mark.iter().map(mark_rule).collect(),
+            history: source.history.iter().map(history_rule).collect(),
+            events: source.events.as_ref().map(event_rule),
             streams: placed(&source.streams),
             exclude: placed(&source.exclude),
         }
     }
 
-    /// Adds the file's own marks to the columns of a stream.
+    /// Adds the file's own marks to the columns of a stream. What it says of records holds for what they were before.
     pub fn add_marks(&self, stream: &StreamInfo, fields: &mut [Field]) {
-        for rule in self.marks.iter().filter(|rule| any_names_stream(&rule.streams, stream)) {
+        for rule in self.marks.iter().filter(|rule| any_governs(&rule.streams, stream)) {
             for field in fields.iter_mut().filter(|field| any_names_column(&rule.columns, field)) {
                 field.marks.extend(rule.marks.iter().cloned());
             }
         }
     }
 
-    /// Whether a column is read.
+    /// Whether a column is read. What the file says of the properties of records holds for what they were before.
     pub(super) fn reads(&self, stream: &StreamInfo, field: &Field) -> bool {
-        let mut rules = self.columns.iter().filter(|rule| any_names_stream(&rule.streams, stream));
+        let is_property = field.attributes.contains_key(attribute::PROPERTY);
+        let is_of = |rule: &&ColumnRule| {
+            any_names_stream(&rule.streams, stream) || (is_property && any_governs(&rule.streams, stream))
+        };
+        let mut rules = self.columns.iter().filter(is_of);
         rules.all(|rule| any_names_column(&rule.include, field) && !any_names_column(&rule.exclude, field))
     }
 }
@@ -121,6 +160,16 @@ pub(super) fn names_stream(glob: &Glob, stream: &StreamInfo) -> bool {
 
 pub(super) fn any_names_stream(globs: &[Placed], stream: &StreamInfo) -> bool {
     globs.iter().any(|placed| names_stream(&placed.glob, stream))
+}
+
+/// Whether a glob means this stream, or the records of which it is the history: what is ruled of a property is ruled of its
+/// past.
+pub(super) fn governs(glob: &Glob, stream: &StreamInfo) -> bool {
+    names_stream(glob, stream) || stream.names_of_records().any(|name| glob.matches(name))
+}
+
+pub(super) fn any_governs(globs: &[Placed], stream: &StreamInfo) -> bool {
+    globs.iter().any(|placed| governs(&placed.glob, stream))
 }
 
 /// The names by which a rule can mean a column of the source: its own; for the unparsable values of a property, also the

@@ -1,20 +1,31 @@
-//! Which of the offered streams a pipeline reads.
+//! Which of the offered streams a pipeline reads: those that `streams` takes in; histories and events, which are asked for record
+//! by record and so are nothing that a `*` should bring along, where the file speaks of these.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_model::{
     problem::{Problem, nearest},
-    stream::{StreamInfo, StreamKind, group_of},
+    stream::{StreamInfo, StreamKind, group_of, in_group},
 };
 
-use super::rules::{Placed, Rules, any_names_stream, names_stream};
+use super::rules::{EventRule, Placed, Rules, any_names_stream, names_stream};
 use crate::spec::{Directions, Glob};
 
 impl Rules {
     /// Whether the file names a stream outright, and not only by a glob or by the name of its group.
     pub fn names(&self, stream: &StreamInfo) -> bool {
-        let is_named = |glob: &Glob| glob.is_plain() && stream.names().any(|name| glob.matches(name));
-        self.streams.iter().any(|placed| is_named(&placed.glob))
+        let names: Vec<&str> = stream.names().collect();
+        let plain = |placed: &&Placed| placed.glob.is_plain();
+        self.globs_for(&names).filter(plain).any(|placed| is_called(&placed.glob, &names))
+    }
+
+    /// The globs that take in streams like one of these names.
+    fn globs_for(&self, names: &[&str]) -> Box<dyn Iterator<Item = &Placed> + '_> {
+        match names.iter().find_map(|name| group_of(name)) {
+            Some(StreamKind::HISTORY) => Box::new(self.history.iter().flat_map(|rule| &rule.streams)),
+            Some(StreamKind::EVENTS) => Box::new(self.events.iter().flat_map(|rule| &rule.types)),
+            _ => Box::new(self.streams.iter()),
+        }
     }
 
     /// Whether the file names the group of a stream outright, and so all that are in it.
@@ -26,9 +37,13 @@ impl Rules {
 
     /// Whether the file speaks of a stream of these names, be it offered or not.
     pub fn takes<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {
-        let names: Vec<&str> = names.flat_map(|name| [Some(name), group_of(name)]).flatten().collect();
-        let any = |globs: &[Placed]| globs.iter().any(|placed| names.iter().any(|name| placed.glob.matches(name)));
-        any(&self.streams) && !any(&self.exclude)
+        let names: Vec<&str> = names.collect();
+        let excludes = |placed: &Placed| {
+            names
+                .iter()
+                .any(|name| placed.glob.matches(name) || group_of(name).is_some_and(|it| placed.glob.matches(it)))
+        };
+        self.globs_for(&names).any(|placed| is_called(&placed.glob, &names)) && !self.exclude.iter().any(excludes)
     }
 
     /// Chooses one of each two streams that are the directions of one association, where the file wants one and does not say
@@ -78,8 +93,15 @@ impl Rules {
 
     /// Chooses the streams; reports globs that match none.
     pub fn select(&self, offered: &[StreamInfo]) -> (Vec<StreamInfo>, Vec<Problem>) {
-        let all = self.streams.iter().chain(&self.exclude);
-        let mut problems: Vec<Problem> = all.filter_map(|placed| names_none(placed, offered)).collect();
+        let taken_apart = self.streams.iter().filter_map(|placed| names_what_is_taken_apart(placed, offered));
+        let mut problems: Vec<Problem> = taken_apart.collect();
+        if problems.is_empty() {
+            let all = self.streams.iter().chain(&self.exclude);
+            problems.extend(all.filter_map(|placed| names_none(placed, offered)));
+        }
+        problems
+            .extend(self.history.iter().flat_map(|rule| &rule.streams).filter_map(|it| has_no_history(it, offered)));
+        problems.extend(self.events.iter().flat_map(|rule| unknown_events(rule, offered)));
         for (index, placed) in self.streams.iter().enumerate() {
             let typed = placed.glob.as_str();
             if self.streams.iter().take(index).any(|other| other.glob.as_str() == typed) {
@@ -92,11 +114,87 @@ impl Rules {
         }
         let selected = offered
             .iter()
-            .filter(|stream| !any_names_stream(&self.exclude, stream) && any_names_stream(&self.streams, stream))
+            .filter(|stream| self.takes(stream.names()) && !any_names_stream(&self.exclude, stream))
             .cloned()
             .collect();
         (self.without_unwanted_directions(selected), problems)
     }
+}
+
+/// Whether a glob of the kind of streams that has these names means this one: by a name, by the name of its group, or, of what
+/// is taken apart, by what it is called in its group.
+fn is_called(glob: &Glob, names: &[&str]) -> bool {
+    names.iter().any(|name| match (group_of(name), in_group(name)) {
+        (Some(StreamKind::HISTORY | StreamKind::EVENTS), Some(name)) => glob.matches(name),
+        (Some(group), _) => glob.matches(name) || glob.matches(group),
+        (None, _) => glob.matches(name),
+    })
+}
+
+/// Whether a stream is one that `streams` has nothing to say of.
+fn is_taken_apart(stream: &StreamInfo) -> bool {
+    matches!(stream.kind, StreamKind::History { .. } | StreamKind::Events { .. })
+}
+
+/// A glob of `streams` that means histories or events alone.
+fn names_what_is_taken_apart(placed: &Placed, offered: &[StreamInfo]) -> Option<Problem> {
+    let typed = placed.glob.as_str();
+    let group = group_of(typed).unwrap_or(typed);
+    let hint = match group {
+        StreamKind::HISTORY => "say of which properties: `[[source.history]]` with `streams` and `properties`",
+        StreamKind::EVENTS => "say of which types and records: `[source.events]` with `types`, `of` and `records`",
+        _ => return None,
+    };
+    let is_another = offered.iter().any(|stream| !is_taken_apart(stream) && names_stream(&placed.glob, stream));
+    (!is_another).then(|| {
+        Problem::new(format!("`streams` does not take in `{typed}`, which is asked for record by record"))
+            .at(placed.place)
+            .hint(hint)
+    })
+}
+
+/// Streams of which there is no history.
+fn has_no_history(placed: &Placed, offered: &[StreamInfo]) -> Option<Problem> {
+    let names = || offered.iter().flat_map(StreamInfo::names_of_records);
+    let typed = placed.glob.as_str();
+    (!names().any(|name| placed.glob.matches(name))).then(|| {
+        let hint =
+            nearest(typed, names()).map_or("name a stream of records, such as `contacts`".to_owned(), did_you_mean);
+        Problem::new(format!("no stream of records is called `{typed}`, so it has no history"))
+            .at(placed.place)
+            .hint(hint)
+    })
+}
+
+/// Events that nobody offers.
+fn unknown_events(EventRule { types, of, place }: &EventRule, offered: &[StreamInfo]) -> Vec<Problem> {
+    let records = || offered.iter().filter(|stream| stream.kind.type_id().is_some()).flat_map(StreamInfo::names);
+    if !records().any(|name| name == of) {
+        let hint =
+            nearest(of, records()).map_or("name a stream of records, such as `contacts`".to_owned(), did_you_mean);
+        let problem =
+            Problem::new(format!("events have happened to records, and no stream of records is called `{of}`"));
+        return vec![problem.at(*place).hint(hint)];
+    }
+    let of_events = offered.iter().filter(|stream| matches!(stream.kind, StreamKind::Events { .. }));
+    let known: Vec<&str> = of_events.flat_map(StreamInfo::names).filter_map(in_group).collect();
+    let unknown = types.iter().filter(|placed| !known.iter().any(|name| placed.glob.matches(name)));
+    let problem = |placed: &Placed| {
+        let typed = placed.glob.as_str();
+        let hint = match nearest(typed, known.iter().copied()) {
+            Some(near) => did_you_mean(near),
+            None if known.is_empty() => {
+                "HubSpot shows this token no events: they need an Enterprise product".to_owned()
+            }
+            None => format!("the account has {} types of events; `types = [\"*\"]` takes in all", known.len()),
+        };
+        Problem::new(format!("no type of events is called `{typed}`")).at(placed.place).hint(hint)
+    };
+    unknown.map(problem).collect()
+}
+
+fn did_you_mean(near: &str) -> String {
+    format!("did you mean `{near}`?")
 }
 
 /// The associations of which both directions are among these, each once.
@@ -149,7 +247,7 @@ fn names_none(placed: &Placed, offered: &[StreamInfo]) -> Option<Problem> {
         return Some(problem.at(placed.place).hint(hint));
     }
     let hint = match nearest(typed, offered.iter().flat_map(|stream| stream.names().chain(stream.group()))) {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => did_you_mean(near),
         None => "`sluice plan` with `streams = [\"*\"]` lists what the account offers".to_owned(),
     };
     Some(Problem::new(format!("no stream of the source is called `{typed}`")).at(placed.place).hint(hint))

@@ -7,6 +7,7 @@
 //! Secrets stand in the file only by reference; resolving them reads the environment and files, and so happens elsewhere.
 
 mod recover;
+mod scope;
 mod types;
 mod values;
 
@@ -16,6 +17,7 @@ use sluice_model::problem::{Place, Problem, Problems, nearest};
 use toml::Spanned;
 
 pub use self::{
+    scope::{EventsSpec, HistorySpec, RecordsSpec, ShareOfDay, Since},
     types::{
         ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, Directions, Layout, LedgerRule,
         LimitsSpec, MarkSpec, OnMissingScope, OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType,

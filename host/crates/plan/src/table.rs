@@ -42,6 +42,15 @@ pub const PROPERTIES: &str = "properties";
 /// The table of all links, whatever the types of their ends.
 const ASSOCIATIONS: &str = "associations";
 
+/// The table of all events, whatever their type.
+const EVENTS: &str = "events";
+
+/// The columns of every event that a table of all events has beside the key.
+const OF_EVERY_EVENT: [&str; 5] = ["eventTypeId", "objectTypeId", "objectId", "occurredAt", "ingestedAt"];
+
+/// The columns of every version of a value that a table of history has beside the key, of which the time is a part.
+pub(super) const OF_A_VERSION: [&str; 4] = ["sourceType", "sourceId", "updatedByUserId", "ingestedAt"];
+
 /// The columns of a stream of links that hold the ends. In a table of its own, whose ends are of two types, they are called
 /// after these types, and the types need no columns.
 const ENDS: [&str; 2] = ["fromObjectId", "toObjectId"];
@@ -55,12 +64,17 @@ pub(super) fn of(stream: &StreamInfo, own: String, stage: &Stage, layout: Layout
             vec![
                 TablePlan::share(OBJECTS, stage, &OF_EVERY_RECORD),
                 TablePlan::long(OBJECT_PROPERTIES, stage),
-                TablePlan::packed(OBJECT_WITH_PROPERTIES, stage),
+                TablePlan::packed(OBJECT_WITH_PROPERTIES, stage, &OF_EVERY_RECORD),
             ],
         ),
         StreamKind::Associations { from, to } => {
             (TablePlan::of_ends(own, stage, from, to), vec![TablePlan::whole_share(ASSOCIATIONS, stage)])
         }
+        StreamKind::Events { .. } => {
+            (TablePlan::as_is(own, stage), vec![TablePlan::packed(EVENTS, stage, &OF_EVERY_EVENT)])
+        }
+        // One table, whatever the layout: the types of records are told apart in it.
+        StreamKind::History { .. } => return vec![TablePlan::history(&own, stage)],
         // One table, whatever the layout: the types of members are told apart in it.
         StreamKind::Memberships { .. } => return vec![TablePlan::whole_share(&own, stage)],
         _ => return vec![TablePlan::as_is(own, stage)],
@@ -126,6 +140,9 @@ pub enum Shape {
     /// In a table that other streams feed as well: a row a record, with the key, one JSON object of all values, and the columns
     /// that every record has.
     Packed,
+    /// In a table that other streams feed as well: a row for each version of a value, with the key of the record, the name of
+    /// the column that the value is from, the value as text (nothing, where it was cleared), and what is known of the version.
+    History,
 }
 
 impl Shape {
@@ -133,7 +150,7 @@ impl Shape {
     pub fn is_shared(self) -> bool {
         match self {
             Self::AsIs => false,
-            Self::Share | Self::Long | Self::Packed => true,
+            Self::Share | Self::Long | Self::Packed | Self::History => true,
         }
     }
 }
@@ -191,9 +208,22 @@ impl TablePlan {
         Self { name: name.to_owned(), shape: Shape::Long, columns }
     }
 
-    /// A table of one JSON object a record, beside the columns that every record has.
-    fn packed(name: &str, stage: &Stage) -> Self {
-        let mut table = Self { shape: Shape::Packed, ..Self::share(name, stage, &OF_EVERY_RECORD) };
+    /// A table of the versions of values: as a long one, and nothing in it tells two rows apart for sure.
+    fn history(name: &str, stage: &Stage) -> Self {
+        let mut table = Self { shape: Shape::History, ..Self::share(name, stage, &OF_A_VERSION) };
+        let from = values_of(stage);
+        let mut value = Field::new(VALUE, ColumnType::Text);
+        value.marks = stage.marks_of(&from);
+        let named = TableColumn { field: Field::new(NAME, ColumnType::Text).required(), from: Vec::new() };
+        let behind_record = table.columns.iter().take_while(|column| column.field.column_type == ColumnType::Text);
+        let behind_record = behind_record.take_while(|column| column.field.is_key()).count();
+        table.columns.splice(behind_record..behind_record, [named, TableColumn { field: value, from }]);
+        table
+    }
+
+    /// A table of one JSON object a record, beside these columns.
+    fn packed(name: &str, stage: &Stage, beside_key: &[&str]) -> Self {
+        let mut table = Self { shape: Shape::Packed, ..Self::share(name, stage, beside_key) };
         let from = values_of(stage);
         let mut properties = Field::new(PROPERTIES, ColumnType::Text).required();
         properties.marks = stage.marks_of(&from);
@@ -221,9 +251,9 @@ impl TablePlan {
     }
 }
 
-/// The columns of a stage that hold the values of properties.
+/// The columns of a stage that hold the values of properties, as far as any batch has them.
 fn values_of(stage: &Stage) -> Vec<usize> {
-    let columns = stage.columns.iter().enumerate();
+    let columns = stage.columns.iter().enumerate().filter(|(_, column)| column.needed);
     columns.filter(|(_, column)| name_of_value(&column.field).is_some()).map(|(index, _)| index).collect()
 }
 

@@ -14,6 +14,7 @@ use toml::Spanned;
 use super::{Attached, LoadedPlugin, Plan, Planner, Rules, StreamDraft, Transform};
 use crate::spec::{Layout, Spec, TransformSpec};
 
+mod history;
 mod layouts;
 
 /// A pipeline file with these lines between its head and its sink.
@@ -237,7 +238,7 @@ fn groups_of_other_marks_are_served_by_other_instances() {
     let spec = spec(&format!("{PHI}{}", transform("hide", "streams = [\"contacts\"]\nclears = { phi = [\"token\"] }")));
     let plan = resolve(&spec, &[&both]).unwrap();
     let program = plan.streams[0].program(0);
-    let instances: Vec<usize> = program.calls.iter().map(|call| call.instance).collect();
+    let instances: Vec<usize> = program.strands[0].calls.iter().map(|call| call.instance).collect();
     assert_eq!(instances, [0, 1, 0]);
     assert_eq!(program.instances, 2);
 }
@@ -319,7 +320,7 @@ fn rows_are_not_chosen_by_marked_columns_unless_the_file_says_so() {
     let spec = spec(&format!("{PHI}{}", transform("choose", "streams = [\"contacts\"]\nclears_rows = [\"phi\"]")));
     let plan = resolve(&spec, &[&filter]).unwrap();
     assert_eq!(requested(&plan), ["objectId", "property_email", "property_diagnosis"]);
-    assert!(plan.streams[0].program(0).calls[0].selects);
+    assert!(plan.streams[0].program(0).strands[0].calls[0].selects);
 }
 
 #[test]
@@ -348,7 +349,7 @@ fn what_no_column_needs_is_neither_requested_nor_computed() {
     let drops = |input: &Schema| outline(input, vec![], vec![keep(input, "objectId"), keep(input, "b")]);
     let plan = resolve(&spec, &[&computes, &drops]).unwrap();
     assert_eq!(requested(&plan), ["objectId", "property_diagnosis"]);
-    let groups: Vec<usize> = plan.streams[0].program(0).calls.iter().map(|call| call.group).collect();
+    let groups: Vec<usize> = plan.streams[0].program(0).strands[0].calls.iter().map(|call| call.group).collect();
     assert_eq!(groups, [1]);
 }
 
@@ -380,7 +381,7 @@ fn a_mark_on_a_property_is_on_its_unparsable_values_too() {
         refused,
         ["column `property_score` of table `objects_contacts` would carry the mark `phi` into the bucket"]
     );
-    let plan = with(&spec, &[]).finish(Layout::Individual);
+    let plan = with(&spec, &[]).finish(Layout::Individual, planner(&spec).rules()).0;
     let marked: Vec<_> = plan.last_columns().filter(|field| !field.marks.is_empty()).map(|field| &field.name).collect();
     assert_eq!(marked, ["property_score", "property_unparsed_score"]);
 }
@@ -478,14 +479,14 @@ fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
         draft.apply(&with_attachments(&spec, &marks).transforms()[0], outline).map(|()| draft)
     };
     let apply = |table: &str, column: &str, marks: &[&str]| apply_marked(table, column, None, marks);
-    let free = apply("key_1234", "key_1234", &[]).unwrap().finish(Layout::Individual);
+    let free = apply("key_1234", "key_1234", &[]).unwrap().finish(Layout::Individual, planner(&spec).rules()).0;
     assert_eq!(free.steps[0].rejection_codes, ["too-old", "the-key-is-1234"]);
     assert!(apply("key_1234", "token", &["secret"]).is_err());
     assert!(apply("contacts", "key_1234", &["secret"]).is_err());
     apply_marked("contacts", "token", Some("key_1234"), &[]).unwrap();
     assert!(apply_marked("contacts", "token", Some("key_1234"), &["secret"]).is_err());
     apply_marked("contacts", "token", Some("secret"), &["secret"]).unwrap();
-    let bound = apply("contacts", "token", &["secret"]).unwrap().finish(Layout::Individual);
+    let bound = apply("contacts", "token", &["secret"]).unwrap().finish(Layout::Individual, planner(&spec).rules()).0;
     assert_eq!(bound.steps[0].rejection_codes, ["too-old", "code-2"]);
     let token = bound.last_columns().find(|field| field.name == "token").unwrap();
     assert_eq!(token.attributes, Attributes::from([(attribute::REFERENCES.to_owned(), "0-1".to_owned())]));
@@ -515,7 +516,7 @@ fn a_group_that_computes_a_key_or_clears_a_mark_has_an_instance_of_its_own() {
     let mut draft = with(&spec, &[&many]);
     draft.stages[1].columns.iter_mut().for_each(|column| column.field.marks.clear());
     let plan = planner(&spec).resolve(vec![draft], &[]).unwrap();
-    let instances: Vec<usize> = plan.streams[0].program(0).calls.iter().map(|call| call.instance).collect();
+    let instances: Vec<usize> = plan.streams[0].program(0).strands[0].calls.iter().map(|call| call.instance).collect();
     assert_eq!(instances, [0, 1, 1, 2, 3]);
 }
 

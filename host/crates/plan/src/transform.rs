@@ -14,7 +14,7 @@ use sluice_model::{
 };
 
 use crate::{
-    rules::{Placed, any_names_stream},
+    rules::{Placed, any_governs},
     spec::{ClearedColumn, LimitsSpec, OnReject, Spec, TransformSpec},
 };
 
@@ -114,9 +114,9 @@ impl Transform {
         }
     }
 
-    /// Whether it is for a stream.
+    /// Whether it is for a stream. What is for records is for what they were before.
     pub fn takes(&self, stream: &StreamInfo) -> bool {
-        any_names_stream(&self.streams, stream)
+        any_governs(&self.streams, stream)
     }
 
     /// The marks of everything that is computed with its attachments.
@@ -133,7 +133,8 @@ impl Transform {
 impl Clears {
     /// Whether its column can be one of this stream.
     pub(super) fn is_of(&self, stream: &StreamInfo) -> bool {
-        self.column.stream.as_deref().is_none_or(|named| stream.names().any(|name| name == named))
+        let mut names = stream.names().chain(stream.names_of_records());
+        self.column.stream.as_deref().is_none_or(|named| names.any(|name| name == named))
     }
 }
 

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use sluice_model::{
-    program::{GroupCall, Program, ProgramOutput},
+    program::{GroupCall, Program, ProgramOutput, ProgramStrand},
     schema::{Schema, arrow_schema},
 };
 
@@ -21,9 +21,17 @@ use super::{convert::GroupOutcome, error::PluginError, instance::Instance, setup
 /// One step of one stream, for one worker.
 pub struct Transform {
     name: String,
-    program: Program,
-    schema: SchemaRef,
+    strands: Vec<Strand>,
     instances: Vec<Instance>,
+    rejection_codes: Vec<String>,
+    fail_on_reject: bool,
+}
+
+/// What is done with the batches that hold the same columns.
+#[derive(Debug)]
+struct Strand {
+    program: ProgramStrand,
+    schema: SchemaRef,
 }
 
 impl std::fmt::Debug for Transform {
@@ -31,7 +39,7 @@ impl std::fmt::Debug for Transform {
         formatter
             .debug_struct("Transform")
             .field("name", &self.name)
-            .field("program", &self.program)
+            .field("strands", &self.strands)
             .finish_non_exhaustive()
     }
 }
@@ -140,17 +148,31 @@ impl Transform {
             }
             instances.push(instance);
         }
-        Ok(Self { name: name.to_owned(), schema: arrow_schema(&program.fields), program, instances })
+        let strand = |program: ProgramStrand| Strand { schema: arrow_schema(&program.fields), program };
+        Ok(Self {
+            name: name.to_owned(),
+            strands: program.strands.into_iter().map(strand).collect(),
+            instances,
+            rejection_codes: program.rejection_codes,
+            fail_on_reject: program.fail_on_reject,
+        })
     }
 
-    /// Transforms a batch.
+    /// Transforms a batch of a stream that has one strand.
     pub fn apply(&mut self, batch: &RecordBatch) -> Result<Transformed, TransformError> {
+        self.apply_to(0, batch)
+    }
+
+    /// Transforms a batch that holds the columns of a strand, by its number in the program.
+    pub fn apply_to(&mut self, strand: usize, batch: &RecordBatch) -> Result<Transformed, TransformError> {
+        let Strand { program, schema } = &self.strands[strand];
         if batch.num_rows() == 0 {
-            return Ok(self.nothing());
+            let batch = RecordBatch::new_empty(Arc::clone(schema));
+            return Ok(Transformed { batch, dropped: 0, rejected: BTreeMap::new() });
         }
-        let mut computed: Vec<Vec<ArrayRef>> = Vec::with_capacity(self.program.calls.len());
+        let mut computed: Vec<Vec<ArrayRef>> = Vec::with_capacity(program.calls.len());
         let mut selection = select::Selection::all(batch.num_rows());
-        for call in &self.program.calls {
+        for call in &program.calls {
             let outcome = call_group(&mut self.instances[call.instance], call, batch)
                 .map_err(|cause| TransformError::Plugin { transform: self.name.clone(), cause })?;
             if call.selects {
@@ -158,14 +180,13 @@ impl Transform {
             }
             computed.push(outcome.computed);
         }
-        let rejected = selection.rejected(&self.program.rejection_codes);
-        if self.program.fail_on_reject
+        let rejected = selection.rejected(&self.rejection_codes);
+        if self.fail_on_reject
             && let Some((code, &rows)) = rejected.iter().next()
         {
             return Err(TransformError::Rejected { transform: self.name.clone(), code: code.clone(), rows });
         }
-        let columns: Vec<ArrayRef> = self
-            .program
+        let columns: Vec<ArrayRef> = program
             .outputs
             .iter()
             .map(|output| match *output {
@@ -173,21 +194,16 @@ impl Transform {
                 ProgramOutput::Computed { call, position } => Arc::clone(&computed[call][position]),
             })
             .collect();
-        let batch = self.batch(columns, batch.num_rows()).and_then(|batch| selection.filter(&batch));
+        let batch = put_together(schema, columns, batch.num_rows()).and_then(|batch| selection.filter(&batch));
         let batch = batch.map_err(|cause| TransformError::Batch { transform: self.name.clone(), cause })?;
         Ok(Transformed { dropped: selection.dropped(), rejected, batch })
     }
+}
 
-    fn nothing(&self) -> Transformed {
-        let batch = RecordBatch::new_empty(Arc::clone(&self.schema));
-        Transformed { batch, dropped: 0, rejected: BTreeMap::new() }
-    }
-
-    fn batch(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
-        // The number of rows is given apart, for a step that nothing but its selection is needed of.
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-    }
+fn put_together(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
+    // The number of rows is given apart, for a step that nothing but its selection is needed of.
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
 fn call_group(instance: &mut Instance, call: &GroupCall, batch: &RecordBatch) -> Result<GroupOutcome, PluginError> {

@@ -20,8 +20,8 @@ const FORMAT: u32 = 1;
 const OBJECTS: &str = "objects";
 const ASSOCIATIONS: &str = "associations";
 const MEMBERSHIPS: &str = "list_memberships";
-const HISTORY: &str = "object_properties_history";
-const EVENTS: &str = "events";
+const HISTORY: &str = StreamKind::HISTORY;
+const EVENTS: &str = StreamKind::EVENTS;
 
 /// Streams and their schemas, as they were when they were recorded.
 #[derive(Debug, Default)]

@@ -9,8 +9,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::values::{
-    ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Share, Span, Url,
+use super::{
+    scope::{EventsSpec, HistorySpec, ShareOfDay},
+    values::{
+        ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Share, Span, Url,
+    },
 };
 
 /// A sluice pipeline: one source, its streams, ordered transforms, one sink.
@@ -62,6 +65,16 @@ pub struct SourceSpec {
     /// Which columns to read, by stream. A column that no rule speaks of is read.
     #[serde(default)]
     pub columns: Vec<ColumnsSpec>,
+    /// Which properties' earlier values are read beside, into the table `object_properties_history`.
+    #[serde(default)]
+    #[schemars(with = "Vec<HistorySpec>")]
+    pub history: Vec<Spanned<HistorySpec>>,
+    /// Which events are read beside, each type into a table of its own.
+    #[schemars(with = "Option<EventsSpec>")]
+    pub events: Option<Spanned<EventsSpec>>,
+    /// The most that events and history may take of the account's daily limit of requests, as a share: a run that needs more
+    /// is refused before it reads anything. Default: 0.5, a half.
+    pub at_most: Option<ShareOfDay>,
     /// Whether properties that HubSpot marks sensitive are requested at all.
     #[serde(default)]
     pub sensitive: Sensitive,

@@ -50,6 +50,8 @@ macro_rules! deserialize_from_text {
     };
 }
 
+pub(super) use deserialize_from_text;
+
 /// The name of a pipeline or a transform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(String);
