@@ -73,7 +73,7 @@ pub use self::{
     open::{Patience, Pipeline, engine},
     planning::{LeftOut, Planned, plan},
     plugins::Plugins,
-    price::{Cost, Prices, price},
+    price::{Cost, Priced, Prices, price},
     progress::{Progress, StreamProgress, StreamState},
     renamed::{Renamed, of as renamed},
     report::{Ran, Report, StreamReport, TableReport, TransformReport},

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sluice_hubspot::source::{Day, Quota, Source, recorded::RecordedSource};
 use sluice_model::{
     error_chain,
-    printable::printable,
+    printable::{printable, some},
     schema::{Field, Mark},
 };
 use sluice_plan::{Step, StreamPlan, TableColumn};
@@ -14,9 +14,9 @@ use sluice_plan::{Step, StreamPlan, TableColumn};
 use super::{
     PlanFormat, Usage,
     output::{Grid, Output},
-    report::{left_out, renamed_json, some},
+    report::{left_out, renamed_json},
 };
-use crate::pipeline::{self, Cost, LeftOut, Patience, Pipeline, Planned, Prices};
+use crate::pipeline::{self, Cost, LeftOut, Patience, Pipeline, Planned, Priced, Prices};
 
 /// `schema`: a file that describes the source; the source itself is asked nothing then.
 pub(super) async fn plan(
@@ -32,15 +32,16 @@ pub(super) async fn plan(
         None => pipeline.source(Patience::OfALook)?,
     };
     let planned = pipeline::plan(&pipeline, &*source, &plugins, None).await?;
-    let prices = pipeline::price(&*source, &planned.plan).await;
+    let prices = pipeline::price(&pipeline, &*source, &planned.plan).await;
     match format {
-        PlanFormat::Table => output.data(&(text(&planned) + &prices_text(prices.as_ref()))),
+        PlanFormat::Table => output.data(&(text(&planned) + &prices_text(prices.as_ref())))?,
         PlanFormat::Json => {
             let mut json = json(&planned);
             json["price"] = prices.as_ref().map(price_json).into();
-            output.data(&(serde_json::to_string_pretty(&json)? + "\n"))
+            output.data(&(serde_json::to_string_pretty(&json)? + "\n"))?;
         }
     }
+    Ok(prices.map_or(Ok(()), |prices| prices.judge(&planned.plan.file))?)
 }
 
 /// Reads a file that describes a source.
@@ -181,7 +182,7 @@ fn json(planned: &Planned) -> Value {
 fn price_json(prices: &Prices) -> Value {
     let cost =
         |cost: Cost| json!({ "requests": cost.requests, "minutes": cost.minutes, "share_of_day": cost.share_of_day });
-    let streams = prices.streams.iter().map(|(stream, price)| {
+    let streams = prices.streams.iter().map(|Priced { stream, price, .. }| {
         let mut json = price.map_or_else(|| json!({ "requests": null }), |price| cost(prices.cost(price.requests)));
         json["stream"] = stream.as_str().into();
         json["rows"] = price.and_then(|price| price.rows).into();

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sluice_hubspot::source::Unreadable;
-use sluice_model::{ledger::Ledger, printable::printable, schema::ColumnType};
+use sluice_model::{
+    ledger::Ledger,
+    printable::{printable, some},
+    schema::ColumnType,
+};
 
 use super::{
     judge,
@@ -257,16 +261,6 @@ fn drift_json(drift: &Drift) -> Value {
         "before": drift.before.map(ColumnType::name),
         "now": drift.now.map(ColumnType::name),
     })
-}
-
-/// Some names, and how many more there are.
-pub(super) fn some(names: &[String]) -> String {
-    const SHOWN: usize = 6;
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match names.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
-        _ => shown.join(", "),
-    }
 }
 
 /// The report for programs.

@@ -87,9 +87,10 @@ pub async fn check(pipeline: &Pipeline, described: Option<Arc<dyn Source>>) -> V
     match (&source, &loaded) {
         (Some(source), Some(plugins)) => {
             if let Some(plan) = planned(pipeline, source.as_ref(), plugins, &mut checks).await {
-                let prices = price::price(source.as_ref(), &plan).await;
+                let prices = price::price(pipeline, source.as_ref(), &plan).await;
+                let judged = prices.as_ref().map_or(Ok(()), |prices| prices.judge(&plan.file));
                 let told = prices.map_or_else(|| vec![Prices::UNKNOWN.to_owned()], |prices| prices.lines());
-                checks.push(Check::new(PRICE, Ok(told)));
+                checks.push(Check::new(PRICE, judged.map(|()| told)));
                 if !offline {
                     streams(source.as_ref(), &plan, &mut checks).await;
                 }

@@ -41,7 +41,7 @@ fn is_not_there(Discovered { stream, schema }: &Discovered) -> bool {
 
 /// Whether it is of a kind of which there are many more streams than anybody reads.
 fn is_one_of_very_many(stream: &StreamInfo) -> bool {
-    matches!(stream.kind, StreamKind::Associations { .. } | StreamKind::History { .. } | StreamKind::Events { .. })
+    stream.kind.is_by_record() || matches!(stream.kind, StreamKind::Associations { .. })
 }
 
 /// The streams that the source offers, with the records of each that can be read, where their number can be known. Of the

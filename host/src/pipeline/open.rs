@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use sluice_hubspot::{
     http::{PATIENCE, Reserve, RetryPolicy},
     source::{
         Source,
-        hubspot::{self, HubSpot, Paths},
+        hubspot::{self, EventRecords, EventScope, HubSpot, Paths},
     },
 };
 use sluice_lake::{
@@ -24,7 +25,9 @@ use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
 use sluice_net::proxy::is_loopback;
 use sluice_plan::{
     Planner, Rules,
-    spec::{ApiVersion, Compression, LedgerRule, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec},
+    spec::{
+        ApiVersion, Compression, EventsSpec, LedgerRule, RecordsSpec, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec,
+    },
 };
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
 
@@ -44,6 +47,9 @@ const PLUGIN_MEMORY: u64 = 4 << 30;
 /// The share of the account's limits that is left to its other apps unless the file says otherwise: enough that none of them
 /// stands still, little enough that a run is not much longer.
 const RESERVE: f64 = 0.1;
+
+/// The most that events and histories may take of a day unless the file says otherwise: the other half is enough for all else.
+const AT_MOST: f64 = 0.5;
 
 /// A pipeline file that was read. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -112,7 +118,7 @@ impl Pipeline {
                 Sensitive::Include => self.sink().accepts.iter().map(|mark| mark.0.clone()).collect(),
                 Sensitive::Exclude => Marks::new(),
             },
-            events: None,
+            events: source.events.as_ref().map(|events| scope(events.get_ref(), Timestamp::now())),
         };
         Ok(Arc::new(HubSpot::new(&settings)?))
     }
@@ -181,6 +187,11 @@ impl Pipeline {
         }
     }
 
+    /// The most that streams which are asked for record by record may take of a day, as a share.
+    pub(super) fn at_most(&self) -> f64 {
+        self.spec.pipeline.source.at_most.map_or(AT_MOST, |share| share.0)
+    }
+
     /// How many streams are read at once.
     pub(super) fn streams_at_once(&self) -> usize {
         self.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize)
@@ -232,6 +243,19 @@ impl Pipeline {
 
     fn refused(&self, problem: Problem) -> Error {
         Error::refused(&self.spec.file, vec![problem])
+    }
+}
+
+/// Of which records events are read, in a run that begins `now`.
+fn scope(events: &EventsSpec, now: Timestamp) -> EventScope {
+    EventScope {
+        of: events.of.get_ref().clone(),
+        records: match &events.records {
+            RecordsSpec::All => EventRecords::All,
+            RecordsSpec::List(list) => EventRecords::InList(list.clone()),
+            RecordsSpec::ChangedSince(since) => EventRecords::ChangedSince(since.before(now)),
+        },
+        since: events.since.map(|since| since.before(now)),
     }
 }
 

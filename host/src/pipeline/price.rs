@@ -6,9 +6,10 @@
 use std::fmt;
 
 use sluice_hubspot::source::{Day, Price, Quota, Source};
+use sluice_model::{printable::some, problem::Problem};
 use sluice_plan::{Plan, StreamPlan};
 
-use super::{at_once::concurrently, trial::a_look};
+use super::{Error, Pipeline, at_once::concurrently, trial::a_look};
 
 /// Streams that are priced at once.
 const AT_ONCE: usize = 8;
@@ -18,10 +19,23 @@ const SECONDS_OF_A_MINUTE: f64 = 60.0;
 /// What a run costs.
 #[derive(Debug, Clone)]
 pub struct Prices {
-    /// What each stream costs, in the order of the plan; `None` where that is not known.
-    pub streams: Vec<(String, Option<Price>)>,
+    /// What each stream costs, in the order of the plan.
+    pub streams: Vec<Priced>,
     /// What may be asked of the source.
     pub quota: Quota,
+    /// The most that streams which are asked for record by record may take of a day, as a share.
+    pub at_most: f64,
+}
+
+/// What a stream costs.
+#[derive(Debug, Clone)]
+pub struct Priced {
+    /// The stream.
+    pub stream: String,
+    /// What it costs; `None` where that is not known.
+    pub price: Option<Price>,
+    /// Whether it is asked for record by record.
+    pub by_record: bool,
 }
 
 /// A number of requests, and what it means to an account.
@@ -38,7 +52,7 @@ pub struct Cost {
 impl Prices {
     /// What the streams cost together, as far as it is known.
     pub fn total(&self) -> Cost {
-        self.cost(self.streams.iter().filter_map(|(_, price)| *price).map(|price| price.requests).sum())
+        self.cost(self.requests(|_| true))
     }
 
     /// What so many requests mean.
@@ -52,9 +66,36 @@ impl Prices {
         }
     }
 
+    fn requests(&self, which: impl Fn(&Priced) -> bool) -> u64 {
+        self.streams.iter().filter(|it| which(it)).filter_map(|it| it.price).map(|price| price.requests).sum()
+    }
+
     /// The streams whose price is not known.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        self.streams.iter().filter(|(_, price)| price.is_none()).map(|(stream, _)| stream.as_str())
+        self.streams.iter().filter(|it| it.price.is_none()).map(|it| it.stream.as_str())
+    }
+
+    /// Refuses what takes more of a day than the file lets streams that are asked for record by record. `file`: its name.
+    pub fn judge(&self, file: &str) -> Result<(), Error> {
+        self.refusal().map_or(Ok(()), |problem| Err(Error::refused(file, vec![problem])))
+    }
+
+    fn refusal(&self) -> Option<Problem> {
+        let cost = self.cost(self.requests(|it| it.by_record));
+        let share = cost.share_of_day.filter(|share| *share > self.at_most)?;
+        // Rounded up, so that the line which is shown would do.
+        let allowed = (share * 100.0).ceil() / 100.0;
+        let streams: Vec<String> = self.streams.iter().filter(|it| it.by_record).map(|it| it.stream.clone()).collect();
+        Some(
+            Problem::new(format!(
+                "{} would take {} requests, {:.0} % of what the account allows in a day, and {:.0} % is the most that they may",
+                some(&streams),
+                cost.requests,
+                (share * 100.0).ceil(),
+                self.at_most * 100.0
+            ))
+            .hint(format!("read less of them, or allow it under [source]: at_most = {allowed}")),
+        )
     }
 
     /// The day, if it has less left than the run takes.
@@ -64,7 +105,7 @@ impl Prices {
 }
 
 /// What a run of these streams costs; `None` where nobody may be asked.
-pub async fn price(source: &dyn Source, plan: &Plan) -> Option<Prices> {
+pub async fn price(pipeline: &Pipeline, source: &dyn Source, plan: &Plan) -> Option<Prices> {
     let one = async |(index, stream): (usize, &StreamPlan)| {
         let is_read =
             |type_id: &String| plan.streams.iter().any(|it| it.stream.kind.type_id() == Some(type_id.as_str()));
@@ -72,10 +113,11 @@ pub async fn price(source: &dyn Source, plan: &Plan) -> Option<Prices> {
         let are_listed =
             |type_id: &String| plan.streams.iter().take(index).any(|it| source.needs(&it.stream).contains(type_id));
         let ids_are_kept = source.needs(&stream.stream).iter().all(|type_id| is_read(type_id) || are_listed(type_id));
-        (stream.stream.name.clone(), source.price(&a_look(stream), ids_are_kept).await)
+        let price = source.price(&a_look(stream), ids_are_kept).await;
+        Priced { stream: stream.stream.name.clone(), price, by_record: stream.stream.kind.is_by_record() }
     };
     let (quota, streams) = (source.quota().await?, concurrently(plan.streams.iter().enumerate(), AT_ONCE, one).await);
-    Some(Prices { streams, quota })
+    Some(Prices { streams, quota, at_most: pipeline.at_most() })
 }
 
 impl fmt::Display for Cost {
@@ -95,7 +137,7 @@ impl Prices {
 
     /// For people: a line for each stream, then the whole.
     pub fn lines(&self) -> Vec<String> {
-        let priced = self.streams.iter().filter_map(|(stream, price)| Some((stream, (*price)?)));
+        let priced = self.streams.iter().filter_map(|it| Some((&it.stream, it.price?)));
         let mut lines: Vec<String> = priced
             .map(|(stream, Price { requests, rows })| {
                 let rows = rows.map_or_else(String::new, |rows| format!("{rows} rows, "));
@@ -132,8 +174,9 @@ mod tests {
         let rate = Rate { requests: 171.try_into().unwrap(), interval: Duration::from_secs(10) };
         let price = |requests| Some(Price { requests, rows: None });
         let streams = [("contacts", price(1_000)), ("carts", None), ("deals", price(26))];
-        let streams = streams.map(|(stream, price)| (stream.to_owned(), price)).to_vec();
-        Prices { streams, quota: Quota { rate, day } }
+        let priced =
+            |(stream, price): (&str, _)| Priced { stream: stream.to_owned(), price, by_record: stream == "deals" };
+        Prices { streams: streams.map(priced).to_vec(), quota: Quota { rate, day }, at_most: 0.5 }
     }
 
     #[test]
@@ -144,6 +187,20 @@ mod tests {
         assert!((total.minutes - 1.0).abs() < 1e-9, "{total:?}");
         assert_eq!(prices.unknown().collect::<Vec<_>>(), ["carts"]);
         assert_eq!(prices.too_much_for(), None);
+    }
+
+    #[test]
+    fn what_is_asked_record_by_record_may_take_a_share_of_the_day_and_no_more() {
+        let day = |limit| prices(Some(Day { limit, used: 0, resets: None }));
+        assert!(day(52).refusal().is_none(), "26 of 52 are a half");
+        assert!(prices(None).refusal().is_none(), "nobody knows");
+        let refused = day(51).refusal().unwrap();
+        assert_eq!(
+            refused.message,
+            "`deals` would take 26 requests, 51 % of what the account allows in a day, and 50 % is the most that they may"
+        );
+        assert!(refused.hint.as_ref().unwrap().ends_with("at_most = 0.51"), "{refused:?}");
+        assert!(Prices { at_most: 0.51, ..day(51) }.refusal().is_none(), "the line that is shown allows it");
     }
 
     #[test]

@@ -27,6 +27,16 @@ pub fn printable(text: &str, most: usize) -> String {
     shown
 }
 
+/// Some names, in backticks, and how many more there are.
+pub fn some(names: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
 /// Whether a character is invisible and changes how others are read: direction marks, separators, joiners, tags.
 fn steers_reading(character: char) -> bool {
     matches!(

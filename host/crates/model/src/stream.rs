@@ -235,6 +235,12 @@ impl StreamKind {
         }
     }
 
+    /// Whether it is asked for record by record, or some records at a time, so that it costs far more than what it is of. No
+    /// stream is read of such a kind unless a pipeline file speaks of the kind.
+    pub fn is_by_record(&self) -> bool {
+        matches!(self, Self::History { .. } | Self::Events { .. })
+    }
+
     /// The id of the object type, of a stream of records.
     pub fn type_id(&self) -> Option<&str> {
         match self {

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use sluice_model::{
+    printable::some,
     problem::{Problem, nearest},
     schema::{Field, attribute},
     stream::{StreamInfo, StreamKind},
@@ -97,17 +98,13 @@ fn strand(property: &str, stages: &[Stage], steps: &[Step]) -> Result<Strand, Lo
 }
 
 fn cannot_be_judged(stream: &StreamInfo, steps: &[Step], properties: &[String], other: &str) -> Problem {
-    const SHOWN: usize = 3;
     let records = records(stream);
     let chooses = steps.iter().find(|step| step.outline.selects.is_some());
     let what = match chooses {
         Some(step) => format!("transform `{}` chooses rows by `{other}`", step.transform.name),
         None => format!("what a version is known by is computed from `{other}`"),
     };
-    let mut named = properties.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if properties.len() > SHOWN {
-        named.push_str(&format!(" and {} more", properties.len() - SHOWN));
-    }
+    let named = some(properties);
     Problem::new(format!(
         "the history of {named} of stream `{records}` cannot be judged: {what}, which an earlier value of another property does not have beside it"
     ))

@@ -131,11 +131,6 @@ fn is_called(glob: &Glob, names: &[&str]) -> bool {
     })
 }
 
-/// Whether a stream is one that `streams` has nothing to say of.
-fn is_taken_apart(stream: &StreamInfo) -> bool {
-    matches!(stream.kind, StreamKind::History { .. } | StreamKind::Events { .. })
-}
-
 /// A glob of `streams` that means histories or events alone.
 fn names_what_is_taken_apart(placed: &Placed, offered: &[StreamInfo]) -> Option<Problem> {
     let typed = placed.glob.as_str();
@@ -145,7 +140,7 @@ fn names_what_is_taken_apart(placed: &Placed, offered: &[StreamInfo]) -> Option<
         StreamKind::EVENTS => "say of which types and records: `[source.events]` with `types`, `of` and `records`",
         _ => return None,
     };
-    let is_another = offered.iter().any(|stream| !is_taken_apart(stream) && names_stream(&placed.glob, stream));
+    let is_another = offered.iter().any(|stream| !stream.kind.is_by_record() && names_stream(&placed.glob, stream));
     (!is_another).then(|| {
         Problem::new(format!("`streams` does not take in `{typed}`, which is asked for record by record"))
             .at(placed.place)
