@@ -152,6 +152,12 @@ impl Sink for ParquetFiles {
         self.begun.remove(&self.files.bucket, files.iter().map(|file| file.key.clone()).collect()).await
     }
 
+    fn keep(&self, files: &[DataFile]) {
+        for file in files {
+            self.begun.keep(&file.key);
+        }
+    }
+
     async fn take_back(&self) -> TakenBack {
         self.begun.take_back(&self.files.bucket).await
     }

@@ -4,7 +4,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::*;
+use bytes::Bytes;
+use sluice_model::run_id::RunId;
+
+use super::{find::READS_AT_ONCE, *};
 use crate::{
     bucket::{
         Settings,
@@ -13,6 +16,7 @@ use crate::{
     table::{
         CommitLog,
         change::tests::{by, change, run},
+        key::DataKey,
     },
 };
 
