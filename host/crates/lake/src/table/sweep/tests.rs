@@ -1,3 +1,5 @@
+mod kept;
+
 use std::{
     collections::BTreeMap,
     path::Path,
