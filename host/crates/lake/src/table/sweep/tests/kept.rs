@@ -325,6 +325,13 @@ async fn a_sweep_whose_lease_is_taken_over_leaves_what_the_next_run_may_have_tak
     let swept = sweep_after(&bucket, &newest, lease([false])).await;
     assert!(matches!(swept.failures[..], [SweepError::NotOurs]), "{:?}", swept.failures);
     assert_eq!(note_keys(&bucket).await.len(), 1);
+    // Nor are they where there are only notes: of a slice without rows, whose run has the lease now.
+    let others = Bucket::memory();
+    kept::keep(&others, &KeptSlice { tables: Vec::new(), ..slice.clone() }).await.unwrap();
+    let theirs = commit_with(&others, &run(2), "notes", &[]).await;
+    let swept = sweep_after(&others, &theirs, lease([false])).await;
+    assert!(matches!(swept.failures[..], [SweepError::NotOurs]), "{:?}", swept.failures);
+    assert_eq!(note_keys(&others).await.len(), 1);
     // In the middle: the next run may have read the note before it was removed, and builds on this run's commit.
     let swept = sweep_after(&bucket, &newest, lease([true, false])).await;
     assert!(matches!(swept.failures[..], [SweepError::NotOurs]), "{:?}", swept.failures);
