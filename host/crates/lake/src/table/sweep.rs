@@ -17,13 +17,12 @@
 //!   lease. Hence `still_ours` is asked in between, and nothing is decided by clocks.
 //!
 //! A run whose lease was taken over without its knowledge may find its files gone. So it must not be able to commit any
-//! more: it loses to every commit of its own pipeline that is newer than the one it builds on
-//! ([`Commits::commit`](super::commits::Commits::commit)), and the run that removes its files has made one, which that run
-//! cannot build on: the lease was taken over from it, and a run looks at the lease after it has read what it builds on. After
-//! a commit that is so by itself. Before reading, there is none yet, and a run that finds something to remove first makes one
-//! that changes nothing: the fence. It stands in the log after a crash, and only then. If it is the run without a lease that
-//! is quicker, then the fence is what loses, and nothing is removed. Commits of other pipelines in between make no difference
-//! to any of this.
+//! more: it loses to every commit of its own pipeline that is newer than the one it builds on ([`Commits::commit`]), and the
+//! run that removes its files has made one, which that run cannot build on: the lease was taken over from it, and a run looks
+//! at the lease after it has read what it builds on. After a commit that is so by itself. Before reading, there is none yet,
+//! and a run that finds something to remove first makes one that changes nothing: the fence. It stands in the log after a
+//! crash, and only then. If it is the run without a lease that is quicker, then the fence is what loses, and nothing is
+//! removed. Commits of other pipelines in between make no difference to any of this.
 //!
 //! **Files that are taken over** have two runs that may rely on them: the one that wrote them and the one that took them
 //! over. Of their commits one alone can stand, as of any two of one pipeline, and neither removes files that are kept when it
@@ -34,7 +33,7 @@
 //! leaves files without a note, which are swept like any others.
 //!
 //! **What it costs.** A bucket that is years old holds many files and commits, nearly all of them accounted for by earlier
-//! sweeps. A sweep that succeeds therefore notes how far it came ([`Reach`]), for its pipeline, and the next lists only the
+//! sweeps. A sweep that succeeds therefore notes how far it came (`reach`), for its pipeline, and the next lists only the
 //! files of runs that began later; or of the first run of which a slice was spared, if that is earlier, so that what else it
 //! has left is not overlooked, nor are the slices when their time is over. It reads older commits, newest first, only until
 //! every file it found is accounted for. In the usual case that is one list for each table and a commit or two, and as many

@@ -1,3 +1,4 @@
+mod cut_short;
 mod kept;
 
 use std::{
