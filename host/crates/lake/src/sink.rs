@@ -2,7 +2,7 @@
 //!
 //! A [`Sink`] writes all tables of one run, and gives out a [`TableWriter`] for each that wants to write one: several may
 //! write a table at once, and nobody need know of the others. What they write means nothing until a commit lists it; a run
-//! that comes to nothing takes it back.
+//! that comes to nothing takes it back, but for what it has kept for the next.
 //!
 //! - `parquet`: the sink that there is so far, Parquet files of whole tables under the keys that `table` gives out;
 //! - `keys`: between which keys the rows of a file lie;
@@ -43,8 +43,14 @@ pub trait Sink: Send + Sync {
     /// Removes files that are complete and are not going to be committed.
     async fn discard(&self, files: &[DataFile]) -> TakenBack;
 
-    /// Removes all that this run has written, finished or not. Only for a run that has made no commit and makes none any more,
-    /// and whose writers have ended.
+    /// These files are complete, and are not this run's to take back any more: they are noted for another
+    /// (`table::kept`), which may have taken them over before this one knows that it has lost its lease. To be called before
+    /// they are noted, and never undone: they must not be discarded either. They remain files of their table: it needs none
+    /// without rows.
+    fn keep(&self, files: &[DataFile]);
+
+    /// Removes all that this run has written, finished or not, but for what it was told to keep. Only for a run that has made
+    /// no commit and makes none any more, and whose writers have ended.
     async fn take_back(&self) -> TakenBack;
 }
 

@@ -16,7 +16,8 @@
 //! - `commit`: what a commit says; `change`: what a run changes, and how the next commit follows from the last (pure);
 //! - `commits`: what makes tables visible, a trait; `log`: the one that does so far, the entries in a bucket, and the race for
 //!   the next;
-//! - `sweep`: removing what runs that crashed have left;
+//! - `kept`: what a run that died had finished already, noted so that the next can take it over;
+//! - `sweep`: removing what runs that crashed have left, but for that;
 //! - `key`: the names of data files; `range`: between which keys their rows lie; `wire`: the entries as stored; `audit`: the
 //!   audit records in them.
 //!
@@ -27,6 +28,7 @@ mod change;
 mod commit;
 mod commits;
 mod error;
+pub mod kept;
 pub mod key;
 mod log;
 pub mod range;

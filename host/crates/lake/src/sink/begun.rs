@@ -19,7 +19,7 @@ const REMOVALS_AT_ONCE: usize = 16;
 /// this one to end.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// The keys of all files that a run has begun and not removed again. Clones are the same list.
+/// The keys of all files that a run has begun, and neither removed again nor kept. Clones are the same list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Begun(Arc<Mutex<BTreeSet<String>>>);
 
@@ -39,7 +39,12 @@ impl Begun {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
     }
 
-    /// Removes all files of the run, finished or not.
+    /// This file is not the run's to take back any more.
+    pub(super) fn keep(&self, key: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Removes all files of the run, finished or not, but for those that are kept.
     pub(super) async fn take_back(&self, bucket: &Bucket) -> TakenBack {
         let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         self.remove(bucket, keys).await
@@ -96,6 +101,17 @@ mod tests {
         let keys: Vec<_> = bucket.list("").await.unwrap().into_iter().map(|entry| entry.key).collect();
         assert_eq!(keys, ["theirs"]);
         assert_eq!(begun.take_back(&bucket).await.files, 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_stays() {
+        let bucket = Bucket::memory();
+        let begun = begun(&bucket, &["a", "b"]).await;
+        begun.clone().keep("a");
+        let taken = begun.take_back(&bucket).await;
+        assert_eq!((taken.files, taken.left, taken.failures.len()), (1, 0, 0));
+        let keys: Vec<_> = bucket.list("").await.unwrap().into_iter().map(|entry| entry.key).collect();
+        assert_eq!(keys, ["a"]);
     }
 
     #[tokio::test]

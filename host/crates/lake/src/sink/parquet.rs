@@ -4,7 +4,8 @@
 //! A writer closes a file when it is large enough, and begins the next. Uploading is handed to the runtime, a bounded number of
 //! parts at a time.
 //!
-//! A snapshot is written whole, and starts again after a crash: it is given rows that are there, and no others.
+//! A snapshot is written whole, and starts again after a crash, but for what was kept: it is given rows that are there, and
+//! no others.
 //!
 //! Memory: a row group is encoded whole before it is written. It ends at [`ROW_GROUP_BYTES`] of encoded data, or at the rows
 //! the pipeline file says, whichever comes first, so a writer holds about that much, and what is being uploaded.
@@ -150,6 +151,12 @@ impl Sink for ParquetFiles {
             }
         }
         self.begun.remove(&self.files.bucket, files.iter().map(|file| file.key.clone()).collect()).await
+    }
+
+    fn keep(&self, files: &[DataFile]) {
+        for file in files {
+            self.begun.keep(&file.key);
+        }
     }
 
     async fn take_back(&self) -> TakenBack {

@@ -133,6 +133,7 @@ fn keeps_the_contract(runtime: &Runtime, empty: &dyn Fn() -> Box<dyn Place>) {
     what_is_aborted_is_gone_and_what_is_sealed_stays(&*empty());
     what_is_discarded_is_gone(runtime, &*empty());
     what_is_taken_back_is_gone_whatever_became_of_it(runtime, &*empty());
+    what_is_kept_is_not_taken_back(runtime, &*empty());
     keys_that_carry_a_mark_are_told_to_nobody(&*empty());
     what_no_snapshot_takes_is_refused(&*empty());
 }
@@ -266,6 +267,21 @@ fn what_is_taken_back_is_gone_whatever_became_of_it(runtime: &Runtime, place: &d
     assert!(taken.files >= 2 && taken.left == 0, "{taken:?}");
     assert_eq!(place.files(), [""; 0]);
     assert_eq!(runtime.block_on(others.take_back()).files, 0);
+}
+
+fn what_is_kept_is_not_taken_back(runtime: &Runtime, place: &dyn Place) {
+    let sink = place.sink();
+    let mut writer = sink.table(&spec("t")).unwrap();
+    writer.write(&rows(0..10)).unwrap();
+    let kept = writer.seal().unwrap();
+    sink.keep(&kept);
+    writer.write(&rows(10..20)).unwrap();
+    let sealed = writer.seal().unwrap();
+    assert_eq!(writer.finish().unwrap(), [], "what is kept is a file of its table");
+    let taken = runtime.block_on(sink.take_back());
+    assert_eq!((taken.files, taken.left), (sealed.len(), 0));
+    assert_eq!(place.files(), keys(&kept));
+    assert_eq!(ids_of_all(place, &kept), (0..10).collect::<Vec<_>>());
 }
 
 fn keys_that_carry_a_mark_are_told_to_nobody(place: &dyn Place) {

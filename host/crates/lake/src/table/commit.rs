@@ -46,7 +46,8 @@ pub struct Table {
     pub written: Timestamp,
     /// Its columns, in order.
     pub columns: Vec<Field>,
-    /// Its files, in order.
+    /// Its files, in order. Some may be of earlier runs of the pipeline, which came to nothing and from which this one has taken
+    /// over what they had finished: their keys say so.
     pub files: Vec<DataFile>,
 }
 

@@ -27,7 +27,7 @@ pub struct DataKey {
 impl DataKey {
     /// The key as text.
     pub fn format(&self) -> String {
-        format!("{}/run={}/part-{:05}.parquet", of_pipeline(&self.table, &self.pipeline), self.run, self.part)
+        format!("{}/part-{:05}.parquet", of_run(&self.table, &self.pipeline, &self.run), self.part)
     }
 
     /// Reads a key back; `None` for anything that [`DataKey::format`] would not have made, to the letter.
@@ -38,6 +38,34 @@ impl DataKey {
         let (run, part) = (run.parse().ok()?, rest.strip_suffix(".parquet")?.parse().ok()?);
         let parsed = Self { table: table.to_owned(), pipeline: pipeline.to_owned(), run, part };
         (is_table_name(table) && is_pipeline_name(pipeline) && parsed.format() == key).then_some(parsed)
+    }
+}
+
+/// The key of the note of one slice that a run has kept: `_sluice/kept/<pipeline>/<run id>/<16 hexadecimal digits>.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NoteKey {
+    /// The pipeline whose run has kept it.
+    pub(super) pipeline: String,
+    /// That run.
+    pub(super) run: RunId,
+    /// Which of the run's it is.
+    pub(super) number: u64,
+}
+
+impl NoteKey {
+    /// The key as text.
+    pub(super) fn format(&self) -> String {
+        format!("{}/{}/{:016x}.json", kept(&self.pipeline), self.run, self.number)
+    }
+
+    /// Reads a key back; `None` for anything that [`NoteKey::format`] would not have made, to the letter.
+    pub(super) fn parse(key: &str) -> Option<Self> {
+        let (folder, number) = key.rsplit_once('/')?;
+        let (folder, run) = folder.rsplit_once('/')?;
+        let (_, pipeline) = folder.rsplit_once('/')?;
+        let number = u64::from_str_radix(number.strip_suffix(".json")?, 16).ok()?;
+        let parsed = Self { pipeline: pipeline.to_owned(), run: run.parse().ok()?, number };
+        (is_pipeline_name(pipeline) && parsed.format() == key).then_some(parsed)
     }
 }
 
@@ -56,6 +84,16 @@ fn is_pipeline_name(name: &str) -> bool {
 /// The folder of the files that runs of a pipeline write for a table.
 pub(super) fn of_pipeline(table: &str, pipeline: &str) -> String {
     format!("{table}/pipeline={pipeline}")
+}
+
+/// The folder of the files that one run writes for a table.
+pub(super) fn of_run(table: &str, pipeline: &str, run: &RunId) -> String {
+    format!("{}/run={run}", of_pipeline(table, pipeline))
+}
+
+/// The folder of the notes of what runs of a pipeline have kept.
+pub(super) fn kept(pipeline: &str) -> String {
+    format!("{OWN_FOLDER}/kept/{pipeline}")
 }
 
 /// The folder of the commit log.
@@ -109,6 +147,32 @@ mod tests {
             "",
         ] {
             assert_eq!(DataKey::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_note_reads_back_and_no_other_does() {
+        let key = "_sluice/kept/crm/20261123T201500Z-1a2b3c4d/00f86d081884c7d6.json";
+        let parsed = NoteKey::parse(key).unwrap();
+        assert_eq!((parsed.pipeline.as_str(), parsed.number), ("crm", 0x00f8_6d08_1884_c7d6));
+        assert_eq!(parsed.format(), key);
+        for (from, to) in [
+            ("_sluice/", ""),
+            ("_sluice/", "_other/"),
+            ("kept/", "swept/"),
+            ("crm/", "CRM/"),
+            ("crm/", "a/crm/"),
+            ("crm/", ""),
+            ("20261123T201500Z-1a2b3c4d", "today"),
+            ("00f8", "f8"),
+            ("00f8", "000f8"),
+            ("00f8", "+0f8"),
+            ("00f8", "00F8"),
+            (".json", ""),
+            (".json", ".json.bak"),
+        ] {
+            let other = key.replacen(from, to, 1);
+            assert!(other != key && NoteKey::parse(&other).is_none(), "{other}");
         }
     }
 

@@ -86,8 +86,9 @@ struct StoredLedger {
     complete: Option<bool>,
 }
 
+/// A file of a commit, or of what else is stored here.
 #[derive(Serialize, Deserialize)]
-struct StoredFile {
+pub(super) struct StoredFile {
     path: String,
     rows: u64,
     bytes: u64,
@@ -168,12 +169,7 @@ fn is_printable(stored: &StoredCommit) -> bool {
 }
 
 fn store_table(table: &Table) -> StoredTable {
-    let files = table.files.iter().map(|file| StoredFile {
-        path: file.key.clone(),
-        rows: file.rows,
-        bytes: file.bytes,
-        keys: file.keys.as_ref().map(StoredRange::from),
-    });
+    let files = table.files.iter().map(StoredFile::from);
     let streams = table.streams.iter().map(|fed| StoredFeed {
         name: fed.stream.clone(),
         ids: fed.ids.clone(),
@@ -194,7 +190,8 @@ fn store_table(table: &Table) -> StoredTable {
 }
 
 /// Reads a table. Its name and the keys of its files are of no other form than ours: whoever can write to the bucket must
-/// not make readers open other files, or run other SQL, than a table's.
+/// not make readers open other files, or run other SQL, than a table's. The files may be of other runs of its pipeline, from
+/// which they were taken over.
 fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Error> {
     if !is_table_name(name) {
         return Err(custom("it lists a table whose name no table has"));
@@ -203,10 +200,7 @@ fn load_table(name: &str, stored: StoredTable) -> Result<Table, serde_json::Erro
     if !stored.files.iter().all(|file| DataKey::parse(&file.path).is_some_and(is_its_own)) {
         return Err(custom(format!("table `{name}` lists a file that is none of its own")));
     }
-    let files = stored.files.into_iter().map(|file| {
-        let keys = file.keys.map(KeyRange::try_from).transpose()?;
-        Ok(DataFile { key: file.path, rows: file.rows, bytes: file.bytes, keys })
-    });
+    let files = stored.files.into_iter().map(DataFile::try_from);
     let streams = stored.streams.into_iter();
     let streams = streams.map(|StoredFeed { name, ids, parts, ledger, audit }| {
         let (ledger, audit) = (ledger.map(Ledger::from), audit.try_into().map_err(custom)?);
@@ -233,6 +227,22 @@ impl From<StoredLedger> for Ledger {
     fn from(stored: StoredLedger) -> Self {
         let StoredLedger { before, after, read, dropped, rejected, written, complete: _ } = stored;
         Self { before, after, read, dropped, rejected, written }
+    }
+}
+
+impl From<&DataFile> for StoredFile {
+    fn from(file: &DataFile) -> Self {
+        let keys = file.keys.as_ref().map(StoredRange::from);
+        Self { path: file.key.clone(), rows: file.rows, bytes: file.bytes, keys }
+    }
+}
+
+impl TryFrom<StoredFile> for DataFile {
+    type Error = serde_json::Error;
+
+    fn try_from(stored: StoredFile) -> Result<Self, serde_json::Error> {
+        let keys = stored.keys.map(KeyRange::try_from).transpose()?;
+        Ok(Self { key: stored.path, rows: stored.rows, bytes: stored.bytes, keys })
     }
 }
 
@@ -264,7 +274,7 @@ impl TryFrom<StoredRange> for KeyRange {
     }
 }
 
-fn parse<T>(text: &str) -> Result<T, serde_json::Error>
+pub(super) fn parse<T>(text: &str) -> Result<T, serde_json::Error>
 where
     T: std::str::FromStr,
     T::Err: std::fmt::Display,
@@ -272,7 +282,7 @@ where
     text.parse().map_err(custom)
 }
 
-fn custom(message: impl std::fmt::Display) -> serde_json::Error {
+pub(super) fn custom(message: impl std::fmt::Display) -> serde_json::Error {
     serde::de::Error::custom(message)
 }
 
@@ -281,12 +291,25 @@ mod tests {
     use super::*;
     use crate::table::change::{
         next,
-        tests::{change, run},
+        tests::{change, run, table},
     };
 
     #[test]
     fn a_commit_reads_back() {
         let commit = next(None, change(&run(1), &["contacts", "deals"]));
+        assert_eq!(read(commit.number, write(&commit).as_bytes()).unwrap(), commit);
+    }
+
+    #[test]
+    fn a_table_may_list_files_that_were_taken_over_from_another_run() {
+        let mut change = change(&run(2), &["contacts"]);
+        let older = table("contacts", &run(1));
+        change.tables.get_mut("contacts").unwrap().feed(older.streams[0].clone(), older.files.clone());
+        let commit = next(None, change);
+        let listed = &commit.tables["contacts"];
+        assert_eq!(listed.run, run(2));
+        let taken_over_and_own = [older.files, table("contacts", &run(2)).files].concat();
+        assert_eq!(listed.files, taken_over_and_own);
         assert_eq!(read(commit.number, write(&commit).as_bytes()).unwrap(), commit);
     }
 

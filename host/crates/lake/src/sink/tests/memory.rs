@@ -1,7 +1,7 @@
 //! A sink in memory: the smallest that keeps the contract.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Memory(Arc<Mutex<Shared>>);
 struct Shared {
     files: BTreeMap<String, Vec<RecordBatch>>,
     begun: BTreeMap<String, u32>,
+    kept: BTreeSet<String>,
     tables: BTreeMap<String, TableSpec>,
 }
 
@@ -56,9 +57,15 @@ impl Sink for Memory {
         TakenBack { files: files.len(), ..TakenBack::default() }
     }
 
+    fn keep(&self, files: &[DataFile]) {
+        self.0.lock().unwrap().kept.extend(files.iter().map(|file| file.key.clone()));
+    }
+
     async fn take_back(&self) -> TakenBack {
-        let files = std::mem::take(&mut self.0.lock().unwrap().files);
-        TakenBack { files: files.len(), ..TakenBack::default() }
+        let shared = &mut *self.0.lock().unwrap();
+        let before = shared.files.len();
+        shared.files.retain(|key, _| shared.kept.contains(key));
+        TakenBack { files: before - shared.files.len(), ..TakenBack::default() }
     }
 }
 

@@ -1,10 +1,16 @@
+mod cut_short;
+mod kept;
+
 use std::{
     collections::BTreeMap,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::*;
+use bytes::Bytes;
+use sluice_model::run_id::RunId;
+
+use super::{find::READS_AT_ONCE, *};
 use crate::{
     bucket::{
         Settings,
@@ -13,6 +19,7 @@ use crate::{
     table::{
         CommitLog,
         change::tests::{by, change, run},
+        key::DataKey,
     },
 };
 

@@ -1,0 +1,192 @@
+//! What a sweep is to remove: the files that no commit accounts for and no note spares, and the notes that are of no use.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use sluice_model::run_id::RunId;
+
+use super::{SweepError, reach::Reach};
+use crate::{
+    bucket::{Bucket, BucketError, Unfinished},
+    table::{
+        commit::Commit,
+        kept::{self, Note},
+        key::{self, DataKey},
+        log::CommitLog,
+    },
+};
+
+/// How many older commits are read at once.
+pub(super) const READS_AT_ONCE: usize = 8;
+
+/// What is to be removed.
+#[derive(Debug, Default)]
+pub(super) struct Doomed {
+    /// The keys of notes. To be removed first.
+    pub(super) notes: Vec<String>,
+    pub(super) files: Vec<Found>,
+    /// The first of the runs that have kept what is spared.
+    pub(super) spared: Option<RunId>,
+}
+
+impl Doomed {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.notes.is_empty() && self.files.is_empty()
+    }
+}
+
+/// A file under a key of ours.
+#[derive(Debug)]
+pub(super) struct Found {
+    run: RunId,
+    what: What,
+    /// A note named it that is of no use any more, so that it counts by itself, whatever its run has committed.
+    was_kept: bool,
+}
+
+#[derive(Debug)]
+enum What {
+    File { key: String, bytes: u64 },
+    Unfinished(Unfinished),
+}
+
+impl Found {
+    pub(super) fn bytes(&self) -> u64 {
+        match &self.what {
+            What::File { bytes, .. } => *bytes,
+            What::Unfinished(unfinished) => unfinished.bytes,
+        }
+    }
+
+    pub(super) async fn remove(&self, bucket: &Bucket) -> Result<(), BucketError> {
+        match &self.what {
+            What::File { key, .. } => bucket.delete(key).await,
+            What::Unfinished(unfinished) => bucket.delete_unfinished(unfinished).await,
+        }
+    }
+
+    /// Whether it is a complete file of one of these keys.
+    fn is_file_of(&self, keys: &BTreeSet<String>) -> bool {
+        matches!(&self.what, What::File { key, .. } if keys.contains(key))
+    }
+}
+
+/// What is to be removed before a run reads.
+pub(super) async fn before(
+    bucket: &Bucket,
+    pipeline: &str,
+    newest: Option<&Commit>,
+    now: Timestamp,
+) -> Result<Doomed, SweepError> {
+    let mut found = list(bucket, pipeline).await?;
+    Accounted::by(newest).leave(&mut found);
+    if found.is_empty() {
+        return Ok(Doomed::default());
+    }
+    // After the files: what has been noted in between is spared.
+    let notes = kept::notes(bucket, pipeline).await?;
+    let since = kept::of_use_since(pipeline, newest, now);
+    let is_of_use = |note: &Note| note.slice.as_ref().is_some_and(|slice| slice.kept >= since);
+    let (spared, useless): (Vec<_>, Vec<_>) = notes.into_iter().partition(is_of_use);
+    let to_spare = keys_of(&spared);
+    let first = spared.into_iter().filter_map(|note| note.slice).map(|slice| slice.run).min();
+    Ok(Doomed { spared: first, ..but_for(&to_spare, bucket, newest, found, useless).await? })
+}
+
+/// What is to be removed after a run has made this commit. No note is of use then.
+pub(super) async fn after(bucket: &Bucket, newest: &Commit) -> Result<Doomed, SweepError> {
+    let pipeline = &newest.author.pipeline;
+    let found = list(bucket, pipeline).await?;
+    let notes = kept::notes(bucket, pipeline).await?;
+    but_for(&BTreeSet::new(), bucket, Some(newest), found, notes).await
+}
+
+/// All files of a pipeline, of runs that no sweep has accounted for.
+async fn list(bucket: &Bucket, pipeline: &str) -> Result<Vec<Found>, BucketError> {
+    let reach = Reach::read(bucket, pipeline).await?;
+    let mut found = Vec::new();
+    for table in bucket.folders().await? {
+        if !key::is_table_name(&table) {
+            continue;
+        }
+        let folder = key::of_pipeline(&table, pipeline);
+        let from = key::runs_from(&folder, &reach.runs_from);
+        for entry in bucket.list_after(&folder, &from, usize::MAX).await? {
+            if let Some(key) = DataKey::parse(&entry.key) {
+                let what = What::File { key: entry.key, bytes: entry.bytes };
+                found.push(Found { run: key.run, what, was_kept: false });
+            }
+        }
+        for unfinished in bucket.list_unfinished(&folder).await? {
+            if let Some(key) = DataKey::parse(&unfinished.key) {
+                found.push(Found { run: key.run, what: What::Unfinished(unfinished), was_kept: false });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What is to be removed of these files, and of those that notes of no use name, with the notes: all that is in no commit and
+/// not to be spared. Files that are noted are looked at wherever earlier sweeps came: a run that has lost its lease may have
+/// noted them later.
+async fn but_for(
+    to_spare: &BTreeSet<String>,
+    bucket: &Bucket,
+    newest: Option<&Commit>,
+    mut found: Vec<Found>,
+    notes: Vec<Note>,
+) -> Result<Doomed, SweepError> {
+    let were_kept = keys_of(&notes);
+    found.retain(|found| !found.is_file_of(&were_kept));
+    found.extend(named(&notes).map(|(run, key, bytes)| {
+        let what = What::File { key: key.to_owned(), bytes };
+        Found { run: run.clone(), what, was_kept: true }
+    }));
+    found.retain(|found| !found.is_file_of(to_spare));
+    Accounted::by(newest).leave(&mut found);
+    let log = CommitLog::of(bucket);
+    let numbers = (1..newest.map_or(1, |newest| newest.number)).rev();
+    let mut older = futures::stream::iter(numbers).map(|number| log.read(number)).buffered(READS_AT_ONCE);
+    while !found.is_empty()
+        && let Some(commit) = older.try_next().await?
+    {
+        Accounted::by(commit.as_ref()).leave(&mut found);
+    }
+    Ok(Doomed { notes: notes.into_iter().map(|note| note.key).collect(), files: found, spared: None })
+}
+
+/// The files that notes name: their runs, keys and bytes.
+fn named(notes: &[Note]) -> impl Iterator<Item = (&RunId, &str, u64)> {
+    let slices = notes.iter().filter_map(|note| note.slice.as_ref());
+    slices.flat_map(|slice| slice.files().map(|file| (&slice.run, file.key.as_str(), file.bytes)))
+}
+
+fn keys_of(notes: &[Note]) -> BTreeSet<String> {
+    named(notes).map(|(_, key, _)| key.to_owned()).collect()
+}
+
+/// What a commit accounts for.
+#[derive(Default)]
+struct Accounted {
+    /// The runs that have written its tables, whole. Its author is one of them, unless the commit changes nothing.
+    runs: BTreeSet<RunId>,
+    /// The files of its tables, which may have been taken over from other runs. Of those runs, it accounts for nothing else.
+    files: BTreeSet<String>,
+}
+
+impl Accounted {
+    fn by(commit: Option<&Commit>) -> Self {
+        let mut accounted = Self::default();
+        for table in commit.into_iter().flat_map(|commit| commit.tables.values()) {
+            accounted.runs.insert(table.run.clone());
+            accounted.files.extend(table.files.iter().map(|file| file.key.clone()));
+        }
+        accounted
+    }
+
+    /// Leaves what is not accounted for.
+    fn leave(&self, found: &mut Vec<Found>) {
+        found.retain(|it| !it.is_file_of(&self.files) && (it.was_kept || !self.runs.contains(&it.run)));
+    }
+}
