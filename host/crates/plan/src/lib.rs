@@ -16,6 +16,7 @@
 //! outline says it reads. And nothing after the plan goes back to the pipeline file.
 
 mod audit;
+mod digest;
 mod draft;
 mod guard;
 mod history;

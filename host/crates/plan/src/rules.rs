@@ -12,7 +12,7 @@ use sluice_model::{
 };
 use toml::Spanned;
 
-use crate::spec::{ColumnsSpec, Directions, EventsSpec, Glob, HistorySpec, MarkSpec, OnMissingScope, Sensitive, Spec};
+use crate::spec::{ColumnsSpec, Directions, EventsSpec, Glob, HistorySpec, MarkSpec, OnMissingScope, RecordsSpec, Sensitive, Since, Spec};
 
 /// What the file says of streams and columns.
 #[derive(Debug)]
@@ -75,6 +75,10 @@ pub(crate) struct EventRule {
     pub(super) of: String,
     /// Where that stands in the file.
     pub(super) place: Option<Place>,
+    /// Which of these records.
+    pub(super) records: RecordsSpec,
+    /// From when on.
+    pub(super) since: Option<Since>,
 }
 
 /// A glob, and where it stands in the file.
@@ -119,6 +123,8 @@ impl Rules {
             types: placed(&rule.get_ref().types),
             of: rule.get_ref().of.get_ref().clone(),
             place: spec.place(&rule.get_ref().of),
+            records: rule.get_ref().records.clone(),
+            since: rule.get_ref().since,
         };
         Self {
             sensitive: source.sensitive,

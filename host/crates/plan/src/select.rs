@@ -162,7 +162,7 @@ fn has_no_history(placed: &Placed, offered: &[StreamInfo]) -> Option<Problem> {
 }
 
 /// Events that nobody offers.
-fn unknown_events(EventRule { types, of, place }: &EventRule, offered: &[StreamInfo]) -> Vec<Problem> {
+fn unknown_events(EventRule { types, of, place, .. }: &EventRule, offered: &[StreamInfo]) -> Vec<Problem> {
     let records = || offered.iter().filter(|stream| stream.kind.type_id().is_some()).flat_map(StreamInfo::names);
     if !records().any(|name| name == of) {
         let hint =

@@ -416,6 +416,9 @@ pub struct RunSpec {
     /// For how long a request to the source may fail, for whatever reason that may pass, before the run ends: connections
     /// that fail, answers that break off or do not come, 5xx, HTML pages. Default: `5m`.
     pub patience: Option<Span>,
+    /// A stream that is asked for record by record and takes longer than this is read in slices that are kept, for a day, should
+    /// the run not come to its end: the next run goes on where this one stopped. Default: `1h`.
+    pub keep_after: Option<Span>,
     /// What a stream does of which not as many records were read as HubSpot counts: more or fewer than before and after it.
     #[serde(default)]
     pub ledger: LedgerRule,

@@ -1,0 +1,162 @@
+//! What a run keeps for the next one, and takes over from the last.
+//!
+//! Streams that are asked for record by record may take hours. Of those that take longer than the file says, each slice that
+//! is finished is noted in the bucket ([`sluice_lake::table::kept`]): should the run not come to its end, the next one takes
+//! over what it has finished, if it would read and write the same. That is so where the plan of the stream has the same
+//! digest; of which records a slice is, and whether these are still the same, the source says ([`Covers`]).
+//! What a transform does with a secret cannot be compared, so a stream that goes through one is not kept.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sluice_hubspot::source::{Covers, Read};
+use sluice_lake::{
+    bucket::Bucket,
+    table::{
+        Commit,
+        kept::{self, KeptSlice, KeptTable},
+    },
+};
+use sluice_model::{digest::Digest, error_chain, run_id::RunId};
+use sluice_plan::{Plan, StreamPlan};
+
+use super::{
+    Error, Prices, Run,
+    context::Context,
+    written::{StepCount, Written, WrittenTable},
+};
+
+/// What a run keeps, and takes over, by the index of the stream in its plan.
+#[derive(Debug, Default)]
+pub(super) struct Resume {
+    streams: BTreeMap<usize, Resumed>,
+    /// Slices that this run has noted.
+    kept: AtomicU64,
+}
+
+/// A stream that is kept in slices.
+#[derive(Debug)]
+struct Resumed {
+    plan: Digest,
+    /// What earlier runs have kept of it.
+    slices: Vec<Earlier>,
+}
+
+/// A slice that an earlier run has kept.
+#[derive(Debug)]
+struct Earlier {
+    covers: Covers,
+    written: Written,
+}
+
+/// What became of the rows of a kept slice, as its note has it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Counts {
+    read: u64,
+    written: u64,
+    steps: Vec<StepCount>,
+}
+
+impl Resume {
+    /// Finds out which streams of the plan are worth keeping, by what they cost, and what is kept of them.
+    pub(super) async fn of(run: &Run<'_>, plan: &Plan, prices: &Prices, base: Option<&Commit>) -> Result<Self, Error> {
+        let mut resume = Self::default();
+        for (index, (stream, priced)) in plan.streams.iter().zip(&prices.streams).enumerate() {
+            let minutes = priced.price.map(|price| prices.cost(price.requests).minutes);
+            if !priced.by_record || minutes.is_none_or(|minutes| minutes <= run.pipeline.keep_after_minutes()) {
+                continue;
+            }
+            match plan.digest(stream) {
+                Some(plan) => drop(resume.streams.insert(index, Resumed { plan, slices: Vec::new() })),
+                None => tracing::warn!(
+                    stream = stream.stream.name,
+                    "should this run not come to its end, the next begins this stream anew: what a transform does with a secret cannot be compared"
+                ),
+            }
+        }
+        if resume.streams.is_empty() {
+            return Ok(resume);
+        }
+        let since = kept::of_use_since(&plan.pipeline, base, Timestamp::now());
+        for slice in kept::kept(run.bucket, &plan.pipeline, since).await? {
+            resume.found(plan, slice);
+        }
+        Ok(resume)
+    }
+
+    /// Takes a slice that was found, if it is one of a stream that would be read and written in the same way.
+    fn found(&mut self, plan: &Plan, slice: KeptSlice) {
+        let is_its = |(index, resumed): &(&usize, &mut Resumed)| {
+            let stream = &plan.streams[**index];
+            let tables = stream.tables.iter().map(|table| &table.name);
+            stream.stream.name == slice.stream
+                && resumed.plan.to_string() == slice.plan
+                && tables.eq(slice.tables.iter().map(|table| &table.name))
+        };
+        let Some((_, resumed)) = self.streams.iter_mut().find(is_its) else { return };
+        let understood = || {
+            let covers = serde_json::from_value(slice.covers.clone()).ok()?;
+            let Counts { read, written, steps } = serde_json::from_value(slice.counts.clone()).ok()?;
+            let table = |table: &KeptTable| WrittenTable { rows: table.rows, files: table.files.clone() };
+            let tables = slice.tables.iter().map(table).collect();
+            let written = Written { rows_in: read, rows_out: written, tables, steps, ..Written::default() };
+            Some(Earlier { covers, written })
+        };
+        match understood() {
+            Some(earlier) => resumed.slices.push(earlier),
+            None => tracing::warn!(stream = slice.stream, run = %slice.run, "what is noted of a kept slice is not understood"),
+        }
+    }
+
+    /// What a stream is asked for with: what earlier runs have kept of it, if it is kept in slices at all.
+    pub(super) fn covers(&self, index: usize) -> Option<Vec<Covers>> {
+        let resumed = self.streams.get(&index)?;
+        Some(resumed.slices.iter().map(|earlier| earlier.covers.clone()).collect())
+    }
+
+    /// Keeps a slice that was finished. That it cannot be noted ends no run.
+    pub(super) async fn keep(&self, context: &Context, index: usize, covers: &Covers, written: &Written) {
+        let Some(Resumed { plan, .. }) = self.streams.get(&index) else { return };
+        let stream = &context.planned.plan.streams[index];
+        let counts = Counts { read: written.rows_in, written: written.rows_out, steps: written.steps.clone() };
+        let (Ok(covers), Ok(counts)) = (serde_json::to_value(covers), serde_json::to_value(counts)) else { return };
+        let tables = stream.tables.iter().zip(&written.tables);
+        let slice = KeptSlice {
+            run: context.run.clone(),
+            pipeline: context.planned.plan.pipeline.clone(),
+            kept: Timestamp::now(),
+            plan: plan.to_string(),
+            stream: stream.stream.name.clone(),
+            covers,
+            counts,
+            tables: tables
+                .map(|(table, written)| KeptTable {
+                    name: table.name.clone(),
+                    rows: written.rows,
+                    files: written.files.clone(),
+                })
+                .collect(),
+        };
+        let files: Vec<_> = slice.files().cloned().collect();
+        context.sink.keep(&files);
+        match kept::keep(&context.bucket, &slice).await {
+            Ok(()) => drop(self.kept.fetch_add(1, Ordering::Relaxed)),
+            Err(error) => tracing::warn!(error = error_chain(&error), "a finished slice could not be noted for a later run"),
+        }
+    }
+
+    /// What earlier runs have written of a stream that was read now, for the records that its source took over.
+    pub(super) fn taken_over(&self, index: usize, read: &Read) -> Vec<Written> {
+        let slices = self.streams.get(&index).map(|resumed| resumed.slices.as_slice()).unwrap_or_default();
+        read.taken_over.iter().filter_map(|place| slices.get(*place)).map(|earlier| earlier.written.clone()).collect()
+    }
+
+    /// Slices that this run has noted.
+    pub(super) fn kept(&self) -> u64 {
+        self.kept.load(Ordering::Relaxed)
+    }
+}
