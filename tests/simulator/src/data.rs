@@ -24,7 +24,7 @@
 
 pub(crate) mod associations;
 pub(crate) mod clock;
-mod event_types;
+pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod history;
 pub(crate) mod ids;

@@ -100,6 +100,14 @@ impl<'a> History<'a> {
         Self { record, property, present, length: length as usize, newest, apart }
     }
 
+    pub(crate) fn record(&self) -> Record<'a> {
+        self.record
+    }
+
+    pub(crate) fn property(&self) -> &'a Property {
+        self.property
+    }
+
     /// How many versions there are; none where the property was never set.
     pub(crate) fn len(&self) -> usize {
         self.length

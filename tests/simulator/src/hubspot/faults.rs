@@ -164,8 +164,13 @@ pub(super) fn without(answer: Answer, property: &str) -> Answer {
     if let Some(results) = body["results"].as_array_mut() {
         results.retain(|thing| thing["name"] != property);
         for record in results {
-            if let Some(properties) = record["properties"].as_object_mut() {
-                properties.remove(property);
+            for values in ["properties", "propertiesWithHistory"] {
+                match record.get_mut(values) {
+                    Some(Value::Object(values)) => drop(values.remove(property)),
+                    // Definitions that hold definitions: those of types, and of events.
+                    Some(Value::Array(definitions)) => definitions.retain(|definition| definition["name"] != property),
+                    _ => {}
+                }
             }
         }
     }
