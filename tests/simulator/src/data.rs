@@ -103,7 +103,13 @@ const OTHER_VERSIONS: usize = 20;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, contacts: DEFAULT_CONTACTS, extra_properties: 0, crowd: DEFAULT_CROWD, history_cap: HistoryCap::default() }
+        Self {
+            seed: 1,
+            contacts: DEFAULT_CONTACTS,
+            extra_properties: 0,
+            crowd: DEFAULT_CROWD,
+            history_cap: HistoryCap::default(),
+        }
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn object_types(portal: &Portal) -> impl Iterator<Item = &ObjectType>
 }
 
 /// Everything that happened to a record, in no order.
-pub(crate) fn of<'a>(record: Record<'a>) -> impl Iterator<Item = Occurrence<'a>> {
+pub(crate) fn of(record: Record<'_>) -> impl Iterator<Item = Occurrence<'_>> {
     let (portal, object_type) = (record.portal(), record.object_type());
     let possible: Vec<(&EventType, u64)> = happening(portal, object_type).collect();
     let shares: u64 = possible.iter().map(|(_, share)| share).sum();
@@ -154,15 +154,15 @@ mod tests {
         let portal = portal(500);
         let contacts = portal.find_type(CONTACTS).expect("contacts");
         let mut counts = HashSet::new();
-        let mut ties = 0;
+        let mut shared = 0;
         for record in contacts.records(&portal, Section::Live, None) {
             let times: Vec<i64> = of(record).map(|occurrence| occurrence.at).collect();
-            ties += times.len() - times.iter().collect::<HashSet<_>>().len();
+            shared += times.len() - times.iter().collect::<HashSet<_>>().len();
             counts.insert(times.len());
         }
         assert!((0..=8).all(|count| counts.contains(&count)));
         assert!(counts.iter().any(|&count| count > 200));
-        assert!(ties > 20);
+        assert!(shared > 20);
     }
 
     #[test]

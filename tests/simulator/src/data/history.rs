@@ -165,16 +165,27 @@ impl<'a> History<'a> {
     fn source(&self, draw: &mut Draw) -> Source {
         let plain = |kind| Source { kind, id: None, label: None, user: None };
         if self.property.calculated || self.property.recipe == Recipe::ModifiedAt {
-            return Source { id: (draw.below(2) == 0).then(|| "CalculatedPropertyComputer".to_owned()), ..plain("CALCULATED") };
+            return Source {
+                id: (draw.below(2) == 0).then(|| "CalculatedPropertyComputer".to_owned()),
+                ..plain("CALCULATED")
+            };
         }
         let user = FIRST_USER_ID + draw.below(USERS);
         let number = draw.below(1_000_000);
         match draw.below(8) {
             0..=2 => Source { id: Some(format!("userId:{user}")), user: Some(user), ..plain("CRM_UI") },
-            3 => Source { id: Some(number.to_string()), label: Some("patients 2024, \"final\".csv"), user: Some(user), ..plain("IMPORT") },
+            3 => Source {
+                id: Some(number.to_string()),
+                label: Some("patients 2024, \"final\".csv"),
+                user: Some(user),
+                ..plain("IMPORT")
+            },
             4 => Source { id: Some(number.to_string()), label: Some("Booking bridge"), ..plain("INTEGRATION") },
             5 => Source { label: Some("Website form"), ..plain("FORM") },
-            6 => Source { id: Some(format!("workflowId:{number};actionExecutionIndex:0")), ..plain("AUTOMATION_PLATFORM") },
+            6 => Source {
+                id: Some(format!("workflowId:{number};actionExecutionIndex:0")),
+                ..plain("AUTOMATION_PLATFORM")
+            },
             _ => plain("API"),
         }
     }

@@ -43,7 +43,8 @@ pub fn write_history(dir: impl AsRef<Path>, options: &Options, properties: &[(St
     }
     let histories = || chosen.iter().flat_map(|(object_type, property)| histories(&portal, object_type, property));
     let versions = histories().flat_map(|history| {
-        let given: Vec<Value> = history.versions().take(cap(&history)).map(|version| line(&history, &version)).collect();
+        let given: Vec<Value> =
+            history.versions().take(cap(&history)).map(|version| line(&history, &version)).collect();
         given
     });
     write_lines(&dir.join("property_history.ndjson"), versions)?;
