@@ -7,6 +7,10 @@ use http::{Method, StatusCode};
 
 use super::answer::Refusal;
 
+/// The areas under `events`, as no segment of a path can be called.
+const OCCURRENCES: &str = "events/occurrences";
+const DEFINITIONS: &str = "events/definitions";
+
 /// The version of the API that a path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
@@ -136,10 +140,10 @@ pub(super) fn route(method: &Method, path: &str) -> Result<(Version, Endpoint), 
 /// The version, the area and the rest of a path under `events`, whose families differ in more than the version's place.
 fn events<'p>(path: &'p [&'p str]) -> Option<(Option<Version>, &'static str, &'p [&'p str])> {
     let (version, area, rest) = match path {
-        ["v3", "events", rest @ ..] => ("v3", "event-occurrences", rest),
-        ["event-occurrences", version @ ("2026-03" | "2026-09"), rest @ ..] => (*version, "event-occurrences", rest),
+        ["v3", "events", rest @ ..] => ("v3", OCCURRENCES, rest),
+        ["event-occurrences", version @ ("2026-03" | "2026-09"), rest @ ..] => (*version, OCCURRENCES, rest),
         [version @ ("v3" | "2026-03"), "event-definitions", rest @ ..]
-        | ["custom", version @ "2026-09", "event-definitions", rest @ ..] => (*version, "event-definitions", rest),
+        | ["custom", version @ "2026-09", "event-definitions", rest @ ..] => (*version, DEFINITIONS, rest),
         _ => return None,
     };
     Some((Version::parse(version), area, rest))
@@ -193,9 +197,9 @@ fn endpoint(area: &str, rest: &[&str]) -> Option<(Method, Endpoint)> {
         ("account-info", ["api-usage", "daily", "private-apps"]) => get(Endpoint::DailyUsage),
         ("limits", ["records"]) => get(Endpoint::RecordLimits),
         ("object-library", ["enablement"]) => get(Endpoint::ObjectLibrary),
-        ("event-occurrences", []) => get(Endpoint::EventOccurrences),
-        ("event-occurrences", ["event-types"]) => get(Endpoint::EventTypes),
-        ("event-definitions", []) => get(Endpoint::EventDefinitions),
+        (OCCURRENCES, []) => get(Endpoint::EventOccurrences),
+        (OCCURRENCES, ["event-types"]) => get(Endpoint::EventTypes),
+        (DEFINITIONS, []) => get(Endpoint::EventDefinitions),
         _ => None,
     }
 }
