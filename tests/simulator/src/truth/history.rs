@@ -39,6 +39,10 @@ pub fn write_history(dir: impl AsRef<Path>, options: &Options, properties: &[(St
             let message = format!("there is no property `{name}` of `{object_type}`");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
+        // One that was named twice is written once.
+        chosen.retain(|(of, property): &(&ObjectType, &Property)| {
+            !found.iter().any(|(to, other)| of.type_id() == to.type_id() && property.name == other.name)
+        });
         chosen.extend(found);
     }
     let histories = || chosen.iter().flat_map(|(object_type, property)| histories(&portal, object_type, property));

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -91,6 +91,20 @@ async fn a_history_stands_beside_the_value_and_begins_with_it() {
 }
 
 #[tokio::test]
+async fn pages_of_any_size_give_the_same() {
+    let client = Client::with(120).await;
+    let path = "/crm/objects/2026-09/contacts?propertiesWithHistory=phone,hubspotscore";
+    let all = client.all(&format!("{path}&limit=50")).await;
+    assert_eq!(all.len(), 120);
+    assert_eq!(client.all(&format!("{path}&limit=7")).await, all);
+    let batched = given(&client, BATCH, &ids(&all)[..10], &["phone", "hubspotscore"]).await;
+    for ((id, name), versions) in batched {
+        let listed = all.iter().find(|record| record["id"] == id.as_str()).expect("the record");
+        assert_eq!(listed["propertiesWithHistory"][name.as_str()], json!(versions));
+    }
+}
+
+#[tokio::test]
 async fn fifty_records_at_most() {
     let client = Client::with(100).await;
     let numbers: Vec<String> = (0..=LARGEST).map(|id| id.to_string()).collect();
@@ -171,9 +185,11 @@ async fn what_nobody_can_read_is_no_truth() {
             "{object_type}.{name}"
         );
     }
-    let all = [("contacts".to_owned(), "*".to_owned())];
+    let all = [("contacts", "*"), ("0-1", "medical_notes")].map(|(of, name)| (of.to_owned(), name.to_owned()));
     truth::write_history(dir.path(), &roomy(5).data, &all).expect("the history is written");
-    assert!(lines(&dir.path().join("property_history.ndjson")).iter().any(|line| line["name"] == "medical_notes"));
+    let written = lines(&dir.path().join("property_history.ndjson"));
+    assert!(written.iter().any(|line| line["name"] == "medical_notes"));
+    assert_eq!(written.iter().map(Value::to_string).collect::<BTreeSet<_>>().len(), written.len());
 }
 
 #[tokio::test]
