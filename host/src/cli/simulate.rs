@@ -49,6 +49,14 @@ pub(super) struct Arguments {
     /// Write the data set as NDJSON into this folder, so that any program can compare.
     #[arg(long, value_name = "DIR")]
     truth: Option<PathBuf>,
+    /// Write the history of a property too, such as `contacts.phone`, or `contacts.*` for all of a type; may be repeated.
+    #[arg(long, value_name = "TYPE.PROPERTY", value_parser = type_and_property, requires = "truth")]
+    truth_history: Vec<(String, String)>,
+}
+
+fn type_and_property(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('.').ok_or_else(|| format!("`{text}` is not a type and a property, joined by `.`"))?;
+    Ok((parts.0.to_owned(), parts.1.to_owned()))
 }
 
 /// The form of the cursors of records, as it is typed.
@@ -77,6 +85,10 @@ pub(super) async fn simulate(arguments: &Arguments, output: &mut Output) -> anyh
     };
     if let Some(folder) = &arguments.truth {
         truth::write(folder, &data)
+            .and_then(|()| match arguments.truth_history.as_slice() {
+                [] => Ok(()),
+                chosen => truth::write_history(folder, &data, chosen),
+            })
             .with_context(|| format!("the data set cannot be written to `{}`", folder.display()))?;
     }
     let hubspot = hubspot::start(

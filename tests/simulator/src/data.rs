@@ -11,6 +11,8 @@
 //! - `property`, `properties`: what properties there are;
 //! - `values`: how their values are made, the awkward ones included;
 //! - `object_type`, `object_types`, `record`: the types, and a record of one;
+//! - `history`: what values were before, and where they came from;
+//! - `events`, `event_types`: what happened to records, and what can happen;
 //! - `associations`: which records are linked, and how;
 //! - `lists`: which lists there are, and which records are in them;
 //! - `owners`, `users`, `pipelines`, `schemas`: the rest of the portal.
@@ -22,6 +24,9 @@
 
 pub(crate) mod associations;
 pub(crate) mod clock;
+pub(crate) mod event_types;
+pub(crate) mod events;
+pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod lists;
 pub(crate) mod object_type;
@@ -38,6 +43,7 @@ mod values;
 mod words;
 
 use associations::{Crowd, Direction, Link, Links};
+use event_types::EventType;
 use ids::Section;
 use lists::List;
 use object_type::ObjectType;
@@ -48,6 +54,9 @@ use users::User;
 
 /// The account's number, which is in the names of its custom object types.
 pub const PORTAL_ID: u64 = 48_012_345;
+
+/// The type id of contacts.
+const CONTACTS: &str = "0-1";
 
 /// Which portal to compute.
 #[derive(Clone, Debug)]
@@ -64,16 +73,43 @@ pub struct Options {
     /// How many contacts are linked to one company, the payer: at most nine of ten. Default: 1200,
     /// more than two of HubSpot's pages for one record.
     pub crowd: u64,
+    /// How many versions of a property's history the API gives at most.
+    pub history_cap: HistoryCap,
+}
+
+/// How many of the newest versions of one property of one record the API gives; there may be more. At least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryCap {
+    /// For contacts. Default: 45.
+    pub contacts: usize,
+    /// For the other types. Default: 20.
+    pub others: usize,
+}
+
+impl Default for HistoryCap {
+    fn default() -> Self {
+        Self { contacts: CONTACT_VERSIONS, others: OTHER_VERSIONS }
+    }
 }
 
 /// The size of the demo: large enough for every oddity to occur, small enough to be read in seconds.
 const DEFAULT_CONTACTS: u64 = 2_000;
 /// Three of HubSpot's pages of five hundred.
 const DEFAULT_CROWD: u64 = 1_200;
+/// How many versions others saw HubSpot keep of a contact's property.
+const CONTACT_VERSIONS: usize = 45;
+/// The same for records of other types.
+const OTHER_VERSIONS: usize = 20;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, contacts: DEFAULT_CONTACTS, extra_properties: 0, crowd: DEFAULT_CROWD }
+        Self {
+            seed: 1,
+            contacts: DEFAULT_CONTACTS,
+            extra_properties: 0,
+            crowd: DEFAULT_CROWD,
+            history_cap: HistoryCap::default(),
+        }
     }
 }
 
@@ -86,6 +122,8 @@ pub(crate) struct Portal {
     users: Vec<User>,
     lists: Vec<List>,
     links: Links,
+    event_types: Vec<EventType>,
+    history_cap: HistoryCap,
 }
 
 impl Portal {
@@ -98,6 +136,8 @@ impl Portal {
             owners,
             lists: lists::all(),
             links: Links::new(Crowd(options.crowd)),
+            event_types: event_types::all(),
+            history_cap: options.history_cap,
         }
     }
 
@@ -128,6 +168,16 @@ impl Portal {
     /// All teams with their users, as HubSpot lists them.
     pub(crate) fn teams(&self) -> Vec<serde_json::Value> {
         users::teams(&self.users)
+    }
+
+    /// All types of events, by name.
+    pub(crate) fn event_types(&self) -> &[EventType] {
+        &self.event_types
+    }
+
+    /// How many versions of a property's history the API gives of a record of this type.
+    pub(crate) fn history_cap(&self, object_type: &ObjectType) -> usize {
+        if object_type.type_id() == CONTACTS { self.history_cap.contacts } else { self.history_cap.others }
     }
 
     /// All lists, by id.

@@ -12,16 +12,17 @@
 //! 2. the URL's length, and `route`: which endpoint a path means;
 //! 3. `auth`: whose token this is; scopes are checked where it is known what is read;
 //! 4. `limits`: the rolling ten seconds, the searches of one second, the day;
-//! 5. the endpoint: `objects`, `search`, `definitions`, `associations`, `lists`, `owners`, `people`, `account`, from the
-//!    portal of [`crate::data`].
+//! 5. the endpoint: `objects`, `search`, `definitions`, `associations`, `lists`, `owners`, `people`, `account`, `events`, from
+//!    the portal of [`crate::data`].
 //!
 //! `log` writes down every request on its way out, so that a test can ask what was requested.
 //!
-//! What is simulated: objects (list, one, batch read, search), properties, schemas, owners, users, teams,
+//! What is simulated: objects (list, one, batch read, with property history, and search), properties, schemas, owners, users, teams,
 //! pipelines, associations (batch read, of one record, labels, configured limits), lists (search, by id, members by
-//! id and by time, the lists of records), account details, daily usage, record limits, the object library.
-//! Requests for property history, associations beside records, `idProperty`, full-text `query`, the filters and
-//! orders of lists, and paging backwards are refused with 501; paths that are not simulated get HubSpot's 404,
+//! id and by time, the lists of records), account details, daily usage, record limits, the object library, events (types,
+//! occurrences, the definitions of the account's own).
+//! Requests for associations beside records, `idProperty`, full-text `query`, the filters and orders of lists, those of events
+//! by id or property, and paging backwards are refused with 501; paths that are not simulated get HubSpot's 404,
 //! which is HTML.
 
 mod account;
@@ -30,6 +31,7 @@ mod associations;
 mod auth;
 mod cursor;
 mod definitions;
+mod events;
 mod faults;
 mod limits;
 mod lists;
@@ -82,6 +84,7 @@ const ASSOCIATION_PAGE: usize = 500;
 const REQUEST_LOG_CAPACITY: usize = 10_000;
 
 /// How the simulated HubSpot behaves.
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own, which accounts have or lack")]
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The portal it serves. Default: 2000 contacts from seed 1.
@@ -110,6 +113,11 @@ pub struct Options {
     /// Whether 2026-09 serves the labels and the configured limits of associations, on which sources differ; if not, it
     /// answers 404 with HubSpot's own error. Default: true.
     pub labels_in_september: bool,
+    /// Whether the account has the product that keeps events; without it, all requests about them are refused with 403.
+    /// Default: true.
+    pub events: bool,
+    /// Whether the last occurrence of a page of events comes again as the first of the next one, now and then. Default: false.
+    pub repeated_occurrences: bool,
     /// What shall go wrong. Default: nothing.
     pub faults: Vec<Fault>,
     /// How many of the newest requests are remembered; 0 for none. Default: 10,000.
@@ -133,6 +141,8 @@ impl Default for Options {
             cursors: Cursors::default(),
             association_page: ASSOCIATION_PAGE,
             labels_in_september: true,
+            events: true,
+            repeated_occurrences: false,
             faults: Vec::new(),
             request_log_capacity: REQUEST_LOG_CAPACITY,
         }

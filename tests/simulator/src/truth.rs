@@ -17,10 +17,17 @@
 //! | `associations.ndjson` | one kind that a link of a live record is of, in one direction: `fromObjectTypeId`, `fromObjectId`, `toObjectTypeId`, `toObjectId`, `category`, `typeId`, `label` or null, `isMain` |
 //! | `lists.ndjson` | a list, with its `size` and with `additionalProperties` |
 //! | `list_memberships.ndjson` | a record in a list: `listId`, `objectTypeId`, `recordId`, `membershipTimestamp` |
+//! | `event_types.ndjson` | a type of events: `eventType`, and `eventTypeId` or null where no definition tells it |
+//! | `event_definitions.ndjson` | the definition of an event of the account's own, with its properties |
+//! | `events.ndjson` | that something happened to a live record: `id`, `eventType`, `eventTypeId` or null, `objectTypeId`, `objectId`, `occurredAt`, and the `properties` that have a value, as raw text |
+//! | `property_history.ndjson`, `property_history_capped.ndjson` | a version of a value; how many versions are not given. [`write_history`] writes them, for some properties |
 //! | `pipelines.ndjson`, `pipeline_stages.ndjson` | a pipeline with its `objectTypeId`; a stage with its `objectTypeId` and `pipelineId` |
 //!
 //! `<type>` is the name of a standard type (`contacts`) and the fully qualified name of a custom one
 //! (`p48012345_vehicle`).
+
+mod events;
+mod history;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -34,6 +41,8 @@ use crate::data::lists::List;
 use crate::data::object_type::ObjectType;
 use crate::data::record::Record;
 use crate::data::{Options, Portal, clock, schemas};
+
+pub use history::write_history;
 
 /// Writes the portal of `options` into `dir`, which is created if it is missing. Files of the same
 /// names are overwritten; others are left alone.
@@ -70,6 +79,9 @@ pub fn write(dir: impl AsRef<Path>, options: &Options) -> io::Result<()> {
         &dir.join("list_memberships.ndjson"),
         portal.lists().iter().flat_map(|list| membership_lines(&portal, list)),
     )?;
+    write_lines(&dir.join("event_types.ndjson"), portal.event_types().iter().map(events::type_line))?;
+    write_lines(&dir.join("event_definitions.ndjson"), events::definition_lines(&portal))?;
+    write_lines(&dir.join("events.ndjson"), events::lines(&portal))?;
     write_lines(&dir.join("pipelines.ndjson"), portal.types().iter().flat_map(pipeline_lines))?;
     write_lines(&dir.join("pipeline_stages.ndjson"), portal.types().iter().flat_map(stage_lines))
 }
@@ -271,6 +283,9 @@ mod tests {
             "teams",
             "association_definitions",
             "associations",
+            "event_types",
+            "event_definitions",
+            "events",
             "lists",
             "list_memberships",
             "pipelines",

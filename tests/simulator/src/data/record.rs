@@ -34,6 +34,12 @@ impl<'a> Record<'a> {
         self.key
     }
 
+    /// The same record with other values, for what it held at another time. Its id and its creation are the same; of its last
+    /// change this one knows nothing.
+    pub(crate) fn redrawn(&self, choice: u64) -> Self {
+        Self { key: mix(self.key ^ mix(choice)), ..*self }
+    }
+
     pub(crate) fn id(&self) -> u64 {
         self.object_type.layout().id(self.position)
     }

@@ -111,6 +111,15 @@ pub(crate) fn append(record: &Record<'_>, property: &Property, text: &mut String
     if property.filled < 100 && draw.below(100) >= u64::from(property.filled) {
         return draw.below(100) < EMPTY_TEXTS_PERCENT;
     }
+    append_drawn(record, property, draw, text)
+}
+
+/// Appends a raw text for `property` in `record`, even where the record has none. False where the property never has one.
+pub(crate) fn append_some(record: &Record<'_>, property: &Property, text: &mut String) -> bool {
+    append_drawn(record, property, Draw::new(record.key() ^ property.salt), text)
+}
+
+fn append_drawn(record: &Record<'_>, property: &Property, mut draw: Draw, text: &mut String) -> bool {
     match property.recipe {
         Recipe::Nothing => return false,
         Recipe::ObjectId => append_number(record.id(), text),

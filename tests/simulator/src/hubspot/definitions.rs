@@ -57,7 +57,7 @@ fn definition(object_type: &ObjectType, index: usize, version: Version) -> Value
     in_version(object_type.properties()[index].definition(index), version)
 }
 
-fn in_version(mut definition: Value, version: Version) -> Value {
+pub(super) fn in_version(mut definition: Value, version: Version) -> Value {
     if let (Some(fields), false) = (definition.as_object_mut(), version.is_before_september_2026()) {
         fields.retain(|name, _| !DISPLAY_HINTS.contains(&name.as_str()));
     }

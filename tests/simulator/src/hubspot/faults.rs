@@ -1,5 +1,6 @@
 //! What shall go wrong, and when: by count, so that a test fails the same way every time.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -73,6 +74,12 @@ pub enum FaultAction {
         /// The list.
         list_id: String,
     },
+    /// It is answered as usual, but a type of events has just vanished, with its definition and all that happened. It stays
+    /// away, for all requests that follow.
+    EventTypeGone {
+        /// Its full name, as HubSpot lists it.
+        event_type: String,
+    },
     /// It is answered as usual, but some inputs of its batch come back as errors. The status is 207, whatever the
     /// version of the API. An answer that is a refusal stays one.
     InputErrors {
@@ -96,6 +103,15 @@ pub enum FaultBody {
     Text,
     /// JSON, as a gateway in front of HubSpot sends it.
     Gateway,
+}
+
+/// What faults took away for good.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gone {
+    /// The ids of the lists.
+    pub(super) lists: BTreeSet<String>,
+    /// The full names of the types of events.
+    pub(super) event_types: BTreeSet<String>,
 }
 
 /// The faults of a server, with their counts.
@@ -164,8 +180,13 @@ pub(super) fn without(answer: Answer, property: &str) -> Answer {
     if let Some(results) = body["results"].as_array_mut() {
         results.retain(|thing| thing["name"] != property);
         for record in results {
-            if let Some(properties) = record["properties"].as_object_mut() {
-                properties.remove(property);
+            for values in ["properties", "propertiesWithHistory"] {
+                match record.get_mut(values) {
+                    Some(Value::Object(values)) => drop(values.remove(property)),
+                    // Definitions that hold definitions: those of types, and of events.
+                    Some(Value::Array(definitions)) => definitions.retain(|definition| definition["name"] != property),
+                    _ => {}
+                }
             }
         }
     }

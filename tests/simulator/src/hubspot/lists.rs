@@ -58,7 +58,7 @@ fn allowed(call: &Call<'_>) -> Result<(), Refusal> {
 
 /// The lists that were not deleted.
 fn lists<'a>(call: &Call<'a>) -> impl Iterator<Item = &'a List> {
-    call.portal.lists().iter().filter(|list| !call.deleted_lists.contains(&list.id()))
+    call.portal.lists().iter().filter(|list| !call.gone.lists.contains(&list.id()))
 }
 
 fn known_list<'a>(call: &Call<'a>, id: &str) -> Result<&'a List, Refusal> {

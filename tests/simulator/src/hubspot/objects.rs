@@ -24,11 +24,12 @@ const DEFAULT_PAGE: usize = 10;
 const LARGEST_PAGE: usize = 100;
 /// The most records that one batch read may ask for.
 const LARGEST_BATCH: usize = 100;
+/// The largest page and batch where property history is asked for.
+const LARGEST_WITH_HISTORY: usize = 50;
 /// The bytes that a page starts with: enough for most, so that it seldom has to grow.
 const PAGE_BYTES: usize = 64 * 1024;
 
-const NOT_SIMULATED: &[(&str, &str)] =
-    &[("propertiesWithHistory", "property history"), ("associations", "associations"), ("idProperty", "`idProperty`")];
+const NOT_SIMULATED: &[(&str, &str)] = &[("associations", "associations"), ("idProperty", "`idProperty`")];
 
 /// The type that a path segment means, if the token may read its records.
 pub(super) fn readable_type<'a>(portal: &'a Portal, segment: &str, token: &Token) -> Result<&'a ObjectType, Refusal> {
@@ -52,9 +53,10 @@ pub(super) fn known_type<'a>(portal: &'a Portal, segment: &str) -> Result<&'a Ob
 pub(super) fn list(call: &Call<'_>, segment: &str) -> Result<Answer, Refusal> {
     let object_type = readable_type(call.portal, segment, call.token)?;
     call.query.refuse(NOT_SIMULATED)?;
-    let limit = call.query.limit(DEFAULT_PAGE, LARGEST_PAGE)?;
+    let with_history = call.query.get("propertiesWithHistory").is_some();
+    let limit = call.query.limit(DEFAULT_PAGE, if with_history { LARGEST_WITH_HISTORY } else { LARGEST_PAGE })?;
     let section = section(&call.query)?;
-    let selection = Selection::new(object_type, call.query.names("properties"), call.token, call.version)?;
+    let selection = selection(call, object_type)?;
     let list = format!("{}/{section:?}", object_type.type_id());
     let after = call.query.get("after").map(|after| call.cursors.decode(&list, after)).transpose()?.flatten();
 
@@ -75,12 +77,18 @@ pub(super) fn get(call: &Call<'_>, segment: &str, id: &str) -> Result<Answer, Re
     let object_type = readable_type(call.portal, segment, call.token)?;
     call.query.refuse(NOT_SIMULATED)?;
     let section = section(&call.query)?;
-    let selection = Selection::new(object_type, call.query.names("properties"), call.token, call.version)?;
+    let selection = selection(call, object_type)?;
     let record = find(call.portal, object_type, section, id)
         .ok_or_else(|| Refusal::NotFound("Object not found. objectId are usually numeric.".to_owned()))?;
     let mut out = Vec::new();
     selection.write(&record, &mut out, &mut String::new());
     Ok(Answer::json(StatusCode::OK, out))
+}
+
+/// The properties that a query names, those with history too.
+fn selection<'a>(call: &Call<'a>, object_type: &'a ObjectType) -> Result<Selection<'a>, Refusal> {
+    Selection::new(object_type, call.query.names("properties"), call.token, call.version)?
+        .with_history(call.query.names("propertiesWithHistory"), call.token)
 }
 
 /// The body of a batch read.
@@ -103,11 +111,15 @@ struct BatchInput {
 pub(super) fn batch_read(call: &Call<'_>, segment: &str) -> Result<Answer, Refusal> {
     let object_type = readable_type(call.portal, segment, call.token)?;
     let request: BatchRead = body(call.body)?;
-    if !request.properties_with_history.is_empty() {
-        return Err(Refusal::NotSimulated("property history"));
-    }
     if request.id_property.is_some() {
         return Err(Refusal::NotSimulated("`idProperty`"));
+    }
+    let with_history = &request.properties_with_history;
+    if !with_history.is_empty() && request.inputs.len() > LARGEST_WITH_HISTORY {
+        return Err(Refusal::Invalid(format!(
+            "The maximum number of inputs supported in a batch request for property histories is {LARGEST_WITH_HISTORY}. Your request contains {} inputs.",
+            request.inputs.len()
+        )));
     }
     if request.inputs.len() > LARGEST_BATCH {
         return Err(Refusal::Invalid(format!(
@@ -117,7 +129,8 @@ pub(super) fn batch_read(call: &Call<'_>, segment: &str) -> Result<Answer, Refus
     }
     let section = section(&call.query)?;
     let names = request.properties.iter().map(String::as_str);
-    let selection = Selection::new(object_type, names, call.token, call.version)?;
+    let selection = Selection::new(object_type, names, call.token, call.version)?
+        .with_history(with_history.iter().map(String::as_str), call.token)?;
 
     let ids: BTreeSet<&str> = request.inputs.iter().map(|input| input.id.as_str()).collect();
     let mut found = Vec::with_capacity(ids.len());

@@ -7,6 +7,10 @@ use http::{Method, StatusCode};
 
 use super::answer::Refusal;
 
+/// The areas under `events`, as no segment of a path can be called.
+const OCCURRENCES: &str = "events/occurrences";
+const DEFINITIONS: &str = "events/definitions";
+
 /// The version of the API that a path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
@@ -71,6 +75,9 @@ pub(super) enum Endpoint {
     DailyUsage,
     RecordLimits,
     ObjectLibrary,
+    EventTypes,
+    EventOccurrences,
+    EventDefinitions,
 }
 
 impl Endpoint {
@@ -83,6 +90,7 @@ impl Endpoint {
                 | Self::AssociationsOfRecord { .. }
                 | Self::SearchLists
                 | Self::MembershipsByTime { .. }
+                | Self::EventOccurrences
         )
     }
 
@@ -106,6 +114,7 @@ pub(super) fn route(method: &Method, path: &str) -> Result<(Version, Endpoint), 
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let (version, area, rest) = match segments.as_slice() {
         ["crm", "account-info", ..] | ["crm", _, "account-info", ..] => return Err(Refusal::NoSuchPage),
+        ["events", rest @ ..] => events(rest).ok_or(Refusal::NoSuchPage)?,
         ["settings", "users", version, rest @ ..] if *version != "v3" || rest.is_empty() => {
             (Version::parse(version), "users", rest)
         }
@@ -126,6 +135,18 @@ pub(super) fn route(method: &Method, path: &str) -> Result<(Version, Endpoint), 
         return Err(Refusal::NoSuchPage);
     }
     if method == expected { Ok((version, endpoint)) } else { Err(Refusal::MethodNotAllowed) }
+}
+
+/// The version, the area and the rest of a path under `events`, whose families differ in more than the version's place.
+fn events<'p>(path: &'p [&'p str]) -> Option<(Option<Version>, &'static str, &'p [&'p str])> {
+    let (version, area, rest) = match path {
+        ["v3", "events", rest @ ..] => ("v3", OCCURRENCES, rest),
+        ["event-occurrences", version @ ("2026-03" | "2026-09"), rest @ ..] => (*version, OCCURRENCES, rest),
+        [version @ ("v3" | "2026-03"), "event-definitions", rest @ ..]
+        | ["custom", version @ "2026-09", "event-definitions", rest @ ..] => (*version, DEFINITIONS, rest),
+        _ => return None,
+    };
+    Some((Version::parse(version), area, rest))
 }
 
 fn endpoint(area: &str, rest: &[&str]) -> Option<(Method, Endpoint)> {
@@ -176,6 +197,9 @@ fn endpoint(area: &str, rest: &[&str]) -> Option<(Method, Endpoint)> {
         ("account-info", ["api-usage", "daily", "private-apps"]) => get(Endpoint::DailyUsage),
         ("limits", ["records"]) => get(Endpoint::RecordLimits),
         ("object-library", ["enablement"]) => get(Endpoint::ObjectLibrary),
+        (OCCURRENCES, []) => get(Endpoint::EventOccurrences),
+        (OCCURRENCES, ["event-types"]) => get(Endpoint::EventTypes),
+        (DEFINITIONS, []) => get(Endpoint::EventDefinitions),
         _ => None,
     }
 }
@@ -258,6 +282,38 @@ mod tests {
             ("/settings/users/2026-09/teams", None),
         ] {
             assert_eq!(get(path).ok(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn events_have_paths_of_their_own() {
+        for (numbered, march, september) in [
+            ("/events/v3/events", "/events/event-occurrences/2026-03", "/events/event-occurrences/2026-09"),
+            (
+                "/events/v3/events/event-types",
+                "/events/event-occurrences/2026-03/event-types",
+                "/events/event-occurrences/2026-09/event-types",
+            ),
+            (
+                "/events/v3/event-definitions",
+                "/events/2026-03/event-definitions",
+                "/events/custom/2026-09/event-definitions",
+            ),
+        ] {
+            let (version, endpoint) = get(numbered).expect(numbered);
+            assert_eq!(version, Version::V3);
+            assert_eq!(get(march), Ok((Version::March2026, endpoint.clone())), "{march}");
+            assert_eq!(get(september), Ok((Version::September2026, endpoint)), "{september}");
+        }
+        for path in [
+            "/events",
+            "/events/event-occurrences/v3",
+            "/events/2026-09/event-definitions",
+            "/events/custom/2026-03/event-definitions",
+            "/crm/event-occurrences/2026-09",
+            "/crm/v3/event-definitions",
+        ] {
+            assert_eq!(get(path), Err(Refusal::NoSuchPage), "{path}");
         }
     }
 

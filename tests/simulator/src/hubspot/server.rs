@@ -1,6 +1,5 @@
 //! A request's way through the stations, and what the stations share.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,12 +19,12 @@ use tokio::time::Instant;
 use super::answer::{Answer, Refusal};
 use super::auth::{self, Token};
 use super::cursor::Cursors;
-use super::faults::{self, FaultAction, Faults};
+use super::faults::{self, FaultAction, Faults, Gone};
 use super::limits::{Limits, Standing};
 use super::log::{self, Log, LoggedRequest};
 use super::query::Query;
 use super::route::{self, Endpoint, Version};
-use super::{Options, account, associations, definitions, lists, objects, owners, people, search};
+use super::{Options, account, associations, definitions, events, lists, objects, owners, people, search};
 use crate::data::Portal;
 
 /// The longest body that is read: far above what any endpoint accepts.
@@ -38,8 +37,7 @@ pub(super) struct Server {
     portal: Portal,
     limits: Limits,
     faults: Faults,
-    /// The ids of the lists that a fault deleted.
-    deleted_lists: Mutex<BTreeSet<String>>,
+    gone: Mutex<Gone>,
     log: Log,
     answered: AtomicU64,
     stopped: watch::Receiver<()>,
@@ -62,7 +60,11 @@ pub(super) struct Call<'a> {
     pub(super) association_page: usize,
     /// Whether 2026-09 has the labels of associations and their limits.
     pub(super) labels_in_september: bool,
-    pub(super) deleted_lists: BTreeSet<String>,
+    /// Whether the account has the product that keeps events.
+    pub(super) has_events: bool,
+    /// Whether an occurrence may be on two neighbouring pages.
+    pub(super) repeated_occurrences: bool,
+    pub(super) gone: Gone,
     pub(super) query: Query,
     pub(super) body: &'a [u8],
     /// The URL without its query.
@@ -120,7 +122,10 @@ pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) 
             match action {
                 Some(FaultAction::Delay(delay)) => tokio::time::sleep(*delay).await,
                 Some(FaultAction::CutBody { after }) => cut_after = Some(*after),
-                Some(FaultAction::ListDeleted { list_id }) => server.delete_list(list_id),
+                Some(FaultAction::ListDeleted { list_id }) => server.lose(|gone| gone.lists.insert(list_id.clone())),
+                Some(FaultAction::EventTypeGone { event_type }) => {
+                    server.lose(|gone| gone.event_types.insert(event_type.clone()));
+                }
                 _ => {}
             }
             // Even a sleep of no time waits for the next tick of the timer, about a millisecond.
@@ -185,7 +190,7 @@ impl Server {
             portal: Portal::new(&options.data),
             limits: Limits::new(&options),
             faults: Faults::new(options.faults.clone()),
-            deleted_lists: Mutex::default(),
+            gone: Mutex::default(),
             log: Log::new(options.request_log_capacity),
             answered: AtomicU64::new(0),
             options,
@@ -198,8 +203,8 @@ impl Server {
         self.log.all()
     }
 
-    fn delete_list(&self, id: &str) {
-        self.deleted_lists.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    fn lose(&self, what: impl FnOnce(&mut Gone) -> bool) {
+        what(&mut self.gone.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The answer to a request that no fault took away, with the headers that HubSpot adds.
@@ -243,7 +248,9 @@ impl Server {
             cursors: self.options.cursors,
             association_page: self.options.association_page,
             labels_in_september: self.options.labels_in_september,
-            deleted_lists: self.deleted_lists.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            has_events: self.options.events,
+            repeated_occurrences: self.options.repeated_occurrences,
+            gone: self.gone.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             query: parts.uri.query().map(Query::parse).unwrap_or_default(),
             body,
             url: format!("{}{}", self.base_url, parts.uri.path()),
@@ -279,6 +286,9 @@ impl Server {
             Endpoint::DailyUsage => account::daily_usage(&self.limits),
             Endpoint::RecordLimits => account::record_limits(call),
             Endpoint::ObjectLibrary => Ok(account::object_library(call)),
+            Endpoint::EventTypes => events::types(call),
+            Endpoint::EventOccurrences => events::occurrences(call),
+            Endpoint::EventDefinitions => events::definitions(call),
         }
     }
 }

@@ -127,7 +127,8 @@ impl Truth {
     }
 }
 
-fn lines(path: &Path) -> Vec<Value> {
+/// The lines of a truth file.
+pub(crate) fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("a truth file");
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }

@@ -21,6 +21,8 @@ const PATHS: &[(&str, &str)] = &[
     ("/crm/v3/lists/4711", "/crm/lists/{}/4711"),
     ("/crm/v4/associations/contacts/companies/labels", "/crm/associations/{}/contacts/companies/labels"),
     ("/crm/v3/pipelines/tickets", "/crm/pipelines/{}/tickets"),
+    ("/events/v3/events/event-types", "/events/event-occurrences/{}/event-types"),
+    ("/events/v3/events?eventType=e_visited_page", "/events/event-occurrences/{}?eventType=e_visited_page"),
     ("/account-info/v3/details", "/account-info/{}/details"),
     ("/crm/v3/limits/records", "/crm/limits/{}/records"),
     ("/crm/v3/object-library/enablement", "/crm/object-library/{}/enablement"),
