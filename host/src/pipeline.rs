@@ -27,6 +27,7 @@ mod trial;
 mod at_once;
 mod context;
 mod reading;
+mod resume;
 mod shape;
 mod stream;
 mod unique;
@@ -58,11 +59,10 @@ use sluice_lake::{
     bucket::Bucket,
     sink::Sink,
     state::lease::{Holder, Lease},
-    table::{CommitLog, Commits},
+    table::{Commit, CommitLog, Commits},
 };
 use sluice_model::{clock::Clock, error_chain, run_id::RunId};
 
-use self::context::Context;
 pub use self::{
     check::{Check, Outcome, check, exit_code as exit_code_of_checks},
     discovery::{Discovered, everything},
@@ -79,6 +79,7 @@ pub use self::{
     report::{Ran, Report, StreamReport, TableReport, TransformReport},
     shutdown::Shutdown,
 };
+use self::{context::Context, resume::Resume};
 
 /// What a run works with.
 pub struct Run<'r> {
@@ -194,10 +195,13 @@ async fn read_and_commit(
     let tables = wanted.iter().flat_map(|index| &planned.plan.streams[*index].tables);
     let tables = tables.map(|table| table.name.clone()).collect();
     unless_stopped(run.shutdown, lease.claim(tables)).await??;
-    let context = Arc::new(context(run, planned.only(&wanted), began, sink));
+    let planned = planned.only(&wanted);
+    let resume = unless_stopped(run.shutdown, resumable(run, &planned, base.as_ref())).await??;
+    let context = Arc::new(context(run, id, planned, began, sink, resume));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
-    let mut streams = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await?;
+    let read = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await;
+    let mut streams = read.inspect_err(|_| context.resume.tell())?;
     tables::complete(&context, &mut streams).await?;
     let lost = kept::that_lost_parts(base.as_ref(), &context.planned, &streams, &mut not_written)
         .map_err(|problems| Error::refused(&plan.file, problems))?;
@@ -217,14 +221,35 @@ async fn read_and_commit(
     Ok(report::of(&context, done, started.elapsed()))
 }
 
+/// Judges what streams cost that are asked for record by record, if there are any, and finds out which of them are kept in
+/// slices.
+async fn resumable(run: &Run<'_>, planned: &Planned, base: Option<&Commit>) -> Result<Resume, Error> {
+    let plan = &planned.plan;
+    if !plan.streams.iter().any(|stream| stream.stream.kind.is_by_record()) {
+        return Ok(Resume::default());
+    }
+    let Some(prices) = price(run.pipeline, run.source.as_ref(), plan).await else { return Ok(Resume::default()) };
+    prices.judge(&plan.file)?;
+    Resume::of(run, plan, &prices, base).await
+}
+
 /// What all streams of the run share.
-fn context(run: &Run<'_>, planned: Planned, began: Timestamp, sink: &Arc<dyn Sink>) -> Context {
+fn context(
+    run: &Run<'_>,
+    id: &RunId,
+    planned: Planned,
+    began: Timestamp,
+    sink: &Arc<dyn Sink>,
+    resume: Resume,
+) -> Context {
     Context {
         planned,
         source: Arc::clone(&run.source),
         plugins: run.plugins.clone(),
         sink: Arc::clone(sink),
-        bucket: run.bucket.describe().to_owned(),
+        bucket: run.bucket.clone(),
+        run: id.clone(),
+        resume,
         began,
         progress: Arc::clone(run.progress),
         shutdown: run.shutdown.clone(),

@@ -30,7 +30,7 @@ const STEPS: [(&str, &[&str]); 10] = [
     ("read the newest commit", &["list commits", "get commit", "list leases"]),
     (
         "look for what dead runs left",
-        &["get note", "list folders", "list table", "list table", "get commit", "list leases"],
+        &["get note", "list folders", "list table", "list table", "list kept", "get commit", "list leases"],
     ),
     ("commit nothing, before removing it", &["put commit"]),
     ("remove it", &["delete file", "put note"]),
@@ -39,7 +39,17 @@ const STEPS: [(&str, &[&str]); 10] = [
     ("commit", &["put commit"]),
     (
         "look again for what dead runs left",
-        &["get note", "list folders", "list table", "list table", "get commit", "get commit", "get commit", "put note"],
+        &[
+            "get note",
+            "list folders",
+            "list table",
+            "list table",
+            "list kept",
+            "get commit",
+            "get commit",
+            "get commit",
+            "put note",
+        ],
     ),
     ("release the lease", &["put lease"]),
 ];
@@ -95,6 +105,7 @@ fn name(request: &RequestRecord) -> String {
         let what = match () {
             () if request.query.contains("_sluice%2Fleases%2F") => "leases",
             () if request.query.contains("_sluice%2Fcommits%2F") => "commits",
+            () if request.query.contains("_sluice%2Fkept%2F") => "kept",
             () if request.query.contains("delimiter=") => "folders",
             () => "table",
         };

@@ -58,6 +58,7 @@ pub(super) fn text(report: &Report) -> String {
                 some(&printables(&stream.unnamed))
             ));
         }
+        text.push_str(&beyond(stream));
         for renamed in &stream.renamed {
             text.push_str(&format!("{}: {}\n", stream.stream, printable(&renamed.to_string(), usize::MAX)));
         }
@@ -100,6 +101,20 @@ pub(super) fn text(report: &Report) -> String {
         report.run.elapsed.as_secs_f64(),
         report.run.id
     ));
+    text
+}
+
+/// What was not asked for again, and what HubSpot has of a stream and does not give.
+fn beyond(StreamReport { stream, beyond, taken_over, .. }: &StreamReport) -> String {
+    let mut text = String::new();
+    let mut tell = |number: u64, what: &str| {
+        if number > 0 {
+            text.push_str(&format!("{stream}: {} {what}\n", thousands(number)));
+        }
+    };
+    tell(*taken_over as u64, "slices of an earlier run that did not come to its end were taken over");
+    tell(beyond.capped, "histories have as many versions as HubSpot ever gives: older ones may be missing");
+    tell(beyond.undefined, "values were left out, since no definition names their property");
     text
 }
 
@@ -348,6 +363,9 @@ fn stream_json(stream: &StreamReport) -> Value {
         "cut": stream.cut,
         "deleted": stream.deleted,
         "unnamed": stream.unnamed,
+        "capped": stream.beyond.capped,
+        "undefined": stream.beyond.undefined,
+        "slices_taken_over": stream.taken_over,
         "renamed": stream.renamed.iter().map(renamed_json).collect::<Vec<_>>(),
         "transforms": transforms,
     })

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sluice_hubspot::source::Source;
-use sluice_lake::sink::Sink;
+use sluice_lake::{bucket::Bucket, sink::Sink};
+use sluice_model::run_id::RunId;
 
-use super::{Planned, Plugins, Progress, Shutdown};
+use super::{Planned, Plugins, Progress, Shutdown, resume::Resume};
 
 /// What all streams of a run share.
 pub(super) struct Context {
@@ -18,8 +19,12 @@ pub(super) struct Context {
     pub(super) plugins: Plugins,
     /// Where the rows go.
     pub(super) sink: Arc<dyn Sink>,
-    /// The bucket that they go to, as people write it.
-    pub(super) bucket: String,
+    /// The bucket that they go to.
+    pub(super) bucket: Bucket,
+    /// Whose work this is.
+    pub(super) run: RunId,
+    /// What is kept for the next run, and taken over from the last.
+    pub(super) resume: Resume,
     /// When the run began.
     pub(super) began: Timestamp,
     /// What is told of it meanwhile.

@@ -51,6 +51,9 @@ const RESERVE: f64 = 0.1;
 /// The most that events and histories may take of a day unless the file says otherwise: the other half is enough for all else.
 const AT_MOST: f64 = 0.5;
 
+/// Streams that take longer are kept in slices unless the file says otherwise: what takes less is soon read again.
+const KEEP_AFTER: Duration = Duration::from_hours(1);
+
 /// A pipeline file that was read. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
@@ -190,6 +193,11 @@ impl Pipeline {
     /// The most that streams which are asked for record by record may take of a day, as a share.
     pub(super) fn at_most(&self) -> f64 {
         self.spec.pipeline.source.at_most.map_or(AT_MOST, |share| share.0)
+    }
+
+    /// How many minutes a stream may take that is not kept in slices.
+    pub(super) fn keep_after_minutes(&self) -> f64 {
+        self.spec.pipeline.run.keep_after.map_or(KEEP_AFTER, |span| span.0).as_secs_f64() / 60.0
     }
 
     /// How many streams are read at once.

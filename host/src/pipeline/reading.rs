@@ -250,6 +250,7 @@ async fn concluded(
         let mut read = stream.conclude().await?;
         if read.cut.is_empty() || attempt.was_cut {
             read.undivided = attempt.undivided.or(read.undivided);
+            let written = stream.with_taken_over(written, &read);
             let ledger = stream.balance(written.uncounted()).await?;
             if let Some(outside) = Outside::of(stream.name(), &ledger) {
                 tracing::warn!("{outside}");

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use sluice_hubspot::source::{Read, Unreadable, Usage};
+use sluice_hubspot::source::{Beyond, Read, Unreadable, Usage};
 use sluice_lake::table::Commit;
 use sluice_model::{ledger::Ledger, schema::Field};
 use sluice_plan::{StreamPlan, spec::LedgerRule};
@@ -78,6 +78,10 @@ pub struct StreamReport {
     pub deleted: Vec<String>,
     /// Properties that were listed and that no record names: archived since the run began.
     pub unnamed: Vec<String>,
+    /// What the source has of it and does not give.
+    pub beyond: Beyond,
+    /// Slices that an earlier run had finished, and this one took over.
+    pub taken_over: usize,
     /// What has another name than one would think.
     pub renamed: Vec<Renamed>,
     /// What each transform let go.
@@ -171,6 +175,8 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
             cut: written.read.cut,
             deleted: written.read.deleted,
             unnamed: written.read.unnamed,
+            beyond: written.read.beyond,
+            taken_over: written.read.taken_over.len(),
             renamed: renamed::of(stream),
             transforms: written
                 .steps
@@ -194,7 +200,7 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
             began: context.began,
             elapsed,
         },
-        bucket: context.bucket.clone(),
+        bucket: context.bucket.describe().to_owned(),
         commit: commit.number,
         usage: context.source.usage(),
         streams,

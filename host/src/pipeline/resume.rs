@@ -14,15 +14,12 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_hubspot::source::{Covers, Read};
-use sluice_lake::{
-    bucket::Bucket,
-    table::{
-        Commit,
-        kept::{self, KeptSlice, KeptTable},
-    },
+use sluice_lake::table::{
+    Commit,
+    kept::{self, KeptSlice, KeptTable},
 };
-use sluice_model::{digest::Digest, error_chain, run_id::RunId};
-use sluice_plan::{Plan, StreamPlan};
+use sluice_model::{digest::Digest, error_chain};
+use sluice_plan::Plan;
 
 use super::{
     Error, Prices, Run,
@@ -108,7 +105,9 @@ impl Resume {
         };
         match understood() {
             Some(earlier) => resumed.slices.push(earlier),
-            None => tracing::warn!(stream = slice.stream, run = %slice.run, "what is noted of a kept slice is not understood"),
+            None => {
+                tracing::warn!(stream = slice.stream, run = %slice.run, "what is noted of a kept slice is not understood")
+            }
         }
     }
 
@@ -145,7 +144,9 @@ impl Resume {
         context.sink.keep(&files);
         match kept::keep(&context.bucket, &slice).await {
             Ok(()) => drop(self.kept.fetch_add(1, Ordering::Relaxed)),
-            Err(error) => tracing::warn!(error = error_chain(&error), "a finished slice could not be noted for a later run"),
+            Err(error) => {
+                tracing::warn!(error = error_chain(&error), "a finished slice could not be noted for a later run")
+            }
         }
     }
 
@@ -155,8 +156,14 @@ impl Resume {
         read.taken_over.iter().filter_map(|place| slices.get(*place)).map(|earlier| earlier.written.clone()).collect()
     }
 
-    /// Slices that this run has noted.
-    pub(super) fn kept(&self) -> u64 {
-        self.kept.load(Ordering::Relaxed)
+    /// Tells what a run that does not come to its end has kept.
+    pub(super) fn tell(&self) {
+        let slices = self.kept.load(Ordering::Relaxed);
+        if slices > 0 {
+            tracing::warn!(
+                slices,
+                "what was finished of long streams is kept for a day: the next run goes on from there"
+            );
+        }
     }
 }

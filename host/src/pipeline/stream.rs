@@ -55,7 +55,7 @@ impl OneStream {
             seen: progress.seen().clone(),
             readers,
             keeps_ids,
-            resumes: None,
+            resumes: context.resume.covers(index),
         };
         let reading = context.source.open(request);
         let before = count_before(&context.source, &plan.stream, &progress);
@@ -84,6 +84,7 @@ impl OneStream {
         }
         let (sender, receiver) = mpsc::channel(DELIVERIES_AHEAD);
         let worker = Worker::new(&self.context, self.plan(), &self.keys, &self.progress)?;
+        let number = slice.number();
         let mut worker = tokio::task::spawn_blocking(move || worker.work(receiver));
         let read = tokio::select! {
             biased;
@@ -103,7 +104,19 @@ impl OneStream {
                 Err(error)
             }
         };
-        unwrapped(tokio::task::spawn_blocking(end).await)
+        let written = unwrapped(tokio::task::spawn_blocking(end).await)?;
+        if let Some(covers) = self.reading.covers(number) {
+            self.context.resume.keep(&self.context, self.index, &covers, &written).await;
+        }
+        Ok(written)
+    }
+
+    /// Adds to what was written what earlier runs have written of the records that were not read again.
+    pub(super) fn with_taken_over(&self, mut written: Written, read: &Read) -> Written {
+        for earlier in self.context.resume.taken_over(self.index, read) {
+            written.add(earlier);
+        }
+        written
     }
 
     /// Asks how many records there are, beside the reading, and then does nothing more.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use sluice_hubspot::source::Read;
 use sluice_lake::table::DataFile;
 use sluice_model::ledger::Ledger;
@@ -72,7 +73,7 @@ pub(super) struct WrittenTable {
 }
 
 /// The rows that one step let go.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct StepCount {
     pub(super) transform: String,
     pub(super) dropped: u64,

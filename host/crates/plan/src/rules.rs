@@ -12,7 +12,10 @@ use sluice_model::{
 };
 use toml::Spanned;
 
-use crate::spec::{ColumnsSpec, Directions, EventsSpec, Glob, HistorySpec, MarkSpec, OnMissingScope, RecordsSpec, Sensitive, Since, Spec};
+use crate::spec::{
+    ColumnsSpec, Directions, EventsSpec, Glob, HistorySpec, MarkSpec, OnMissingScope, RecordsSpec, Sensitive, Since,
+    Spec,
+};
 
 /// What the file says of streams and columns.
 #[derive(Debug)]

@@ -226,9 +226,12 @@ async fn a_request_that_fails_while_notes_are_read_is_an_error_and_no_slice_fewe
     let mut struck_calls = BTreeSet::new();
     for struck in 1..=2 {
         for struck_call in [Call::List, Call::Get] {
-            let (bucket, store) = failing(move |call, _, count| {
-                if call == struck_call && count == struck { Fault::Denied } else { Fault::None }
-            });
+            let (bucket, store) =
+                failing(
+                    move |call, _, count| {
+                        if call == struck_call && count == struck { Fault::Denied } else { Fault::None }
+                    },
+                );
             for part in 0..2 {
                 let slice = slice(&run(1), "events", &[part], "2026-11-23T20:17:00Z");
                 write_and_keep(&bucket, &slice).await;

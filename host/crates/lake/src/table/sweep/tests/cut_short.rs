@@ -27,7 +27,11 @@ fn removals(refused: Option<String>) -> (Bucket, Arc<Mutex<Vec<String>>>) {
                 return Fault::None;
             }
             removed.lock().unwrap().push(path.to_owned());
-            if refused.as_deref().is_some_and(|refused| path.starts_with(refused)) { Fault::Denied } else { Fault::None }
+            if refused.as_deref().is_some_and(|refused| path.starts_with(refused)) {
+                Fault::Denied
+            } else {
+                Fault::None
+            }
         }
     });
     (bucket, removed)
@@ -156,8 +160,7 @@ async fn what_a_run_without_a_lease_keeps_later_is_believed_if_it_is_there_and_g
     // Sealed; and swept as it is not noted yet.
     put(&bucket, &key_of("events", &without_lease, 0)).await;
     let committed = at("2026-11-23T18:00:00Z");
-    let (base, swept) =
-        sweep_before(&bucket, None, Change { committed, ..unchanged(&second) }, ours).await.unwrap();
+    let (base, swept) = sweep_before(&bucket, None, Change { committed, ..unchanged(&second) }, ours).await.unwrap();
     assert_eq!(swept.files, 1);
     assert_eq!(Reach::read(&bucket, "crm").await.unwrap().runs_from, "20261123T170000Z");
     kept::keep(&bucket, &slice(&without_lease, "events", &[0], "2026-11-23T18:00:01Z")).await.unwrap();
@@ -200,7 +203,9 @@ async fn whatever_request_fails_no_note_outlives_its_files_and_no_commit_lists_w
                     let (asked, armed) = (Arc::clone(&asked), Arc::clone(&armed));
                     move |_, path, _| {
                         // What a run reads and writes itself is not in question.
-                        if !armed.load(Ordering::SeqCst) || path.starts_with("events/pipeline=crm/run=20261123T201500Z-00000004") {
+                        if !armed.load(Ordering::SeqCst)
+                            || path.starts_with("events/pipeline=crm/run=20261123T201500Z-00000004")
+                        {
                             return Fault::None;
                         }
                         let number = asked.fetch_add(1, Ordering::SeqCst);

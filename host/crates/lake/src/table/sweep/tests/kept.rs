@@ -148,8 +148,7 @@ async fn how_far_sweeps_came_hides_neither_what_is_kept_nor_what_else_its_run_ha
     write_and_keep(&bucket, &slice(&dead, "events", &[0], "2026-11-23T17:00:00Z")).await;
     put(&bucket, &key_of("events", &dead, 1)).await;
     let second = began("2026-11-23T18:00:00Z");
-    let (base, swept) =
-        sweep_before(&bucket, None, unchanged_at(&second, "2026-11-23T18:00:01Z"), ours).await.unwrap();
+    let (base, swept) = sweep_before(&bucket, None, unchanged_at(&second, "2026-11-23T18:00:01Z"), ours).await.unwrap();
     assert_eq!((swept.files, swept.failures.len()), (1, 0));
     // Half of a removal that was told as done, say.
     put(&bucket, &key_of("events", &dead, 2)).await;
