@@ -18,6 +18,8 @@ pub const REFERENCES: &str = "references";
 pub const SEPARATOR: &str = "separator";
 /// `true` for a column whose values are object type ids.
 pub const OBJECT_TYPE: &str = "object-type";
+/// `true`, in a history, for a property whose values HubSpot computes.
+pub const CALCULATED: &str = "calculated";
 /// Of a field: the name that the column would have if no other property of its type were spelled nearly the same.
 pub const SHARED_NAME: &str = "shared-name";
 /// Of a schema: `objects`, `owners`, `pipelines`, ...
@@ -41,6 +43,8 @@ mod tests {
             super::REFERENCES,
             super::SEPARATOR,
             super::OBJECT_TYPE,
+            super::CALCULATED,
+            super::SHARED_NAME,
             super::KIND,
             super::OBJECT_TYPE_ID,
             super::FULLY_QUALIFIED_NAME,

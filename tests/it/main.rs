@@ -26,6 +26,8 @@ mod layouts;
 mod ledger;
 /// Associations, lists and people.
 mod linked;
+/// What properties were before, and what is kept of a long stream.
+mod past;
 /// What a plan says that a run will cost, and what it costs.
 mod price;
 /// Whole runs against simulated ends.

@@ -1,0 +1,240 @@
+//! Histories: what properties held before, on the way of their records, and what a run keeps of a long one.
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use parquet::{
+    file::reader::{FileReader, SerializedFileReader},
+    record::Field,
+};
+use serde_json::Value;
+use sluice_simulator::{
+    aws, data,
+    hubspot::{self, Fault, FaultAction, FaultBody, LoggedRequest, PathPattern},
+    truth,
+};
+
+use crate::harness::{CONTACTS, Workspace, data_files, portal};
+
+const TABLE: &str = "object_properties_history";
+
+/// Contacts, and what these properties of theirs were before.
+fn history_of(workspace: &Workspace, properties: &str) -> String {
+    let history = format!("[[source.history]]\nstreams = [\"contacts\"]\nproperties = {properties}\n");
+    workspace.source(&format!("streams = [\"contacts\"]\n{history}"))
+}
+
+fn account(contacts: u64) -> hubspot::Options {
+    let data = data::Options { contacts, ..data::Options::default() };
+    hubspot::Options { data, requests_per_10s: 100_000, ..portal() }
+}
+
+fn workspace(faults: Vec<Fault>) -> Workspace {
+    Workspace::with(hubspot::Options { faults, ..account(CONTACTS) }, aws::Options::default())
+}
+
+/// Runs; what it says.
+fn run(workspace: &Workspace, exit_code: i32) -> String {
+    let output = workspace.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(exit_code), "{told}");
+    told
+}
+
+fn report(workspace: &Workspace) -> Value {
+    serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap()
+}
+
+/// What the report says of the history.
+fn of_history(workspace: &Workspace) -> Value {
+    let report = report(workspace);
+    let streams = report["streams"].as_array().unwrap();
+    streams.iter().find(|stream| stream["stream"] == "object_properties_history:contacts").unwrap().clone()
+}
+
+/// Whether a request asks for versions.
+fn asks_for_versions(request: &&LoggedRequest) -> bool {
+    request.path.ends_with("/0-1/batch/read")
+}
+
+/// The lines of a file of the truth about the history of properties of contacts.
+fn truth_of(options: &hubspot::Options, properties: &[&str], file: &str) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let chosen: Vec<_> = properties.iter().map(|property| ("contacts".to_owned(), (*property).to_owned())).collect();
+    truth::write_history(folder.path(), &options.data, &chosen).unwrap();
+    let text = fs::read_to_string(folder.path().join(file)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The rows of the table of histories: record, name, value.
+fn versions(workspace: &Workspace) -> Vec<(String, String, Option<String>)> {
+    let commit = workspace.commit();
+    let tables = commit["tables"].as_array().unwrap();
+    let table = tables.iter().find(|table| table["name"] == TABLE).unwrap();
+    let mut rows = Vec::new();
+    for file in table["files"].as_array().unwrap() {
+        let file = fs::File::open(PathBuf::from(file["url"].as_str().unwrap())).unwrap();
+        for row in SerializedFileReader::new(file).unwrap().get_row_iter(None).unwrap() {
+            let row = row.unwrap();
+            let text = |named: &str| {
+                let (_, value) = row.get_column_iter().find(|(name, _)| *name == named).unwrap();
+                match value {
+                    Field::Str(text) => Some(text.clone()),
+                    Field::Null => None,
+                    other => panic!("{named} is {other}"),
+                }
+            };
+            rows.push((text("objectId").unwrap(), text("name").unwrap(), text("value")));
+        }
+    }
+    rows
+}
+
+#[test]
+fn every_version_is_a_row_and_costs_what_was_said() {
+    let options = account(CONTACTS);
+    let workspace = Workspace::with(options.clone(), aws::Options::default());
+    workspace.pipeline(&[&history_of(&workspace, "[\"phone\", \"lifecyclestage\"]"), &workspace.file_sink()]);
+    let planned = workspace.sluice(&["plan", "pipeline.toml", "--format", "json"]);
+    let planned: Value = serde_json::from_slice(&planned.stdout).unwrap();
+    let prices = planned["price"]["streams"].as_array().unwrap();
+    let price = prices.iter().find(|price| price["stream"] == "object_properties_history:contacts").unwrap();
+    run(&workspace, 0);
+    let mut expected: Vec<_> = truth_of(&options, &["phone", "lifecyclestage"], "property_history.ndjson")
+        .iter()
+        .map(|line| {
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            (text("objectId"), text("name"), Some(text("value")).filter(|value| !value.is_empty()))
+        })
+        .collect();
+    let mut found = versions(&workspace);
+    expected.sort();
+    found.sort();
+    assert!(expected.len() > CONTACTS as usize);
+    assert_eq!(found, expected);
+    let requests = workspace.hubspot.requests();
+    // One of them is the trial.
+    let sent = requests.iter().filter(asks_for_versions).count() as u64 - 1;
+    assert_eq!((sent, price["requests"].as_u64()), (CONTACTS.div_ceil(50), Some(sent)));
+    let capped = truth_of(&options, &["phone", "lifecyclestage"], "property_history_capped.ndjson").len();
+    assert!(capped > 0);
+    assert_eq!(of_history(&workspace)["capped"].as_u64(), Some(capped as u64));
+}
+
+/// What stood in a marked property at any time is nowhere: not in the bucket, not in what is said or logged.
+#[test]
+fn a_marked_past_is_nowhere() {
+    let options = account(CONTACTS);
+    let lines = truth_of(&options, &["phone"], "property_history.ndjson");
+    let past: BTreeSet<&str> =
+        lines.iter().filter_map(|line| line["value"].as_str()).filter(|it| it.len() > 6).collect();
+    assert!(past.len() > 100, "{}", past.len());
+    let mark = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"property_phone\", \"property_mobilephone\"]\nmarks = [\"phi\"]\n";
+    let masked = "[[transform]]\nname = \"mask\"\nplugin = \"redact\"\nstreams = [\"contacts\"]\n\
+                  settings = { rules = [{ columns = [\"property_phone\", \"property_mobilephone\"], action = { mask = { text = \"XXX\" } } }] }\n\
+                  clears = { phi = [\"contacts.property_phone\", \"contacts.property_mobilephone\"] }\n";
+    let everywhere = |workspace: &Workspace, output: &std::process::Output| {
+        let mut all = [output.stdout.clone(), output.stderr.clone()].concat();
+        let tables = workspace.path().join("tables");
+        let mut files: Vec<PathBuf> = data_files(&tables).iter().map(|key| tables.join(key)).collect();
+        files.extend(["report.json"].map(|name| workspace.path().join(name)).into_iter().filter(|path| path.exists()));
+        for folder in ["_sluice/commits", "_sluice/leases/test"] {
+            files.extend(fs::read_dir(tables.join(folder)).into_iter().flatten().map(|entry| entry.unwrap().path()));
+        }
+        for file in files {
+            all.extend(fs::read(file).unwrap());
+        }
+        all
+    };
+    let found = |all: &[u8]| {
+        let text = String::from_utf8_lossy(all);
+        past.iter().find(|value| text.contains(**value)).map(|value| (*value).to_owned())
+    };
+    for (transform, exit_code) in [(masked, 0), ("", 2)] {
+        let workspace = Workspace::with(options.clone(), aws::Options::default());
+        let uncompressed = workspace.file_sink() + "compression = \"none\"\n";
+        workspace.pipeline(&[&history_of(&workspace, "[\"phone\"]"), mark, transform, &uncompressed]);
+        let mut command = workspace.command(&["run", "pipeline.toml", "--report", "report.json", "--log", "json"]);
+        let output = crate::child::Running::start(command.env("SLUICE_LOG", "trace").env("RUST_LOG", "trace")).output();
+        assert_eq!(output.status.code(), Some(exit_code), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(found(&everywhere(&workspace, &output)), None);
+        let asked = workspace.hubspot.requests().iter().filter(asks_for_versions).count();
+        if exit_code == 0 {
+            let rows = versions(&workspace);
+            assert_eq!(rows.len(), lines.len());
+            assert!(
+                rows.iter().any(|(_, _, value)| value.as_deref().is_some_and(|value| value == "XXX")),
+                "{:?}",
+                rows.first()
+            );
+        } else {
+            assert_eq!(asked, 0, "what the guard refuses is not asked for");
+        }
+    }
+    // The search finds what is there.
+    let workspace = Workspace::with(options.clone(), aws::Options::default());
+    let uncompressed = workspace.file_sink() + "compression = \"none\"\n";
+    workspace.pipeline(&[&history_of(&workspace, "[\"phone\"]"), &uncompressed]);
+    let output = workspace.sluice(&["run", "pipeline.toml"]);
+    assert!(found(&everywhere(&workspace, &output)).is_some());
+}
+
+#[test]
+fn a_property_that_does_not_reach_the_tables_is_not_asked_for() {
+    let workspace = workspace(Vec::new());
+    let strip = "[[transform]]\nname = \"strip\"\nplugin = \"redact\"\nstreams = [\"contacts\"]\n\
+                 settings = { rules = [{ columns = [\"property_phone\"], action = \"drop\" }] }\n";
+    workspace.pipeline(&[&history_of(&workspace, "[\"*phone\"]"), strip, &workspace.file_sink()]);
+    run(&workspace, 0);
+    let names: BTreeSet<_> = versions(&workspace).into_iter().map(|(_, name, _)| name).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["mobilephone"]);
+}
+
+/// Slow enough by its own limit that it counts as long; the simulator answers at once.
+const LONG: &str = "[run]\nkeep_after = \"1ms\"\nstreams_at_once = 4\n";
+
+#[test]
+fn a_run_that_was_cut_short_is_gone_on_with() {
+    // 4,000 contacts are 80 requests, in slices of ten; behind the trial, the 61st of these is refused.
+    const RECORDS: u64 = 4_000;
+    const REQUESTS: u64 = RECORDS / 50;
+    let options = account(RECORDS);
+    let fault = Fault {
+        path: PathPattern::Contains("/0-1/batch/read".to_owned()),
+        method: None,
+        occurrences: 61..62,
+        action: FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None },
+    };
+    let workspace =
+        Workspace::with(hubspot::Options { faults: vec![fault], ..options.clone() }, aws::Options::default());
+    workspace.pipeline(&[&history_of(&workspace, "[\"phone\", \"lifecyclestage\"]"), &workspace.file_sink(), LONG]);
+    let told = run(&workspace, 2);
+    assert!(told.contains("kept for a day"), "{told}");
+    let asked = || workspace.hubspot.requests().iter().filter(asks_for_versions).count() as u64;
+    let before = asked();
+    assert!(!data_files(&workspace.path().join("tables")).is_empty(), "files of finished slices stay");
+
+    run(&workspace, 0);
+    let stream = of_history(&workspace);
+    let taken_over = stream["slices_taken_over"].as_u64().unwrap();
+    assert!(taken_over >= 2, "{stream}");
+    assert_eq!(asked() - before - 1, REQUESTS - 10 * taken_over, "what was finished is not asked for again");
+    let expected = truth_of(&options, &["phone", "lifecyclestage"], "property_history.ndjson").len();
+    let rows = versions(&workspace);
+    assert_eq!(rows.len(), expected);
+    assert_eq!(stream["ledger"]["read"].as_u64(), Some(expected as u64));
+
+    // Nothing is left: neither notes nor files that no commit lists.
+    assert_eq!(
+        data_files(&workspace.path().join("tables")),
+        workspace.listed_files().into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    );
+    assert_eq!(
+        fs::read_dir(workspace.path().join("tables/_sluice/kept/test"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|run| fs::read_dir(run.path()).unwrap().count() > 0)
+            .count(),
+        0
+    );
+}
