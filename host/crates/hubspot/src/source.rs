@@ -149,6 +149,8 @@ pub struct Beyond {
     /// Histories of one property of one record of which as many versions came as the service ever gives: there may be older
     /// ones.
     pub capped: u64,
+    /// Versions whose time cannot be read: without one they have no place among the others.
+    pub untimed: u64,
     /// Values of which no column was asked for, since no definition names their property.
     pub undefined: u64,
 }

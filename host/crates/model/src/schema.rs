@@ -41,6 +41,8 @@ pub mod attribute {
     pub const UNPARSED_OF: &str = "unparsed-of";
     /// The name that the column would have if no other property of its stream were spelled nearly the same.
     pub const SHARED_NAME: &str = "shared-name";
+    /// `true` for a column of a history whose property HubSpot computes: whoever asks for properties by a glob does not mean it.
+    pub const CALCULATED: &str = "calculated";
     /// Of a schema: the kind of stream.
     pub const KIND: &str = "kind";
     /// Of a schema: the object type id of the stream's records.

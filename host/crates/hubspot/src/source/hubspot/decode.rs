@@ -21,7 +21,7 @@ use serde::de::DeserializeSeed;
 use sluice_model::schema::{ColumnType, Field, arrow_schema, attribute};
 
 use self::{remarks::Naming, seen::Seen};
-use super::{columns::ColumnBuilder, ids::Ids, json, property::column_type_of, record, value};
+use super::{cells::fits, columns::ColumnBuilder, ids::Ids, json, property::column_type_of, record};
 
 pub(super) use self::remarks::Remarks;
 
@@ -30,7 +30,7 @@ pub(super) use self::remarks::Remarks;
 pub(super) const BATCH_ROWS: usize = 8192;
 
 /// Bytes after which a batch is complete, whatever its rows.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Turns pages of records of one type into batches.
 pub(super) struct RecordDecoder {
@@ -307,16 +307,5 @@ impl RecordDecoder {
             self.order.push((name.to_owned(), slot));
         }
         slot
-    }
-}
-
-fn fits(column_type: ColumnType, text: &str) -> bool {
-    match column_type {
-        ColumnType::Boolean => value::boolean(text).is_some(),
-        ColumnType::Integer => value::integer(text).is_some(),
-        ColumnType::Float => value::float(text).is_some(),
-        ColumnType::Date => value::date(text).is_some(),
-        ColumnType::Timestamp => value::timestamp(text).is_some(),
-        ColumnType::Text => true,
     }
 }

@@ -29,14 +29,24 @@ impl Ids {
 
     /// Those of these places in the order of [`Ids::iter`], counted from 0; fewer, if it ends before.
     pub(super) fn range(&self, places: Range<u64>) -> impl Iterator<Item = Cow<'_, str>> {
-        let numbers = self.numbers.len();
-        places.filter_map(move |place| {
-            if let Some(number) = self.numbers.select(place) {
-                return Some(Cow::Owned(number.to_string()));
-            }
-            let other = usize::try_from(place.checked_sub(numbers)?).ok()?;
-            self.others.iter().nth(other).map(|id| Cow::Borrowed(id.as_str()))
-        })
+        let wanted = usize::try_from(places.end.saturating_sub(places.start)).unwrap_or(usize::MAX);
+        let numbers = self.numbers.select(places.start).map(|first| {
+            let mut numbers = self.numbers.iter();
+            numbers.advance_to(first);
+            numbers
+        });
+        let skipped = usize::try_from(places.start.saturating_sub(self.numbers.len())).unwrap_or(usize::MAX);
+        let others = self.others.iter().skip(skipped).map(|id| Cow::Borrowed(id.as_str()));
+        numbers.into_iter().flatten().map(|number| Cow::Owned(number.to_string())).chain(others).take(wanted)
+    }
+
+    /// The place of one in the order of [`Ids::iter`], counted from 0.
+    pub(super) fn place(&self, id: &str) -> Option<u64> {
+        match number(id) {
+            Some(number) if self.numbers.contains(number) => Some(self.numbers.rank(number) - 1),
+            Some(_) => None,
+            None => Some(self.numbers.len() + self.others.iter().position(|other| other == id)? as u64),
+        }
     }
 
     /// How many there are.
@@ -94,6 +104,11 @@ mod tests {
         assert_eq!(ids.len(), 6);
         assert_eq!(ids.range(1..5).collect::<Vec<_>>(), ["10", "11", "09", "18446744073709551616"]);
         assert_eq!(ids.range(5..9).collect::<Vec<_>>(), ["x"]);
+        assert_eq!(ids.range(1..2).collect::<Vec<_>>(), ["10"]);
+        assert_eq!((ids.range(6..9).count(), ids.range(2..2).count()), (0, 0));
+        let places: Vec<Option<u64>> = ids.iter().map(|id| ids.place(&id)).collect();
+        assert_eq!(places, (0..6).map(Some).collect::<Vec<_>>());
+        assert_eq!((ids.place("8"), ids.place("y")), (None, None));
         assert!(ids.contains("09") && ids.contains("10") && !ids.contains("010"));
     }
 

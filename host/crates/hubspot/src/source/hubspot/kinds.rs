@@ -8,6 +8,7 @@ mod account_users;
 mod association_definitions;
 pub(super) mod associations;
 mod definitions;
+pub(super) mod history;
 mod lists;
 pub(super) mod memberships;
 mod objects;
@@ -70,12 +71,13 @@ pub(super) trait Kind: Sync {
 }
 
 /// All kinds, in the order in which their streams are offered.
-pub(super) const KINDS: [&dyn Kind; 13] = [
+pub(super) const KINDS: [&dyn Kind; 14] = [
     &objects::Objects,
     &associations::Associations,
     &association_definitions::AssociationDefinitions,
     &lists::Lists,
     &memberships::Memberships,
+    &history::History,
     &owners::Owners,
     &owner_teams::OwnerTeams,
     &teams::Teams,

@@ -216,9 +216,9 @@ impl Units for Memberships {
         Ok(())
     }
 
-    fn remarks(&self) -> Read {
+    async fn remarks(&self) -> Result<Read, SourceError> {
         let mut remarks = std::mem::take(&mut *self.remarks.lock().unwrap_or_else(PoisonError::into_inner));
         remarks.deleted.sort_unstable();
-        remarks
+        Ok(remarks)
     }
 }

@@ -23,8 +23,22 @@ const OF_PEOPLE: [(&str, &str); 8] = [
     ("hs_all_accessible_team_ids", types::TEAM),
 ];
 
+/// The columns of these properties, of records of this type: of each, the one of its values, and where these have a type, the
+/// one of texts that do not fit it.
+pub(super) fn columns(properties: &[api::Property], own_type: &str) -> Vec<Field> {
+    let names = names::columns(&properties.iter().map(|property| property.name.as_str()).collect::<Vec<_>>());
+    let mut fields = Vec::new();
+    for (property, column) in properties.iter().zip(names) {
+        let field = field(property, &column, own_type);
+        let companion = (field.column_type != ColumnType::Text).then(|| companion_of(&field));
+        fields.push(field);
+        fields.extend(companion);
+    }
+    fields
+}
+
 /// The column of a property, of records of this type.
-pub(super) fn field(property: &api::Property, column: &str, own_type: &str) -> Field {
+fn field(property: &api::Property, column: &str, own_type: &str) -> Field {
     let references = references(property, own_type);
     let column_type =
         if references.is_some() || holds_ids(property) { ColumnType::Text } else { column_type(&property.value_type) };
@@ -50,7 +64,7 @@ pub(super) fn field(property: &api::Property, column: &str, own_type: &str) -> F
 }
 
 /// The column that keeps what does not fit a property's type.
-pub(super) fn companion_of(field: &Field) -> Field {
+fn companion_of(field: &Field) -> Field {
     Field {
         name: unparsed_name(&field.name),
         column_type: ColumnType::Text,

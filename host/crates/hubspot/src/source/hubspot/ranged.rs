@@ -1,12 +1,17 @@
 //! The reading of a stream whose units are known before the first is read ([`super::ranges`]): the ids of the records that
 //! are asked for their links, the lists whose members are asked for.
 //!
+//! Where it is read in slices that are worth keeping, each slice is told by what it covers ([`kept`]), and what earlier runs
+//! have kept is not read again.
+//!
 //! What a unit is, and how some of them are read, a kind says by [`Units`]; all else that a [`Reading`] must do is here.
+
+mod kept;
 
 use std::{
     ops::Range,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -14,8 +19,9 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::ranges::Ranges;
-use crate::source::{DeliverySender, Read, Readers, Reading, Slice, SourceError};
+use self::kept::Kept;
+use super::{ids::Ids, ranges::Ranges};
+use crate::source::{Covers, DeliverySender, Read, Readers, Reading, Slice, SourceError};
 
 /// Requests that are worth a reader of their own, and a file.
 const SMALLEST_REQUESTS: u64 = 10;
@@ -33,9 +39,15 @@ pub(super) trait Units: Send + Sync + 'static {
     /// rows any more.
     async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<(), SourceError>;
 
+    /// The ids that its units are, in their order, once they are counted; nothing of units that are no ids. Only a stream of
+    /// ids is read in slices that are worth keeping.
+    fn ids(&self) -> Option<Arc<Ids>> {
+        None
+    }
+
     /// What there is to say of the stream, once it has been read.
-    fn remarks(&self) -> Read {
-        Read::default()
+    async fn remarks(&self) -> Result<Read, SourceError> {
+        Ok(Read::default())
     }
 }
 
@@ -51,6 +63,10 @@ pub(super) struct Counted {
 pub(super) struct Ranged<U> {
     units: U,
     shared: Arc<Shared>,
+    /// The slices that earlier runs have kept; `None`: none are kept of this one.
+    resumes: Option<Vec<Covers>>,
+    /// Those of them that hold, once the ids are known.
+    taken_over: OnceLock<Vec<usize>>,
 }
 
 #[derive(Debug)]
@@ -91,11 +107,34 @@ impl Take {
 impl<U: Units> Ranged<U> {
     /// Prepares to read. Nothing is asked for yet.
     pub(super) fn new(units: U, readers: Readers) -> Self {
+        Self::resuming(units, readers, None)
+    }
+
+    /// The same, in slices that are worth keeping, if `resumes` says which there are already.
+    pub(super) fn resuming(units: U, readers: Readers, resumes: Option<Vec<Covers>>) -> Self {
         let ranges = Mutex::new(Ranges::new(readers == Readers::Several));
         Self {
             units,
             shared: Arc::new(Shared { ranges, a_request: AtomicU64::new(0), more: watch::Sender::new(true) }),
+            resumes,
+            taken_over: OnceLock::new(),
         }
+    }
+
+    /// Finds out which units there are, and which of them are left to be read.
+    async fn count(&self) -> Result<(), SourceError> {
+        let Counted { units, a_request } = self.units.count().await?;
+        self.shared.a_request.store(a_request, Ordering::Relaxed);
+        match (&self.resumes, self.units.ids()) {
+            (Some(before), Some(ids)) => {
+                let Kept { places, ranges: done } = kept::that_hold(before, &ids);
+                let each = kept::records_of_a_slice(units, a_request, SMALLEST_REQUESTS);
+                self.taken_over.set(places).ok();
+                self.shared.with(|ranges| ranges.cut(units, &done, each));
+            }
+            _ => self.shared.with(|ranges| ranges.count(units, SMALLEST_REQUESTS * a_request)),
+        }
+        Ok(())
     }
 }
 
@@ -123,15 +162,25 @@ impl<U: Units> Reading for Ranged<U> {
     async fn read(&self, slice: Slice, deliveries: DeliverySender) -> Result<(), SourceError> {
         let lane = usize::try_from(slice.begins()).unwrap_or_default();
         if lane == 0 {
-            let Counted { units, a_request } = self.units.count().await?;
-            self.shared.a_request.store(a_request, Ordering::Relaxed);
-            self.shared.with(|ranges| ranges.count(units, SMALLEST_REQUESTS * a_request));
+            self.count().await?;
         }
         slice.keep();
-        self.units.read(&Take { shared: Arc::clone(&self.shared), lane }, &deliveries).await
+        self.units.read(&Take { shared: Arc::clone(&self.shared), lane }, &deliveries).await?;
+        // Where nobody wants more, what was taken last may not have been delivered.
+        if !deliveries.is_closed() {
+            self.shared.with(|ranges| ranges.finish(lane));
+        }
+        Ok(())
+    }
+
+    fn covers(&self, slice: u64) -> Option<Covers> {
+        let lane = usize::try_from(slice).ok()?;
+        let places = self.shared.with(|ranges| ranges.finished(lane))?;
+        kept::covered(places, &*self.units.ids()?)
     }
 
     async fn finish(&self) -> Result<Read, SourceError> {
-        Ok(self.units.remarks())
+        let taken_over = self.taken_over.get().cloned().unwrap_or_default();
+        Ok(Read { taken_over, ..self.units.remarks().await? })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Each reader has a lane, a range of units, and takes what stands at its beginning; a reader that is free gets the upper half
 //! of the longest lane. All is decided under the lock of whoever owns this, so no unit is taken twice, and none is left.
+//! Where parts are worth keeping, beyond the end of the run, the lanes are cut beforehand ([`Ranges::cut`]): what a part is then
+//! stays, so none is divided.
 //! Where units are cheap to ask for and their order is known, this is all there is to dividing a stream; records, whose ids
 //! are not known before they are read, need [`super::slices`].
 
@@ -20,16 +22,26 @@ enum State {
     Uncounted { taken: bool },
     Counted {
         lanes: Vec<Lane>,
-        /// A lane shorter than twice this is not divided.
-        smallest: u64,
+        /// A lane shorter than twice this is not divided; `None`: none is.
+        smallest: Option<u64>,
     },
 }
 
 #[derive(Debug)]
 struct Lane {
+    /// Where it began.
+    begin: u64,
     left: Range<u64>,
     /// Whether a reader has it.
     taken: bool,
+    /// Whether its reader has come to its end.
+    finished: bool,
+}
+
+impl Lane {
+    fn of(units: Range<u64>, taken: bool) -> Self {
+        Self { begin: units.start, left: units, taken, finished: false }
+    }
 }
 
 impl Ranges {
@@ -44,6 +56,9 @@ impl Ranges {
         match &mut self.state {
             State::Uncounted { taken } => (!std::mem::replace(taken, true)).then_some(0),
             State::Counted { lanes, .. } => {
+                if !self.several && lanes.iter().any(|lane| lane.taken && !lane.finished) {
+                    return None;
+                }
                 if let Some(free) = lanes.iter().position(|lane| !lane.taken && !lane.left.is_empty()) {
                     lanes[free].taken = true;
                     return Some(free);
@@ -52,7 +67,7 @@ impl Ranges {
                 let middle = lane.left.start + (lane.left.end - lane.left.start) / 2;
                 let upper = middle..lane.left.end;
                 lane.left.end = middle;
-                lanes.push(Lane { left: upper, taken: true });
+                lanes.push(Lane::of(upper, true));
                 Some(lanes.len() - 1)
             }
         }
@@ -69,9 +84,45 @@ impl Ranges {
     /// The units are counted: the first lane has all of them. `smallest`: units that are too few for a reader of their own.
     pub(super) fn count(&mut self, units: u64, smallest: u64) {
         if let State::Uncounted { .. } = self.state {
-            let lanes = vec![Lane { left: 0..units, taken: true }];
-            self.state = State::Counted { lanes, smallest: smallest.max(1) };
+            let lanes = vec![Lane::of(0..units, true)];
+            self.state = State::Counted { lanes, smallest: Some(smallest.max(1)) };
         }
+    }
+
+    /// The units are counted, and those of `done`, which are in order and do not meet, are read already: what lies between is
+    /// cut into lanes of so many units each. The first is the first lane, which has none if all is done.
+    pub(super) fn cut(&mut self, units: u64, done: &[Range<u64>], each: u64) {
+        if let State::Uncounted { .. } = self.state {
+            let mut lanes = Vec::new();
+            let mut begin = 0;
+            for done in done.iter().cloned().chain([units..units]) {
+                while begin < done.start {
+                    let end = done.start.min(begin.saturating_add(each.max(1)));
+                    lanes.push(Lane::of(begin..end, false));
+                    begin = end;
+                }
+                begin = done.end;
+            }
+            if lanes.is_empty() {
+                lanes.push(Lane::of(units..units, true));
+            }
+            lanes[0].taken = true;
+            self.state = State::Counted { lanes, smallest: None };
+        }
+    }
+
+    /// The reader of a lane has come to its end, and nothing that it took is under way any more.
+    pub(super) fn finish(&mut self, lane: usize) {
+        if let State::Counted { lanes, .. } = &mut self.state {
+            lanes[lane].finished = lanes[lane].left.is_empty();
+        }
+    }
+
+    /// The units of a lane that was cut beforehand, once its reader has come to its end.
+    pub(super) fn finished(&self, lane: usize) -> Option<Range<u64>> {
+        let State::Counted { lanes, smallest: None } = &self.state else { return None };
+        let lane = lanes.get(lane).filter(|lane| lane.finished && lane.begin < lane.left.end)?;
+        Some(lane.begin..lane.left.end)
     }
 
     /// The next units of a lane, as many as `most`; none when it is over.
@@ -89,6 +140,9 @@ impl Ranges {
             State::Uncounted { taken: false } => u64::MAX,
             State::Uncounted { taken: true } => 0,
             State::Counted { lanes, .. } => {
+                if !self.several && lanes.iter().any(|lane| lane.taken && !lane.finished) {
+                    return 0;
+                }
                 let length = |lane: &Lane| lane.left.end - lane.left.start;
                 let free = lanes.iter().filter(|lane| !lane.taken).map(length).max().unwrap_or(0);
                 let half = self.widest().map_or(0, |widest| length(&lanes[widest]) / 2);
@@ -103,12 +157,15 @@ impl Ranges {
         let length = |lane: &Lane| lane.left.end - lane.left.start;
         let (widest, longest) =
             lanes.iter().enumerate().map(|(index, lane)| (index, length(lane))).max_by_key(|(_, length)| *length)?;
-        (self.several && longest >= 2 * smallest).then_some(widest)
+        let smallest = (*smallest).filter(|_| self.several)?;
+        (longest >= 2 * smallest).then_some(widest)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -153,6 +210,71 @@ mod tests {
             }
             prop_assert!(taken.iter().all(|times| *times == 1), "{taken:?}");
             prop_assert_eq!(ranges.worth(), 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_not_done_is_cut_into_parts_and_each_is_read_once(
+            units in 0_u64..500,
+            each in 0_u64..70,
+            several: bool,
+            ends in prop::collection::btree_set(0_u64..500, 0..12),
+            steps in prop::collection::vec((0_u8..4, 0_usize..8, 0_u64..40), 0..200),
+        ) {
+            // Every second stretch between these is done.
+            let ends: Vec<u64> = ends.into_iter().filter(|end| *end <= units).collect();
+            let done: Vec<Range<u64>> = ends.chunks_exact(2).map(|pair| pair[0]..pair[1]).collect();
+            let mut ranges = Ranges::new(several);
+            let mut taken = vec![0_u32; units as usize];
+            for unit in done.iter().cloned().flatten() {
+                taken[unit as usize] += 1;
+            }
+            prop_assert_eq!(ranges.hand_out(), Some(0));
+            ranges.cut(units, &done, each);
+            let (mut lanes, mut all, mut read) = (vec![0], BTreeSet::from([0]), BTreeSet::new());
+            for (what, which, most) in steps {
+                match what {
+                    0 => {
+                        let lane = ranges.hand_out();
+                        prop_assert!(lane.is_none() || several || lanes.is_empty());
+                        lanes.extend(lane);
+                        all.extend(lane);
+                    }
+                    // Only what has not been read is given back.
+                    1 if !lanes.is_empty() && !read.contains(&lanes[which % lanes.len()]) => {
+                        ranges.give_back(lanes.remove(which % lanes.len()));
+                    }
+                    _ if !lanes.is_empty() => {
+                        let lane = lanes[which % lanes.len()];
+                        read.insert(lane);
+                        for unit in ranges.take(lane, most) {
+                            prop_assert_eq!(ranges.finished(lane), None);
+                            taken[unit as usize] += 1;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            while let Some(lane) = lanes.pop().or_else(|| ranges.hand_out()) {
+                all.insert(lane);
+                for unit in ranges.take(lane, units) {
+                    taken[unit as usize] += 1;
+                }
+                ranges.finish(lane);
+            }
+            prop_assert!(taken.iter().all(|times| *times == 1), "{taken:?}");
+            // What the parts are, together with what was done, is all there is.
+            let mut parts: Vec<Range<u64>> = all.iter().filter_map(|lane| ranges.finished(*lane)).collect();
+            prop_assert!(parts.iter().all(|part| part.end - part.start <= each.max(1)));
+            parts.extend(done.into_iter().filter(|done| !done.is_empty()));
+            parts.sort_by_key(|part| part.start);
+            let mut end = 0;
+            for part in parts {
+                prop_assert_eq!(part.start, end);
+                end = part.end;
+            }
+            prop_assert_eq!(end, units);
         }
     }
 

@@ -160,16 +160,6 @@ impl Records {
         }
     }
 
-    /// Those of these properties that HubSpot does not list any more.
-    async fn gone(&self, mut properties: Vec<String>) -> Result<Vec<String>, SourceError> {
-        if !properties.is_empty()
-            && let Ok(listed) = self.hubspot.list_properties(&self.type_id).await?
-        {
-            properties.retain(|name| !listed.iter().any(|property| property.name == *name));
-        }
-        Ok(properties)
-    }
-
     /// Whether listing would need a URL that is too long.
     fn is_too_long(&self) -> bool {
         // Room for the position behind the first page's URL.
@@ -237,8 +227,22 @@ impl Reading for Records {
         if odd > 0 {
             tracing::warn!(stream = self.request.stream.name, records = odd, "`updatedAt` is no time");
         }
-        Ok(Read { cut: self.gone(by_some).await?, unnamed, undivided, ..Read::default() })
+        Ok(Read { cut: gone(&self.hubspot, &self.type_id, by_some).await?, unnamed, undivided, ..Read::default() })
     }
+}
+
+/// Those of these properties of a type that HubSpot does not list any more.
+pub(super) async fn gone(
+    hubspot: &HubSpot,
+    type_id: &str,
+    mut properties: Vec<String>,
+) -> Result<Vec<String>, SourceError> {
+    if !properties.is_empty()
+        && let Ok(listed) = hubspot.list_properties(type_id).await?
+    {
+        properties.retain(|name| !listed.iter().any(|property| property.name == *name));
+    }
+    Ok(properties)
 }
 
 /// Requests that listing the ids of so many records takes.

@@ -14,7 +14,7 @@ use sluice_model::{
 use super::Kind;
 use crate::source::{
     Price, ReadRequest, Reading, SourceError,
-    hubspot::{HubSpot, Refusal, api, names, property, read, record, unlisted},
+    hubspot::{HubSpot, Refusal, api, property, read, record, unlisted},
 };
 
 /// Records, a stream an object type.
@@ -78,12 +78,6 @@ fn columns(type_id: &str, properties: &[api::Property]) -> Vec<Field> {
         Field::new(record::UPDATED_AT, ColumnType::Timestamp),
         Field::new(record::INGESTED_AT, ColumnType::Timestamp).required(),
     ];
-    let names = names::columns(&properties.iter().map(|property| property.name.as_str()).collect::<Vec<_>>());
-    for (property, column) in properties.iter().zip(names) {
-        let field = property::field(property, &column, type_id);
-        let companion = (field.column_type != ColumnType::Text).then(|| property::companion_of(&field));
-        fields.push(field);
-        fields.extend(companion);
-    }
+    fields.extend(property::columns(properties, type_id));
     fields
 }

@@ -8,6 +8,7 @@ use std::{
 use arrow_array::RecordBatch;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sluice_model::schema::Field;
 
 use super::Mains;
 use crate::{
@@ -164,7 +165,7 @@ pub(super) struct Decoder {
 impl Decoder {
     /// Of links between these types.
     pub(super) fn new(request: &ReadRequest, from: &str, to: &str) -> Self {
-        let role = |name: &str| match name {
+        let role = |field: &Field| match field.name.as_str() {
             column::FROM_TYPE => Role::FromType,
             column::FROM => Role::From,
             column::TO_TYPE => Role::ToType,

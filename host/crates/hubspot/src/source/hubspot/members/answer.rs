@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::HashSet};
 use arrow_array::RecordBatch;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sluice_model::schema::Field;
 
 use crate::{
     http::Undecodable,
@@ -112,7 +113,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn new(request: &ReadRequest, type_id: &str) -> Self {
-        let role = |name: &str| match name {
+        let role = |field: &Field| match field.name.as_str() {
             column::LIST => Role::List,
             record::OBJECT_TYPE_ID => Role::Type,
             record::OBJECT_ID => Role::Record,
