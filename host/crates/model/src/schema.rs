@@ -35,8 +35,6 @@ pub mod attribute {
     pub const SEPARATOR: &str = "separator";
     /// `true` for a column whose values are object type ids.
     pub const OBJECT_TYPE: &str = "object-type";
-    /// `true` for a property of a history whose values HubSpot computes: they change all the time.
-    pub const CALCULATED: &str = "calculated";
     /// The property column whose unparsable values a column keeps as text. Never shown to plugins.
     pub const UNPARSED_OF: &str = "unparsed-of";
     /// The name that the column would have if no other property of its stream were spelled nearly the same.
