@@ -1,6 +1,10 @@
 //! Histories: what properties held before, on the way of their records, and what a run keeps of a long one.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use parquet::{
     file::reader::{FileReader, SerializedFileReader},
@@ -192,50 +196,110 @@ fn a_property_that_does_not_reach_the_tables_is_not_asked_for() {
 
 /// Slow enough by its own limit that it counts as long; the simulator answers at once.
 const LONG: &str = "[run]\nkeep_after = \"1ms\"\nstreams_at_once = 4\n";
+const READERS: u64 = 4;
+
+/// 4,000 contacts are 80 requests, in slices of ten.
+const RECORDS: u64 = 4_000;
+const REQUESTS: u64 = RECORDS / 50;
+const PROPERTIES: [&str; 2] = ["phone", "lifecyclestage"];
+
+fn long_history(workspace: &Workspace, sink: &str) {
+    workspace.pipeline(&[&history_of(workspace, &format!("{PROPERTIES:?}")), sink, LONG]);
+}
+
+/// An account in which something happens to so many requests for versions, when sixty have been asked for.
+fn after_sixty(requests: u64, action: FaultAction) -> hubspot::Options {
+    let path = PathPattern::Contains("/0-1/batch/read".to_owned());
+    hubspot::Options {
+        faults: vec![Fault { path, method: None, occurrences: 60..60 + requests, action }],
+        ..account(RECORDS)
+    }
+}
+
+fn asked(workspace: &Workspace) -> u64 {
+    workspace.hubspot.requests().iter().filter(asks_for_versions).count() as u64
+}
+
+/// The notes of kept slices in a bucket.
+fn notes(bucket: &Path) -> usize {
+    let runs = fs::read_dir(bucket.join("_sluice/kept/test")).into_iter().flatten().flatten();
+    runs.map(|run| fs::read_dir(run.path()).into_iter().flatten().count()).sum()
+}
+
+/// The table is whole, and there is nothing in the bucket but what commits list.
+fn assert_whole_and_tidy(workspace: &Workspace, bucket: &Path) {
+    let expected = truth_of(&account(RECORDS), &PROPERTIES, "property_history.ndjson").len() as u64;
+    assert_eq!(of_history(workspace)["ledger"]["read"], expected);
+    let commit = workspace.commit();
+    let table = commit["tables"].as_array().unwrap().iter().find(|table| table["name"] == TABLE).unwrap().clone();
+    assert_eq!(table["rows"], expected);
+    let listed: BTreeSet<String> = workspace.listed_files().into_iter().collect();
+    assert_eq!(data_files(bucket), Vec::from_iter(listed));
+    assert_eq!(notes(bucket), 0);
+}
 
 #[test]
-fn a_run_that_was_cut_short_is_gone_on_with() {
-    // 4,000 contacts are 80 requests, in slices of ten; one is refused when sixty have been answered.
-    const RECORDS: u64 = 4_000;
-    const REQUESTS: u64 = RECORDS / 50;
-    let options = account(RECORDS);
-    let fault = Fault {
-        path: PathPattern::Contains("/0-1/batch/read".to_owned()),
-        method: None,
-        occurrences: 60..61,
-        action: FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None },
-    };
-    let workspace =
-        Workspace::with(hubspot::Options { faults: vec![fault], ..options.clone() }, aws::Options::default());
-    workspace.pipeline(&[&history_of(&workspace, "[\"phone\", \"lifecyclestage\"]"), &workspace.file_sink(), LONG]);
+fn a_run_that_was_refused_is_gone_on_with() {
+    let refused = FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None };
+    let workspace = Workspace::with(after_sixty(1, refused), aws::Options::default());
+    let bucket = workspace.path().join("tables");
+    long_history(&workspace, &workspace.file_sink());
     let told = run(&workspace, 2);
     assert!(told.contains("kept for a day"), "{told}");
-    let asked = || workspace.hubspot.requests().iter().filter(asks_for_versions).count() as u64;
-    let before = asked();
-    assert!(!data_files(&workspace.path().join("tables")).is_empty(), "files of finished slices stay");
+    let (before, kept) = (asked(&workspace), notes(&bucket));
+    assert!(kept >= 2, "{kept}");
 
     run(&workspace, 0);
-    let stream = of_history(&workspace);
-    let taken_over = stream["slices_taken_over"].as_u64().unwrap();
-    assert!(taken_over >= 2, "{stream}");
-    assert_eq!(asked() - before, REQUESTS - 10 * taken_over, "what was finished is not asked for again");
-    let expected = truth_of(&options, &["phone", "lifecyclestage"], "property_history.ndjson").len();
-    let rows = versions(&workspace);
-    assert_eq!(rows.len(), expected);
-    assert_eq!(stream["ledger"]["read"].as_u64(), Some(expected as u64));
-
-    // Nothing is left: neither notes nor files that no commit lists.
+    assert_eq!(of_history(&workspace)["slices_taken_over"], kept);
+    assert_eq!(asked(&workspace) - before, REQUESTS - 10 * kept as u64, "what was finished is not asked for again");
+    assert_whole_and_tidy(&workspace, &bucket);
     assert_eq!(
-        data_files(&workspace.path().join("tables")),
-        workspace.listed_files().into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        versions(&workspace).into_iter().map(|(record, ..)| record).collect::<BTreeSet<_>>().len() as u64,
+        RECORDS
     );
-    assert_eq!(
-        fs::read_dir(workspace.path().join("tables/_sluice/kept/test"))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|run| fs::read_dir(run.path()).unwrap().count() > 0)
-            .count(),
-        0
+}
+
+#[test]
+fn a_run_that_was_killed_is_gone_on_with() {
+    for bucket in ["tables", "s3/bucket/crm"] {
+        let workspace = Workspace::with(after_sixty(READERS, FaultAction::Hang), aws::Options::default());
+        let sink = if bucket == "tables" {
+            workspace.file_sink()
+        } else {
+            workspace.s3_sink("external_id = \"sluice-external-id\"", "")
+        };
+        let bucket = workspace.path().join(bucket);
+        long_history(&workspace, &sink);
+        let mut killed = workspace.start(&["run", "pipeline.toml", "--quiet"]);
+        // What a reader has finished it has noted before it asks for more.
+        killed.until("no reader is answered any more", |_| asked(&workspace) == 60 + READERS);
+        assert!(!killed.kill().success());
+        let (before, kept) = (asked(&workspace), notes(&bucket));
+        fs::remove_dir_all(bucket.join("_sluice/leases")).unwrap();
+        run(&workspace, 0);
+        assert_eq!(of_history(&workspace)["slices_taken_over"], kept);
+        assert_eq!(asked(&workspace) - before, REQUESTS - 10 * kept as u64);
+        assert_whole_and_tidy(&workspace, &bucket);
+    }
+}
+
+#[test]
+fn what_another_plan_would_write_otherwise_is_read_anew() {
+    let refused = FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None };
+    let workspace = Workspace::with(after_sixty(1, refused), aws::Options::default());
+    long_history(&workspace, &workspace.file_sink());
+    run(&workspace, 2);
+    let before = asked(&workspace);
+    let mask = "[[transform]]\nname = \"mask\"\nplugin = \"redact\"\nstreams = [\"contacts\"]\n\
+                settings = { rules = [{ columns = [\"property_phone\"], action = { mask = { text = \"XXX\" } } }] }\n";
+    workspace.pipeline(&[&history_of(&workspace, &format!("{PROPERTIES:?}")), mask, &workspace.file_sink(), LONG]);
+    run(&workspace, 0);
+    assert_eq!(of_history(&workspace)["slices_taken_over"], 0);
+    assert_eq!(asked(&workspace) - before, REQUESTS);
+    assert_whole_and_tidy(&workspace, &workspace.path().join("tables"));
+    let phones = versions(&workspace).into_iter().filter(|(_, name, _)| name == "phone");
+    assert!(
+        phones.filter_map(|(.., value)| value).all(|value| value == "XXX"),
+        "nothing of the unmasked slices stands there"
     );
 }
