@@ -98,7 +98,7 @@ fn legal(name: &str) -> String {
 
 /// The streams of these types of events, each of which is there once. The name of HubSpot's own is its own; of others that
 /// would share a name each gets the mark of its full name, and so does one that looks like a full name.
-pub(super) fn event_streams(event_types: Vec<EventType>, of: &str) -> Vec<StreamInfo> {
+pub(super) fn event_streams(event_types: &[EventType], of: &str) -> Vec<StreamInfo> {
     let own: Vec<&str> = event_types.iter().map(|event_type| own_name(&event_type.full_name)).collect();
     let is_plain = |index: usize| legal(own[index]) == own[index] && own[index].to_ascii_lowercase() == own[index];
     let keeps = |index: usize| is_plain(index) && event_types[index].full_name.starts_with(HUBSPOTS_EVENT);
@@ -126,12 +126,12 @@ pub(super) fn event_streams(event_types: Vec<EventType>, of: &str) -> Vec<Stream
             }
         }
     }
-    let named = event_types.iter().zip(names).zip(shared).zip(&own);
+    let with_names = event_types.iter().zip(names).zip(shared).zip(&own);
     let stream = |(((event_type, name), shared), own): (((&EventType, Option<String>), bool), &&str)| StreamInfo {
         shared_name: shared.then(|| format!("events:{}", legal(own))),
         ..StreamInfo::events(&name.unwrap_or_default(), event_type.clone(), of)
     };
-    named.map(stream).collect()
+    with_names.map(stream).collect()
 }
 
 /// Before the full names of HubSpot's own events.
@@ -347,13 +347,14 @@ mod tests {
             "odd",
             "pe1_",
         ];
-        let names = |full: &[&str]| {
-            let types = full.iter().map(|name| EventType { full_name: (*name).to_owned(), id: None }).collect();
-            let streams = event_streams(types, "0-1");
-            let named = streams.iter().zip(full).map(|(stream, full)| ((*full).to_owned(), stream.name.clone()));
-            (named.collect::<BTreeMap<_, _>>(), streams)
+        let of = |full: &[&str]| {
+            let types: Vec<EventType> =
+                full.iter().map(|name| EventType { full_name: (*name).to_owned(), id: None }).collect();
+            let streams = event_streams(&types, "0-1");
+            let pairs = streams.iter().zip(full).map(|(stream, full)| ((*full).to_owned(), stream.name.clone()));
+            (pairs.collect::<BTreeMap<_, _>>(), streams)
         };
-        let (named, streams) = names(&full);
+        let (named, streams) = of(&full);
         for (full, name) in [("e_visited_page", "visited_page"), ("ae7_sent", "sent"), ("e_x", "x"), ("odd", "odd")] {
             assert_eq!(named[full], format!("events:{name}"));
         }
@@ -376,7 +377,7 @@ mod tests {
         assert!(tables.iter().all(|table| legal(table) == *table));
         let mut reversed = full;
         reversed.reverse();
-        assert_eq!(names(&reversed).0, named);
+        assert_eq!(of(&reversed).0, named);
         let shared: Vec<_> = streams.iter().filter_map(|stream| stream.shared_name.as_deref()).collect();
         assert_eq!(shared, ["events:My_Event", "events:my_event"]);
     }

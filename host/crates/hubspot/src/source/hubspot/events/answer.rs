@@ -201,12 +201,13 @@ impl Decoder {
     ) -> Result<(), Undecodable> {
         let occurred_at = wired.occurred_at.and_then(raw::text).and_then(|text| value::timestamp(&text));
         odd.times += u64::from(occurred_at.is_none());
-        let text = |value: &Option<&'_ RawValue>| {
-            value.and_then(raw::text).filter(|text| !text.is_empty()).map(Cow::into_owned)
-        };
-        let values: HashMap<&str, String> =
-            wired.properties.iter().flatten().filter_map(|(name, value)| Some((name.as_ref(), text(value)?))).collect();
-        for name in values.keys().filter(|name| !defined.contains(**name)) {
+        let values: HashMap<&str, Cow<'_, str>> = wired
+            .properties
+            .iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name.as_ref(), raw::text((*value)?)?)))
+            .collect();
+        for (name, _) in values.iter().filter(|(name, value)| !value.is_empty() && !defined.contains(**name)) {
             odd.undefined += 1;
             odd.names.insert((*name).to_owned());
         }
@@ -220,7 +221,7 @@ impl Decoder {
                 None => column.append_null(),
             },
             Role::IngestedAt => column.append_micros(self.ingested_at),
-            Role::Value(property, cell) => cell.append(column, values.get(property.as_str()).map(String::as_str)),
+            Role::Value(property, cell) => cell.append(column, values.get(property.as_str()).map(Cow::as_ref)),
             Role::Unknown => column.append_null(),
         })
     }

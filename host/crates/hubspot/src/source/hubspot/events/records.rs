@@ -43,14 +43,14 @@ impl HubSpot {
             Some(EventRecords::ChangedSince(_)) => {
                 // Whoever has listed all ids has kept these too.
                 self.ids(type_id).await?;
-                self.changed.get(type_id, read::list_changed(self, type_id)).await
+                self.changed.get(type_id, Box::pin(read::list_changed(self, type_id))).await
             }
             Some(EventRecords::InList(name)) => {
                 let members = async {
                     let list = self.list_for_events(stream, type_id, name).await?;
                     self.members_of(stream, &list.id).await
                 };
-                self.event_records.get(type_id, members).await
+                self.event_records.get(type_id, Box::pin(members)).await
             }
         }
     }

@@ -47,7 +47,7 @@ struct Sample {
 #[derive(Debug, Deserialize)]
 struct Sampled {
     #[serde(default, deserialize_with = "json::or_default")]
-    properties: HashMap<String, serde::de::IgnoredAny>,
+    properties: serde_json::Map<String, serde_json::Value>,
 }
 
 impl HubSpot {
@@ -135,7 +135,8 @@ impl HubSpot {
         let request = request.parameter("eventType", full_name).parameter("limit", SAMPLE.to_string());
         match self.json::<Sample>(&request).await {
             Ok(Sample { results }) => {
-                let names: BTreeSet<String> = results.into_iter().flat_map(|it| it.properties.into_keys()).collect();
+                let names: BTreeSet<String> =
+                    results.into_iter().flat_map(|it| it.properties.into_iter().map(|(name, _)| name)).collect();
                 Ok(names.into_iter().collect())
             }
             Err(error) => match Refused::of(error) {

@@ -37,7 +37,7 @@ impl Kind for Events {
         hubspot.custom_types().await?;
         let Some(records) = hubspot.type_of_events() else { return Ok(Vec::new()) };
         let of = records.kind.type_id().unwrap_or_else(|| unreachable!("records are of one type"));
-        Ok(names::event_streams(hubspot.all_event_types(of).await?, of))
+        Ok(names::event_streams(&hubspot.all_event_types(of).await?, of))
     }
 
     async fn schema(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError> {
