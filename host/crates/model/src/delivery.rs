@@ -38,6 +38,7 @@ impl Delivery {
     }
 
     /// The same rows, of the property of this number.
+    #[must_use]
     pub fn of_strand(self, strand: usize) -> Self {
         Self { strand, ..self }
     }

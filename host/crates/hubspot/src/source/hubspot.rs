@@ -22,6 +22,7 @@ mod cells;
 mod columns;
 mod count;
 mod decode;
+mod events;
 mod history;
 mod ids;
 mod json;
@@ -146,6 +147,11 @@ pub struct HubSpot {
     lists: Answers<Result<Vec<api::List>, Refused>>,
     owners: Answers<Vec<api::Owner>>,
     ids: Answers<Ids>,
+    /// Those of them that have changed since [`EventRecords::ChangedSince`], of the type that events are read of.
+    changed: Answers<Ids>,
+    event_types: Answers<events::types::Types>,
+    event_samples: Answers<Vec<String>>,
+    event_records: Answers<Ids>,
     counts: Answers<Option<u64>>,
     sensitive: bool,
     describes: Marks,
@@ -181,6 +187,10 @@ impl HubSpot {
             lists: Answers::default(),
             owners: Answers::default(),
             ids: Answers::default(),
+            changed: Answers::default(),
+            event_types: Answers::default(),
+            event_samples: Answers::default(),
+            event_records: Answers::default(),
             counts: Answers::default(),
             sensitive: settings.sensitive,
             describes: settings.describes.clone(),
@@ -260,10 +270,14 @@ impl HubSpot {
 
     /// The streams of all object types.
     async fn object_types(&self) -> Result<Vec<StreamInfo>, SourceError> {
-        let custom = &self.custom_types().await?.types;
+        Ok(Self::streams_of(&self.custom_types().await?.types))
+    }
+
+    /// The streams of HubSpot's own types, and of these.
+    fn streams_of(custom: &[api::ObjectSchema]) -> Vec<StreamInfo> {
         let own = types::STANDARD.iter();
         let own = own.map(|standard| StreamInfo::new(standard.name, StreamKind::objects(standard.id)));
-        Ok(own.chain(names::custom_streams(custom)).collect())
+        own.chain(names::custom_streams(custom)).collect()
     }
 
     /// Asks, and reads the answer.
@@ -384,7 +398,7 @@ impl Source for HubSpot {
     }
 
     fn needs(&self, stream: &StreamInfo) -> Vec<String> {
-        kinds::of(stream).needs(stream)
+        kinds::of(stream).needs(self, stream)
     }
 
     async fn try_read(&self, request: &ReadRequest) -> Result<(), SourceError> {

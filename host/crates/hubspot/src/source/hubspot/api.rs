@@ -219,6 +219,32 @@ pub(super) struct ListProperties {
     pub(super) folder_name: Option<String>,
 }
 
+/// The full names of all types of events.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventTypes {
+    pub(super) event_types: Vec<String>,
+}
+
+/// A type of events that the account has defined itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventDefinition {
+    #[serde(deserialize_with = "json::id")]
+    pub(super) fully_qualified_name: String,
+    #[serde(default, deserialize_with = "json::id_or_none")]
+    pub(super) object_type_id: Option<String>,
+    pub(super) properties: Vec<Property>,
+}
+
+/// A member of a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Member {
+    #[serde(deserialize_with = "json::id")]
+    pub(super) record_id: String,
+}
+
 /// Somebody who may log in.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

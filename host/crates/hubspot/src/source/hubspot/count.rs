@@ -8,9 +8,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use jiff::Timestamp;
 use tokio::time::timeout;
 
-use super::{HubSpot, api};
+use super::{HubSpot, api, types::CONTACTS};
 use crate::http::{HttpError, Request};
 
 /// How long a count may take, its wait for the limit of searches included: all types of an account that has two hundred are
@@ -30,7 +31,21 @@ impl HubSpot {
 
     /// How many records a type has now.
     pub(super) async fn count_now(&self, type_id: &str) -> Option<u64> {
-        let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": [] });
+        self.count_where(type_id, &serde_json::json!([])).await
+    }
+
+    /// How many records of a type were changed then or later, asked for once.
+    pub(super) async fn count_changed(&self, type_id: &str, since: Timestamp) -> Option<u64> {
+        let property = if type_id == CONTACTS { "lastmodifieddate" } else { "hs_lastmodifieddate" };
+        let since = since.as_millisecond().to_string();
+        let filter = serde_json::json!({ "propertyName": property, "operator": "GTE", "value": since });
+        let groups = serde_json::json!([{ "filters": [filter] }]);
+        let count = async { Ok(self.count_where(type_id, &groups).await) };
+        self.counts.get(&format!("{type_id} since {since}"), count).await.ok().and_then(|count| *count)
+    }
+
+    async fn count_where(&self, type_id: &str, filter_groups: &serde_json::Value) -> Option<u64> {
+        let body = serde_json::json!({ "limit": 1, "properties": [], "filterGroups": filter_groups });
         let path = self.paths.search(type_id);
         let request = Request::post(&self.search, path, &body).expendable().answer_within(LONGEST_ANSWER);
         let why = match timeout(LONGEST_COUNT, self.total(&request)).await {

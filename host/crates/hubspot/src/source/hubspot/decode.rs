@@ -50,6 +50,8 @@ pub(super) struct RecordDecoder {
     seen: Option<Seen>,
     /// The ids of all records that have come, if they are wanted.
     kept: Option<Ids>,
+    /// The same of those that were changed then (in microseconds) or later, if they are wanted.
+    changed: Option<(i64, Ids)>,
     /// Values of `updatedAt` that are no times.
     odd_times: u64,
     object_type_id: String,
@@ -155,6 +157,7 @@ impl RecordDecoder {
             order: Vec::new(),
             seen: Some(Seen::default()),
             kept: None,
+            changed: None,
             odd_times: 0,
             object_type_id: object_type_id.to_owned(),
             ingested_at: ingested_at.as_microsecond(),
@@ -219,6 +222,16 @@ impl RecordDecoder {
         Self { kept: Some(Ids::default()), ..self }
     }
 
+    /// The same, that keeps the ids of those records too that were changed then or later.
+    pub(super) fn keeping_changed(self, since: Timestamp) -> Self {
+        Self { changed: Some((since.as_microsecond(), Ids::default())), ..self }
+    }
+
+    /// The ids of records that were changed since, if they have been kept.
+    pub(super) fn take_changed(&mut self) -> Option<Ids> {
+        self.changed.take().map(|(_, ids)| ids)
+    }
+
     /// The ids of all records that have come, if they have been kept. There may be some of records that came and were
     /// another reader's.
     pub(super) fn take_ids(&mut self) -> Option<Ids> {
@@ -255,6 +268,12 @@ impl RecordDecoder {
     fn finish_row(&mut self, rows: usize, id: &str, updated_at: Option<i64>) {
         if let Some(kept) = &mut self.kept {
             kept.insert(id);
+        }
+        // One that does not say when it was changed may have been.
+        if let Some((since, changed)) = &mut self.changed
+            && updated_at.is_none_or(|updated_at| updated_at >= *since)
+        {
+            changed.insert(id);
         }
         for (column, role) in self.columns.iter_mut().zip(&self.roles) {
             match role {

@@ -27,6 +27,7 @@ use super::{
     ranged::{Counted, Take, Units},
     read,
     record::ID_PROPERTY,
+    types::CONTACTS,
     unread,
 };
 use crate::{
@@ -45,9 +46,6 @@ const MOST_VERSIONS_OF_CONTACTS: usize = 45;
 
 /// Versions of one property that it gives of any other record, at most.
 const MOST_VERSIONS: usize = 20;
-
-/// The type of contacts.
-const CONTACTS: &str = "0-1";
 
 /// Requests that the versions of so many records take.
 pub(super) fn requests(records: u64) -> u64 {

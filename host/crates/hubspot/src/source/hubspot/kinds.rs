@@ -8,6 +8,7 @@ mod account_users;
 mod association_definitions;
 pub(super) mod associations;
 mod definitions;
+pub(super) mod events;
 pub(super) mod history;
 mod lists;
 pub(super) mod memberships;
@@ -59,7 +60,7 @@ pub(super) trait Kind: Sync {
     }
 
     /// The object types whose ids one of them is asked with, each by [`HubSpot::ids`].
-    fn needs(&self, _: &StreamInfo) -> Vec<String> {
+    fn needs(&self, _: &HubSpot, _: &StreamInfo) -> Vec<String> {
         Vec::new()
     }
 
@@ -71,12 +72,13 @@ pub(super) trait Kind: Sync {
 }
 
 /// All kinds, in the order in which their streams are offered.
-pub(super) const KINDS: [&dyn Kind; 14] = [
+pub(super) const KINDS: [&dyn Kind; 15] = [
     &objects::Objects,
     &associations::Associations,
     &association_definitions::AssociationDefinitions,
     &lists::Lists,
     &memberships::Memberships,
+    &events::Events,
     &history::History,
     &owners::Owners,
     &owner_teams::OwnerTeams,

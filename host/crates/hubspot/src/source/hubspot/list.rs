@@ -116,6 +116,12 @@ impl Listed for api::List {
     }
 }
 
+impl Listed for api::EventDefinition {
+    fn key(&self) -> &str {
+        &self.fully_qualified_name
+    }
+}
+
 impl Listed for api::AccountUser {
     fn key(&self) -> &str {
         &self.id

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Members a page: the most that the API allows.
-const MOST_MEMBERS: u64 = 250;
+pub(super) const MOST_MEMBERS: u64 = 250;
 
 /// Records that are asked for their lists at once. HubSpot says no number for this batch; most of its others take a hundred.
 const MOST_RECORDS: u64 = 100;

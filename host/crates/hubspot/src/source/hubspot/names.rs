@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use sluice_model::{
     outline::LONGEST_NAME,
     schema::unparsed_name,
-    stream::{StreamInfo, StreamKind},
+    stream::{EventType, StreamInfo, StreamKind},
 };
 
 use super::{api::ObjectSchema, types};
@@ -94,6 +94,74 @@ fn is_plain(property: &str) -> bool {
 /// A name with every character that a column cannot have replaced by `_`.
 fn legal(name: &str) -> String {
     name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
+}
+
+/// The streams of these types of events, each of which is there once. The name of HubSpot's own is its own; of others that
+/// would share a name each gets the mark of its full name, and so does one that looks like a full name.
+pub(super) fn event_streams(event_types: &[EventType], of: &str) -> Vec<StreamInfo> {
+    let own: Vec<&str> = event_types.iter().map(|event_type| own_name(&event_type.full_name)).collect();
+    let is_plain = |index: usize| legal(own[index]) == own[index] && own[index].to_ascii_lowercase() == own[index];
+    let keeps = |index: usize| is_plain(index) && event_types[index].full_name.starts_with(HUBSPOTS_EVENT);
+    let looks_made = |name: &str| own_name(name) != name || name.is_empty() || name.len() > LONGEST_FOLDED;
+    let first = |name: &&str| if looks_made(name) { None } else { Some(legal(name)) };
+    let mut names: Vec<Option<String>> = own.iter().map(first).collect();
+    let mut shared = vec![false; names.len()];
+    for round in 0.. {
+        let mut users: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, name) in names.iter_mut().enumerate() {
+            let name = name.get_or_insert_with(|| marked_event(&event_types[index].full_name, round));
+            users.entry(name.to_ascii_lowercase()).or_default().push(index);
+        }
+        let clashes: Vec<Vec<usize>> = users.into_values().filter(|users| users.len() > 1).collect();
+        if clashes.is_empty() {
+            break;
+        }
+        for users in clashes {
+            // Which of them keeps the name does not depend on their order.
+            let kept =
+                users.iter().copied().find(|index| keeps(*index) && names[*index].as_deref() == Some(own[*index]));
+            for index in users.into_iter().filter(|index| Some(*index) != kept) {
+                shared[index] = kept.is_none();
+                names[index] = None;
+            }
+        }
+    }
+    let with_names = event_types.iter().zip(names).zip(shared).zip(&own);
+    let stream = |(((event_type, name), shared), own): (((&EventType, Option<String>), bool), &&str)| StreamInfo {
+        shared_name: shared.then(|| format!("events:{}", legal(own))),
+        ..StreamInfo::events(&name.unwrap_or_default(), event_type.clone(), of)
+    };
+    with_names.map(stream).collect()
+}
+
+/// Before the full names of HubSpot's own events.
+const HUBSPOTS_EVENT: &str = "e_";
+
+/// Whether a full name is that of an event that the account has defined: `pe48012345_signed_up`.
+pub(super) fn is_custom_event(full_name: &str) -> bool {
+    behind(full_name, "pe").is_some()
+}
+
+/// What an event is called behind that which says whose it is.
+fn own_name(full_name: &str) -> &str {
+    let own = full_name.strip_prefix(HUBSPOTS_EVENT);
+    own.or_else(|| behind(full_name, "pe")).or_else(|| behind(full_name, "ae")).unwrap_or(full_name)
+}
+
+/// What stands behind these letters, a number and `_`.
+fn behind<'n>(full_name: &'n str, letters: &str) -> Option<&'n str> {
+    let (number, own) = full_name.strip_prefix(letters)?.split_once('_')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(own)
+}
+
+/// The name of an event with a mark of its full name behind it, another one each time.
+fn marked_event(full_name: &str, round: u32) -> String {
+    let folded: String = legal(own_name(full_name)).to_ascii_lowercase().chars().take(LONGEST_FOLDED).collect();
+    let mark = match round {
+        0 | 1 => hex::encode(&Sha256::digest(full_name)[..SPELLING_BYTES]),
+        _ => hex::encode(&Sha256::digest(format!("{round} {full_name}"))[..LONG_SPELLING_BYTES]),
+    };
+    format!("{}_{mark}", folded.trim_start_matches('_'))
 }
 
 /// The streams of the account's custom types.
@@ -264,6 +332,54 @@ mod tests {
         }
         let odd = custom_streams(&[custom("Car", "2-5"), car("2-8")]);
         assert_eq!((odd[0].name.as_str(), odd[1].name.as_str()), ("custom_car_2_5", "car"));
+    }
+
+    #[test]
+    fn events_that_would_share_a_name_are_told_apart_by_their_full_names_in_any_order() {
+        let full = [
+            "e_visited_page",
+            "pe1_visited_page",
+            "pe1_My Event",
+            "pe1_my_event",
+            "ae7_sent",
+            "pe1_e_x",
+            "e_x",
+            "odd",
+            "pe1_",
+        ];
+        let of = |full: &[&str]| {
+            let types: Vec<EventType> =
+                full.iter().map(|name| EventType { full_name: (*name).to_owned(), id: None }).collect();
+            let streams = event_streams(&types, "0-1");
+            let pairs = streams.iter().zip(full).map(|(stream, full)| ((*full).to_owned(), stream.name.clone()));
+            (pairs.collect::<BTreeMap<_, _>>(), streams)
+        };
+        let (named, streams) = of(&full);
+        for (full, name) in [("e_visited_page", "visited_page"), ("ae7_sent", "sent"), ("e_x", "x"), ("odd", "odd")] {
+            assert_eq!(named[full], format!("events:{name}"));
+        }
+        for (full, begin) in [
+            ("pe1_visited_page", "visited_page_"),
+            ("pe1_My Event", "my_event_"),
+            ("pe1_my_event", "my_event_"),
+            ("pe1_e_x", "e_x_"),
+            ("pe1_", ""),
+        ] {
+            assert!(
+                named[full].starts_with(&format!("events:{begin}")) && named[full].len() > 8 + begin.len(),
+                "{named:?}"
+            );
+        }
+        let mut tables: Vec<String> = streams.iter().map(|stream| stream.table().to_ascii_lowercase()).collect();
+        tables.sort();
+        tables.dedup();
+        assert_eq!(tables.len(), full.len());
+        assert!(tables.iter().all(|table| legal(table) == *table));
+        let mut reversed = full;
+        reversed.reverse();
+        assert_eq!(of(&reversed).0, named);
+        let shared: Vec<_> = streams.iter().filter_map(|stream| stream.shared_name.as_deref()).collect();
+        assert_eq!(shared, ["events:My_Event", "events:my_event"]);
     }
 
     #[test]

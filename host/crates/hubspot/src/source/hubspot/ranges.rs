@@ -95,7 +95,7 @@ impl Ranges {
         if let State::Uncounted { .. } = self.state {
             let mut lanes = Vec::new();
             let mut begin = 0;
-            for done in done.iter().cloned().chain([units..units]) {
+            for done in done.iter().cloned().chain(std::iter::once(units..units)) {
                 while begin < done.start {
                     let end = done.start.min(begin.saturating_add(each.max(1)));
                     lanes.push(Lane::of(begin..end, false));

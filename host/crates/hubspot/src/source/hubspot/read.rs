@@ -63,6 +63,8 @@ pub(super) struct Records {
     remarks: Mutex<Remarks>,
     /// The ids of their records, if these are kept.
     ids: Mutex<Ids>,
+    /// Those of them that were changed since, if these are kept.
+    changed: Mutex<Ids>,
 }
 
 impl Records {
@@ -83,9 +85,15 @@ impl Records {
             slices: SharedSlices::new(slices),
             remarks: Mutex::default(),
             ids: Mutex::default(),
+            changed: Mutex::default(),
         };
         records.by_batch |= records.is_too_long();
         records
+    }
+
+    /// Since when records have to be changed for their events to be read, if that is how it is said of which.
+    fn changed_since(&self) -> Option<Timestamp> {
+        if self.request.keeps_ids { self.hubspot.events_since_change_of(&self.type_id) } else { None }
     }
 
     /// Asks for one record, as it would be read.
@@ -142,6 +150,9 @@ impl Records {
                         self.remarks.lock().unwrap_or_else(PoisonError::into_inner).add(reader.remarks());
                         if let Some(ids) = reader.take_ids() {
                             self.ids.lock().unwrap_or_else(PoisonError::into_inner).add(ids);
+                        }
+                        if let Some(changed) = reader.take_changed() {
+                            self.changed.lock().unwrap_or_else(PoisonError::into_inner).add(changed);
                         }
                         self.slices.with(|slices| slices.finish(reader.lane()));
                         return Ok(());
@@ -216,6 +227,10 @@ impl Reading for Records {
         if finished && self.request.keeps_ids {
             let ids = std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner));
             self.hubspot.ids.put(&self.type_id, ids);
+            if self.changed_since().is_some() {
+                let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
+                self.hubspot.changed.put(&self.type_id, changed);
+            }
         }
         if !finished || records == 0 {
             return Ok(Read { undivided, ..Read::default() });
@@ -250,8 +265,22 @@ pub(super) fn requests_for_ids(records: u64) -> u64 {
     records.div_ceil(u64::from(MOST_RECORDS)).max(1)
 }
 
+/// Lists the ids of those records of a type that were changed since the time that events are asked for by.
+pub(super) async fn list_changed(hubspot: &HubSpot, type_id: &str) -> Result<Ids, SourceError> {
+    list_all(hubspot, type_id).await.map(|(_, changed)| changed)
+}
+
 /// Lists the ids of all records of a type, by several readers where the list can be divided.
 pub(super) async fn list_ids(hubspot: &HubSpot, type_id: &str) -> Result<Ids, SourceError> {
+    let (all, changed) = list_all(hubspot, type_id).await?;
+    if hubspot.events_since_change_of(type_id).is_some() {
+        hubspot.changed.put(type_id, changed);
+    }
+    Ok(all)
+}
+
+/// The ids of all records, and of those that were changed since, if anybody asks by them.
+async fn list_all(hubspot: &HubSpot, type_id: &str) -> Result<(Ids, Ids), SourceError> {
     match list_ids_by(hubspot, type_id, Readers::Several).await {
         Err(SourceError::OutOfOrder { why, .. }) => {
             tracing::warn!(object_type = type_id, why, "ids cannot be listed by several readers: one lists them all");
@@ -261,7 +290,7 @@ pub(super) async fn list_ids(hubspot: &HubSpot, type_id: &str) -> Result<Ids, So
     }
 }
 
-async fn list_ids_by(hubspot: &HubSpot, type_id: &str, readers: Readers) -> Result<Ids, SourceError> {
+async fn list_ids_by(hubspot: &HubSpot, type_id: &str, readers: Readers) -> Result<(Ids, Ids), SourceError> {
     let request = ReadRequest {
         stream: StreamInfo::new(type_id, StreamKind::objects(type_id)),
         columns: Vec::new(),
@@ -291,7 +320,8 @@ async fn list_ids_by(hubspot: &HubSpot, type_id: &str, readers: Readers) -> Resu
     }
     drop(at_work);
     records.slices.with(|slices| slices.are_finished()).map_err(|why| out_of_order(&request, why))?;
-    Ok(records.ids.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let inner = |ids: Mutex<Ids>| ids.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((inner(records.ids), inner(records.changed)))
 }
 
 /// What is being read, for errors.

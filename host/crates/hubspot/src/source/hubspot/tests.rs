@@ -2,6 +2,7 @@
 
 mod counts;
 mod divided;
+mod events;
 mod history;
 mod linked;
 mod listed;

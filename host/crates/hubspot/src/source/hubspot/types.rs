@@ -12,6 +12,9 @@ pub(super) const TEAM: &str = "team";
 /// What it refers to when it holds the id of a list.
 pub(super) const LIST: &str = "list";
 
+/// The type of contacts, of which some things are otherwise.
+pub(super) const CONTACTS: &str = "0-1";
+
 /// One of HubSpot's own object types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StandardType {

@@ -104,6 +104,28 @@ impl Paths {
         }
     }
 
+    /// What has happened to a record, or of one type to all.
+    pub(in crate::source::hubspot) fn occurrences(self) -> String {
+        match self {
+            Self::Dated(date) => format!("/events/event-occurrences/{date}"),
+            Self::Numbered => "/events/v3/events".to_owned(),
+        }
+    }
+
+    /// The types of what may have happened.
+    pub(in crate::source::hubspot) fn event_types(self) -> String {
+        format!("{}/event-types", self.occurrences())
+    }
+
+    /// The account's own ones, with their properties. They have moved after March 2026.
+    pub(in crate::source::hubspot) fn event_definitions(self) -> String {
+        match self {
+            Self::Dated(MARCH) => format!("/events/{MARCH}/event-definitions"),
+            Self::Dated(date) => format!("/events/custom/{date}/event-definitions"),
+            Self::Numbered => "/events/v3/event-definitions".to_owned(),
+        }
+    }
+
     /// Users have no dated path after March 2026.
     pub(in crate::source::hubspot) fn account_users(self) -> String {
         match self {

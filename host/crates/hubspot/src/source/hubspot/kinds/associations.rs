@@ -74,7 +74,7 @@ impl Kind for Associations {
         }
     }
 
-    fn needs(&self, stream: &StreamInfo) -> Vec<String> {
+    fn needs(&self, _: &HubSpot, stream: &StreamInfo) -> Vec<String> {
         vec![ends(stream).0.type_id.clone()]
     }
 

@@ -59,7 +59,7 @@ impl Kind for History {
         }
     }
 
-    fn needs(&self, stream: &StreamInfo) -> Vec<String> {
+    fn needs(&self, _: &HubSpot, stream: &StreamInfo) -> Vec<String> {
         vec![type_of(stream).to_owned()]
     }
 

@@ -64,7 +64,7 @@ impl Kind for Memberships {
         })
     }
 
-    fn needs(&self, stream: &StreamInfo) -> Vec<String> {
+    fn needs(&self, _: &HubSpot, stream: &StreamInfo) -> Vec<String> {
         vec![type_of(stream).to_owned()]
     }
 

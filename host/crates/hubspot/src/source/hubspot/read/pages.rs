@@ -93,6 +93,10 @@ impl<'r> Reader<'r> {
         let request = &records.request;
         let decoder = RecordDecoder::new(&records.type_id, &request.columns, request.ingested_at);
         let decoder = if request.keeps_ids { decoder.keeping_ids() } else { decoder };
+        let decoder = match records.changed_since() {
+            Some(since) => decoder.keeping_changed(since),
+            None => decoder,
+        };
         Self { records, decoder: Mutex::new(decoder), lane: Slices::lane(begins) }
     }
 
@@ -216,6 +220,11 @@ impl<'r> Reader<'r> {
     /// The ids of its records, if they are kept.
     pub(super) fn take_ids(&self) -> Option<Ids> {
         self.locked().take_ids()
+    }
+
+    /// Those of them that were changed since, if they are kept.
+    pub(super) fn take_changed(&self) -> Option<Ids> {
+        self.locked().take_changed()
     }
 
     /// Whether there is enough for a batch.

@@ -1,0 +1,212 @@
+//! What has happened to records, of one type of events: asked for record by record, which is the only way that HubSpot documents.
+//!
+//! A record may have none, a few, or very many, which come in pages; so its price is a request for each record, about. Which
+//! records, [`records`] says; what their occurrences may hold, [`types`].
+//!
+//! A record that is gone since its id was listed has none. A type of events that is gone is none any more: HubSpot answers the
+//! same for both, so it is asked which types there are.
+
+mod answer;
+mod records;
+pub(super) mod types;
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use async_trait::async_trait;
+use http::StatusCode;
+use sluice_model::{delivery::Delivery, stream::EventType};
+
+use self::answer::{Asked, Decoder, Odd, Role};
+use super::{
+    HubSpot, Refused,
+    batches::{Numbered, Strands},
+    ids::Ids,
+    paging::Course,
+    ranged::{Counted, Take, Units},
+    unread,
+};
+use crate::{
+    http::{HttpError, Request},
+    source::{Beyond, DeliverySender, Read, ReadRequest, SourceError, Unreadable},
+};
+
+/// Occurrences a page. HubSpot says no most; a hundred is what it is known to give.
+const MOST_OCCURRENCES: u32 = 100;
+
+/// Names of properties without a column that are shown.
+const MOST_NAMES: usize = 10;
+
+/// The events of one type, while they are read.
+pub(super) struct Events {
+    hubspot: HubSpot,
+    request: ReadRequest,
+    event_type: EventType,
+    of: String,
+    decoder: Decoder,
+    known: OnceLock<Known>,
+    odd: Mutex<Odd>,
+}
+
+/// What is known before the first answer.
+struct Known {
+    ids: Arc<Ids>,
+    defined: HashSet<String>,
+}
+
+impl Events {
+    pub(super) fn new(hubspot: &HubSpot, request: ReadRequest, event_type: &EventType, of: &str) -> Self {
+        let id = event_type.id.as_deref().unwrap_or(&event_type.full_name);
+        Self {
+            hubspot: hubspot.clone(),
+            event_type: event_type.clone(),
+            of: of.to_owned(),
+            decoder: Decoder::new(&request, &event_type.full_name, id, of),
+            request,
+            known: OnceLock::new(),
+            odd: Mutex::default(),
+        }
+    }
+
+    /// Asks for the events of a record that need not be there: whether they may be asked for is all that is of interest.
+    pub(super) async fn try_one(&self) -> Result<(), SourceError> {
+        match self.hubspot.json::<serde::de::IgnoredAny>(&self.of_record("1", 1)).await {
+            Ok(_) => Ok(()),
+            Err(error) => self.is_gone(error).await,
+        }
+    }
+
+    fn of_record(&self, id: &str, most: u32) -> Request {
+        let request = self
+            .hubspot
+            .get(self.hubspot.paths.occurrences())
+            .parameter("objectType", &self.of)
+            .parameter("objectId", id)
+            .parameter("eventType", &self.event_type.full_name)
+            .parameter("limit", most.to_string());
+        match self.hubspot.events.as_ref().and_then(|scope| scope.since) {
+            Some(since) => request.parameter("occurredAfter", since.to_string()),
+            None => request,
+        }
+    }
+
+    /// Reads what has happened to a record, page after page. `false`: nobody wants it.
+    async fn read_record(
+        &self,
+        id: &str,
+        Known { ids, defined }: &Known,
+        strands: &Mutex<Strands<'_, Role>>,
+        deliveries: &DeliverySender,
+    ) -> Result<bool, SourceError> {
+        let first = self.of_record(id, MOST_OCCURRENCES);
+        let (mut request, mut seen, mut course) = (first.clone(), HashSet::new(), Course::default());
+        loop {
+            let asked = Asked { id, ids, defined, seen: &seen };
+            let page = self.hubspot.client.decoded(&request, |body| {
+                // Whoever panicked with it has ended the reading.
+                self.decoder.page(body, asked, &mut strands.lock().unwrap_or_else(PoisonError::into_inner))
+            });
+            let page = match page.await {
+                Ok(page) => page,
+                Err(error) => return self.is_gone(error).await.map(|()| true),
+            };
+            course
+                .page(page.first.as_deref(), page.after.as_deref())
+                .map_err(|why| SourceError::Endless { what: self.what(), why })?;
+            self.request.seen.add(page.rows);
+            self.odd.lock().unwrap_or_else(PoisonError::into_inner).add(page.odd);
+            seen.extend(page.new);
+            if !self.deliver(page.due, deliveries).await {
+                return Ok(false);
+            }
+            match page.after {
+                Some(after) => request = first.clone().parameter("after", after),
+                None => return Ok(true),
+            }
+        }
+    }
+
+    /// Whether an error says no more than that the record is gone; otherwise what it is.
+    async fn is_gone(&self, error: HttpError) -> Result<(), SourceError> {
+        if Refused::why(&error) != Some(Unreadable::Absent) {
+            return Err(self.error(error));
+        }
+        if !self.hubspot.is_event_type(&self.event_type.full_name).await? {
+            return Err(self.error(error));
+        }
+        // That something is wrong with the question is no word on the record.
+        if error.status() == Some(StatusCode::BAD_REQUEST) { Err(self.error(error)) } else { Ok(()) }
+    }
+
+    async fn deliver(&self, batches: Numbered, deliveries: &DeliverySender) -> bool {
+        for (_, batch) in batches {
+            if deliveries.send(Delivery::of_whole(batch)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn what(&self) -> String {
+        format!("occurrences of stream `{}`", self.request.stream.name)
+    }
+
+    fn error(&self, error: HttpError) -> SourceError {
+        unread(&self.request.stream, &self.what(), error)
+    }
+}
+
+#[async_trait]
+impl Units for Events {
+    async fn count(&self) -> Result<Counted, SourceError> {
+        let stream = &self.request.stream;
+        let properties = self.hubspot.event_properties(stream, &self.event_type, &self.of).await?;
+        let ids = self.hubspot.ids_for_events(stream, &self.of).await?;
+        let known = Known { ids, defined: properties.into_iter().map(|property| property.name).collect() };
+        Ok(Counted { units: self.known.get_or_init(|| known).ids.len(), a_request: 1 })
+    }
+
+    fn ids(&self) -> Option<Arc<Ids>> {
+        self.known.get().map(|known| Arc::clone(&known.ids))
+    }
+
+    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<(), SourceError> {
+        let Some(known) = self.known.get() else { return Ok(()) };
+        let strands = Mutex::new(Strands::new(self.decoder.layout()));
+        loop {
+            let next = known.ids.range(take.some(1)).next().map(std::borrow::Cow::into_owned);
+            let Some(id) = next else { break };
+            if !self.read_record(&id, known, &strands, deliveries).await? {
+                return Ok(());
+            }
+        }
+        let rest = strands.lock().unwrap_or_else(PoisonError::into_inner).rest();
+        let rest = rest.map_err(|cause| SourceError::Batch { stream: self.request.stream.name.clone(), cause })?;
+        self.deliver(rest, deliveries).await;
+        Ok(())
+    }
+
+    async fn remarks(&self) -> Result<Read, SourceError> {
+        let odd = std::mem::take(&mut *self.odd.lock().unwrap_or_else(PoisonError::into_inner));
+        let stream = &self.request.stream.name;
+        if odd.times > 0 {
+            tracing::warn!(stream, occurrences = odd.times, "`occurredAt` is no time");
+        }
+        if odd.undefined > 0 {
+            let names: Vec<String> = odd
+                .names
+                .iter()
+                .take(MOST_NAMES)
+                .map(|name| sluice_model::printable::printable(name, LONGEST_SHOWN))
+                .collect();
+            let (values, properties) = (odd.undefined, names.join(", "));
+            tracing::warn!(stream, values, properties, "values of properties that nothing names have no column");
+        }
+        Ok(Read { beyond: Beyond { undefined: odd.undefined, ..Beyond::default() }, ..Read::default() })
+    }
+}
+
+/// Characters of a property's name that are shown.
+const LONGEST_SHOWN: usize = 60;

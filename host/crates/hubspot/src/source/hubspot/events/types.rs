@@ -1,0 +1,163 @@
+//! Which types of events there are, and what is known of their properties; each asked for once a run.
+//!
+//! HubSpot lists the full names of all types, and describes those that the account has defined itself, with their properties,
+//! types and sensitivity. It describes nowhere what its own events and those of apps have: of these the newest occurrences are
+//! looked at, and what they have is text.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+use sluice_model::stream::{EventType, StreamInfo, StreamKind};
+
+use crate::source::{
+    SourceError, Unreadable,
+    hubspot::{
+        HubSpot, Refused, api, failed, json,
+        list::{self, Listing},
+        names, not_readable, sensitivity,
+        sensitivity::Sensitivity,
+    },
+};
+
+/// What messages call them.
+const WHAT: &str = "types of events";
+
+/// Occurrences of a type that are looked at for the names of its properties: a page.
+const SAMPLE: u32 = 100;
+
+/// The type of the properties that nothing but occurrences tell of.
+const TEXT: &str = "string";
+
+/// The types of events, as HubSpot has told of them.
+#[derive(Debug)]
+pub(in crate::source::hubspot) struct Types {
+    full_names: Vec<String>,
+    /// The account's own; the refusal, where they are not to be seen.
+    definitions: Result<HashMap<String, api::EventDefinition>, Refused>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sample {
+    results: Vec<Sampled>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sampled {
+    #[serde(default, deserialize_with = "json::or_default")]
+    properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl HubSpot {
+    /// All types of events.
+    ///
+    /// # Errors
+    /// [`SourceError::NotReadable`] of a stream `events`, where they are not to be seen: whoever names events has to be told.
+    pub(in crate::source::hubspot) async fn all_event_types(&self, of: &str) -> Result<Vec<EventType>, SourceError> {
+        let types = self.types_of_events(of).await?;
+        let id = |name: &str| types.definitions.as_ref().ok()?.get(name)?.object_type_id.clone();
+        Ok(types.full_names.iter().map(|name| EventType { full_name: name.clone(), id: id(name) }).collect())
+    }
+
+    /// The properties of a type of events, in the order of their names.
+    ///
+    /// # Errors
+    /// [`SourceError::NotReadable`] where it is the account's own, and what it is made of is not to be seen: nothing would
+    /// tell which of it is sensitive.
+    pub(in crate::source::hubspot) async fn event_properties(
+        &self,
+        stream: &StreamInfo,
+        event_type: &EventType,
+        of: &str,
+    ) -> Result<Vec<api::Property>, SourceError> {
+        let types = self.types_of_events(of).await?;
+        let name = event_type.full_name.as_str();
+        match &types.definitions {
+            Ok(definitions) if definitions.contains_key(name) => {
+                Ok(sensitivity::united([(Sensitivity::Not, definitions[name].properties.clone())]))
+            }
+            Ok(_) if names::is_custom_event(name) => Err(SourceError::NotReadable {
+                stream: stream.name.clone(),
+                why: Unreadable::Absent,
+                reason: "the account does not define such an event any more".to_owned(),
+                hint: None,
+            }),
+            Err(Refused { why, cause }) if names::is_custom_event(name) => Err(not_readable(stream, *why, cause)),
+            Ok(_) | Err(_) => {
+                let sampled = self.event_samples.get(name, self.sample(name)).await?;
+                let property = |name: &String| api::Property {
+                    name: name.clone(),
+                    value_type: TEXT.to_owned(),
+                    ..api::Property::default()
+                };
+                Ok(sampled.iter().map(property).collect())
+            }
+        }
+    }
+
+    /// Whether HubSpot still lists a type of events, now.
+    pub(super) async fn is_event_type(&self, full_name: &str) -> Result<bool, SourceError> {
+        let names = self.list_event_types().await.map_err(|error| failed(WHAT, error))?;
+        Ok(names.iter().any(|name| name == full_name))
+    }
+
+    async fn list_event_types(&self) -> Result<Vec<String>, crate::http::HttpError> {
+        Ok(self.json::<api::EventTypes>(&self.get(self.paths.event_types())).await?.event_types)
+    }
+
+    async fn types_of_events(&self, of: &str) -> Result<Arc<Types>, SourceError> {
+        let ask = async {
+            let mut full_names = match self.list_event_types().await.map_err(Refused::of) {
+                Ok(names) => names,
+                Err(Ok(Refused { why, cause })) => return Err(not_readable(&all_events(of), why, &cause)),
+                Err(Err(cause)) => return Err(failed(WHAT, cause)),
+            };
+            let mut known = HashSet::new();
+            full_names.retain(|name| known.insert(name.clone()));
+            let request = self.get(self.paths.event_definitions());
+            let request = request.parameter("includeProperties", "true").parameter("limit", SAMPLE.to_string());
+            let definitions = self.all::<api::EventDefinition>(request).await.or_refused("definitions of events")?;
+            let by_name = |definitions: Vec<api::EventDefinition>| -> HashMap<String, api::EventDefinition> {
+                let named = list::distinct(definitions).into_iter();
+                named.map(|definition| (definition.fully_qualified_name.clone(), definition)).collect()
+            };
+            Ok(Types { full_names, definitions: definitions.map(by_name) })
+        };
+        self.event_types.get(WHAT, ask).await
+    }
+
+    /// The names of the properties that the newest occurrences of a type have, in the order of the alphabet; none, where HubSpot
+    /// does not tell of all records at once.
+    async fn sample(&self, full_name: &str) -> Result<Vec<String>, SourceError> {
+        let request = self.get(self.paths.occurrences());
+        let request = request.parameter("eventType", full_name).parameter("limit", SAMPLE.to_string());
+        match self.json::<Sample>(&request).await {
+            Ok(Sample { results }) => {
+                let names: BTreeSet<String> =
+                    results.into_iter().flat_map(|it| it.properties.into_iter().map(|(name, _)| name)).collect();
+                Ok(names.into_iter().collect())
+            }
+            Err(error) => match Refused::of(error) {
+                Ok(Refused { why, cause }) => {
+                    let error = sluice_model::error_chain(&cause);
+                    tracing::warn!(
+                        event_type = full_name,
+                        ?why,
+                        error,
+                        "its properties are not known: no columns of them"
+                    );
+                    Ok(Vec::new())
+                }
+                Err(cause) => Err(failed(&format!("occurrences of `{full_name}`"), cause)),
+            },
+        }
+    }
+}
+
+/// What stands for all streams of events, where none can be offered.
+fn all_events(of: &str) -> StreamInfo {
+    let event_type = EventType { full_name: "*".to_owned(), id: None };
+    StreamInfo::new("events", StreamKind::Events { event_type, of: of.to_owned() })
+}
