@@ -16,6 +16,8 @@ mod child;
 mod crashes;
 /// The plugins of `tests/guests`, built for the tests.
 mod guests;
+/// What has happened to records.
+mod happened;
 /// A folder, simulated ends, the binary.
 mod harness;
 /// What a run finds of earlier ones.
