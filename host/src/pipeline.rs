@@ -79,7 +79,10 @@ pub use self::{
     report::{Ran, Report, StreamReport, TableReport, TransformReport},
     shutdown::Shutdown,
 };
-use self::{context::Context, resume::Resume};
+use self::{
+    context::Context,
+    resume::{Notes, Resume},
+};
 
 /// What a run works with.
 pub struct Run<'r> {
@@ -196,8 +199,10 @@ async fn read_and_commit(
     let tables = tables.map(|table| table.name.clone()).collect();
     unless_stopped(run.shutdown, lease.claim(tables)).await??;
     let planned = planned.only(&wanted);
-    let resume = unless_stopped(run.shutdown, resumable(run, &planned, base.as_ref())).await??;
-    let context = Arc::new(context(run, id, planned, began, sink, resume));
+    let (bucket, pipeline) = (run.bucket.clone(), run.pipeline.name().to_owned());
+    let notes = Notes { bucket, sink: Arc::clone(sink), pipeline, run: id.clone() };
+    let resume = unless_stopped(run.shutdown, resumable(run, notes, &planned, base.as_ref())).await??;
+    let context = Arc::new(context(run, planned, began, sink, resume));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
     let read = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await;
@@ -223,32 +228,24 @@ async fn read_and_commit(
 
 /// Judges what streams cost that are asked for record by record, if there are any, and finds out which of them are kept in
 /// slices.
-async fn resumable(run: &Run<'_>, planned: &Planned, base: Option<&Commit>) -> Result<Resume, Error> {
+async fn resumable(run: &Run<'_>, notes: Notes, planned: &Planned, base: Option<&Commit>) -> Result<Resume, Error> {
     let plan = &planned.plan;
     if !plan.streams.iter().any(|stream| stream.stream.kind.is_by_record()) {
         return Ok(Resume::default());
     }
     let Some(prices) = price(run.pipeline, run.source.as_ref(), plan).await else { return Ok(Resume::default()) };
     prices.judge(&plan.file)?;
-    Resume::of(run, plan, &prices, base).await
+    Resume::of(notes, plan, &prices, run.pipeline.keep_after_minutes(), base).await
 }
 
 /// What all streams of the run share.
-fn context(
-    run: &Run<'_>,
-    id: &RunId,
-    planned: Planned,
-    began: Timestamp,
-    sink: &Arc<dyn Sink>,
-    resume: Resume,
-) -> Context {
+fn context(run: &Run<'_>, planned: Planned, began: Timestamp, sink: &Arc<dyn Sink>, resume: Resume) -> Context {
     Context {
         planned,
         source: Arc::clone(&run.source),
         plugins: run.plugins.clone(),
         sink: Arc::clone(sink),
         bucket: run.bucket.clone(),
-        run: id.clone(),
         resume,
         began,
         progress: Arc::clone(run.progress),

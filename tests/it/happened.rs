@@ -40,10 +40,6 @@ fn run(workspace: &Workspace, exit_code: i32) -> String {
     told
 }
 
-fn report(workspace: &Workspace) -> Value {
-    serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap()
-}
-
 fn occurrences(workspace: &Workspace) -> Vec<LoggedRequest> {
     let requests = workspace.hubspot.requests();
     // With a limit of one it is the trial, and without a record the look at what the newest hold.
@@ -125,11 +121,13 @@ fn every_event_is_a_row_and_costs_what_was_said() {
     let sent = occurrences(&workspace).len() as u64;
     assert_eq!(price, 3 * CONTACTS);
     assert!(sent >= price && sent * 100 <= price * 105, "{sent} requests at the price of {price}");
-    let report = report(&workspace);
-    let booked = report["streams"].as_array().unwrap().iter().find(|it| it["stream"] == "events:consultation_booked");
-    assert!(booked.unwrap()["undefined"].as_u64().unwrap() > 0, "a property that its definition does not name");
-    let withheld = rows(&workspace, "events_consultation_booked").into_values().next().unwrap();
-    assert!(!withheld.contains_key("property_complaint"), "{withheld:?}");
+    // What is withheld is never asked for.
+    let of_booked = |request: &&LoggedRequest| request.query.as_ref().unwrap().contains("consultation_booked");
+    let queries: Vec<String> =
+        occurrences(&workspace).iter().filter(of_booked).map(|request| request.query.clone().unwrap()).collect();
+    assert!(queries.iter().all(|query| query.contains("properties=") && !query.contains("complaint")), "{queries:?}");
+    let booked = rows(&workspace, "events_consultation_booked").into_values().next().unwrap();
+    assert!(!booked.contains_key("property_complaint"), "{booked:?}");
 }
 
 #[test]
@@ -156,7 +154,8 @@ fn of_a_list_and_of_what_has_changed_no_more_is_asked() {
         events.into_iter().filter(|(_, record)| in_list.contains(&record.as_str())).collect();
     let found = rows(&workspace, "events_visited_page");
     assert_eq!(found.keys().collect::<Vec<_>>(), of_members.keys().collect::<Vec<_>>());
-    assert_eq!(occurrences(&workspace).len(), in_list.len());
+    let pages = |record: &&&str| of_members.values().filter(|of| of == *record).count().div_ceil(100).max(1);
+    assert_eq!(occurrences(&workspace).len(), in_list.iter().map(|record| pages(&record)).sum::<usize>());
 
     // Of those that have changed since then, whose ids the reading of the records has kept.
     let contacts = truth(&options, "contacts.ndjson");
@@ -170,7 +169,8 @@ fn of_a_list_and_of_what_has_changed_no_more_is_asked() {
     let scope = format!("types = [\"visited_page\"], records = {{ changed_since = \"{since}\" }}");
     write(&workspace, "[\"contacts\"]", &scope, "");
     run(&workspace, 0);
-    assert_eq!(occurrences(&workspace).len() - before, changed);
+    let asked = occurrences(&workspace).len() - before;
+    assert!(asked >= changed && asked < changed + changed / 10, "{asked} requests about {changed} records");
     assert_eq!(pages() - pages_before, CONTACTS.div_ceil(100) as usize, "no id is listed twice");
 }
 
@@ -217,7 +217,7 @@ fn what_is_not_there_is_told() {
     for (scope, expected) in [
         ("types = [\"visted_page\"], records = \"all\"", "no type of events is called `visted_page`"),
         ("types = [\"visited_page\"], records = { list = \"Nobody\" }", "the account has no list `Nobody`"),
-        ("types = [\"*\"], records = { list = \"Nobody\" }", "the account has no list `Nobody`"),
+        ("types = [\"v*\"], records = { list = \"Nobody\" }", "the account has no list `Nobody`"),
     ] {
         write(&plain, "[\"contacts\"]", scope, "");
         let told = run(&plain, 2);

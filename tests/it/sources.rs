@@ -14,13 +14,13 @@ use sluice_hubspot::{
     http::{Backoff, Patience, Reserve, RetryPolicy},
     source::{
         DeliverySender, Read, ReadRequest, Readers, RowsSeen, Source, SourceError,
-        hubspot::{HubSpot, Paths, Settings},
+        hubspot::{EventRecords, EventScope, HubSpot, Paths, Settings},
         recorded::{NoSchema, RecordedSource, RecordedStream},
     },
 };
 use sluice_model::{
     delivery::Rows,
-    schema::{Field, Marks, Schema, arrow_schema},
+    schema::{Field, Marks, Schema, arrow_schema, attribute},
     secret::Secret,
     stream::{StreamInfo, StreamKind},
 };
@@ -54,12 +54,23 @@ async fn keeps_the_contract(source: &dyn Source) -> Vec<(StreamInfo, Schema)> {
 /// The same of a source that has records.
 async fn reads_by_the_contract(source: &dyn Source, readable: &[(StreamInfo, Schema)]) {
     for (stream, schema) in readable {
+        let schema = &some_of(stream, schema);
         let rows = all_columns_come_in_the_order_that_was_asked_for(source, stream, schema).await;
         counts_and_trials_agree_with_reads(source, stream, schema, rows).await;
         only_columns_that_were_asked_for_come(source, stream, schema, rows).await;
         several_readers_get_what_one_gets(source, stream, schema).await;
         a_read_ends_when_nobody_listens(source, stream, schema).await;
     }
+}
+
+/// The schema; of a history a few of its properties, since each has many versions of every record.
+fn some_of(stream: &StreamInfo, schema: &Schema) -> Schema {
+    const COLUMNS: usize = 12;
+    let mut schema = schema.clone();
+    if matches!(stream.kind, StreamKind::History { .. }) {
+        schema.fields.truncate(COLUMNS);
+    }
+    schema
 }
 
 async fn streams_have_names_of_their_own(source: &dyn Source) -> Vec<StreamInfo> {
@@ -71,8 +82,10 @@ async fn streams_have_names_of_their_own(source: &dyn Source) -> Vec<StreamInfo>
             assert!(taken.insert(name.to_owned()), "two streams answer to `{name}`");
         }
     }
-    // Members are in one table, of whichever type they are.
-    let alone = streams.iter().filter(|stream| !matches!(stream.kind, StreamKind::Memberships { .. }));
+    // Members, and what was before, are in one table, of whichever type they are.
+    let is_alone =
+        |stream: &&StreamInfo| !matches!(stream.kind, StreamKind::Memberships { .. } | StreamKind::History { .. });
+    let alone = streams.iter().filter(is_alone);
     let tables: BTreeSet<String> = alone.clone().map(|stream| stream.table().to_lowercase()).collect();
     assert_eq!(tables.len(), alone.count(), "two tables would be one where case does not count");
     streams
@@ -123,14 +136,14 @@ async fn read_into(source: &dyn Source, request: &ReadRequest, send: DeliverySen
 }
 
 /// Reads a stream; what came, and how it ended. Whatever the end, nothing comes after it.
-async fn read(source: &dyn Source, request: &ReadRequest) -> (Vec<RecordBatch>, Result<Read, SourceError>) {
+async fn read(source: &dyn Source, request: &ReadRequest) -> (Vec<(usize, RecordBatch)>, Result<Read, SourceError>) {
     let (send, mut receive) = mpsc::channel(1);
     let reading = read_into(source, request, send);
     let receiving = async {
         let mut batches = Vec::new();
         while let Some(delivery) = receive.recv().await {
             assert_eq!((delivery.rows, delivery.position), (Rows::Put, None), "it is read whole");
-            batches.push(delivery.batch);
+            batches.push((delivery.strand, delivery.batch));
         }
         batches
     };
@@ -141,19 +154,35 @@ async fn read(source: &dyn Source, request: &ReadRequest) -> (Vec<RecordBatch>, 
 
 /// Reads a stream with these columns; gives the number of its rows.
 async fn rows_with(source: &dyn Source, stream: &StreamInfo, columns: Vec<Field>) -> u64 {
-    let expected = arrow_schema(&columns);
+    let strands = strands_of(stream, &columns);
     let request = request(stream, columns);
     let (batches, outcome) = read(source, &request).await;
     outcome.unwrap();
-    for batch in &batches {
-        assert_eq!(batch.schema(), expected, "{}", stream.name);
+    for (strand, batch) in &batches {
+        assert_eq!(batch.schema(), arrow_schema(&strands[*strand]), "{}", stream.name);
         assert!(batch.num_rows() > 0, "{}: an empty batch", stream.name);
     }
-    let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+    let rows = batches.iter().map(|(_, batch)| batch.num_rows() as u64).sum();
     if stream.kind.type_id().is_some() {
         assert_eq!(request.seen.get(), rows, "{}: rows that were seen as they came", stream.name);
     }
     rows
+}
+
+/// The columns of each strand of a stream: of a history those of no property, and those of one.
+fn strands_of(stream: &StreamInfo, columns: &[Field]) -> Vec<Vec<Field>> {
+    let property = |field: &Field| field.attributes.get(attribute::PROPERTY).cloned();
+    if !matches!(stream.kind, StreamKind::History { .. }) {
+        return vec![columns.to_vec()];
+    }
+    let mut properties: Vec<String> = Vec::new();
+    for name in columns.iter().filter_map(property) {
+        if !properties.contains(&name) {
+            properties.push(name);
+        }
+    }
+    let of = |name: &String| columns.iter().filter(|it| property(it).is_none_or(|own| own == *name)).cloned().collect();
+    properties.iter().map(of).collect()
 }
 
 async fn all_columns_come_in_the_order_that_was_asked_for(
@@ -168,7 +197,13 @@ async fn all_columns_come_in_the_order_that_was_asked_for(
 async fn only_columns_that_were_asked_for_come(source: &dyn Source, stream: &StreamInfo, schema: &Schema, rows: u64) {
     for column in [schema.fields.first(), schema.fields.last()].into_iter().flatten() {
         let found = rows_with(source, stream, vec![column.clone()]).await;
-        assert_eq!(found, rows, "{}: {} alone", stream.name, column.name);
+        if matches!(stream.kind, StreamKind::History { .. }) {
+            let is_property = column.attributes.contains_key(attribute::PROPERTY);
+            let versions = if is_property { 0..rows + 1 } else { 0..1 };
+            assert!(versions.contains(&found), "{}: {} alone: {found} of {rows}", stream.name, column.name);
+        } else {
+            assert_eq!(found, rows, "{}: {} alone", stream.name, column.name);
+        }
     }
 }
 
@@ -190,10 +225,10 @@ async fn several_readers_get_what_one_gets(source: &dyn Source, stream: &StreamI
 }
 
 /// All rows as texts, in an order of their own.
-fn rows_of(batches: &[RecordBatch]) -> Vec<String> {
+fn rows_of(batches: &[(usize, RecordBatch)]) -> Vec<String> {
     let options = FormatOptions::default().with_null("–");
     let mut rows = Vec::new();
-    for batch in batches {
+    for (strand, batch) in batches {
         // Times as numbers: a zone by its name would need a database of all zones.
         let plain = |column: &ArrayRef| match column.data_type() {
             DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
@@ -202,7 +237,11 @@ fn rows_of(batches: &[RecordBatch]) -> Vec<String> {
         let columns: Vec<ArrayRef> = batch.columns().iter().map(plain).collect();
         let columns: Vec<_> =
             columns.iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap()).collect();
-        let row = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("\t");
+        let row = |row| {
+            let values = columns.iter().map(|column| column.value(row).to_string());
+            let row = values.collect::<Vec<_>>().join("\t");
+            if *strand == 0 { row } else { format!("{strand}\t{row}") }
+        };
         rows.extend((0..batch.num_rows()).map(row));
     }
     rows.sort_unstable();
@@ -226,7 +265,16 @@ async fn account(token: &str, faults: Vec<hubspot::Fault>) -> (hubspot::Running,
 }
 
 async fn account_with(token: &str, options: hubspot::Options) -> (hubspot::Running, HubSpot) {
-    let data = data::Options { contacts: CONTACTS, ..data::Options::default() };
+    account_of(CONTACTS, token, options, None).await
+}
+
+async fn account_of(
+    contacts: u64,
+    token: &str,
+    options: hubspot::Options,
+    events: Option<EventScope>,
+) -> (hubspot::Running, HubSpot) {
+    let data = data::Options { contacts, ..data::Options::default() };
     let options = hubspot::Options { data, requests_per_10s: 100_000, searches_per_second: 1_000, ..options };
     let running = hubspot::start(options, None).await.unwrap();
     let source = HubSpot::new(&Settings {
@@ -241,7 +289,7 @@ async fn account_with(token: &str, options: hubspot::Options) -> (hubspot::Runni
         },
         sensitive: false,
         describes: Marks::new(),
-        events: None,
+        events,
     });
     (running, source.unwrap())
 }
@@ -263,6 +311,21 @@ async fn recorded(source: &dyn Source) -> RecordedSource {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hubspot_keeps_the_contract() {
     keeps_the_contract_with(hubspot::Cursors::Numeric).await;
+}
+
+/// Events are asked for record by record, so there are few records, and the types that happen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_keep_the_contract() {
+    let scope = EventScope { of: "contacts".to_owned(), records: EventRecords::All, since: None };
+    let (_running, source) = account_of(60, hubspot::SENSITIVE_TOKEN, hubspot::Options::default(), Some(scope)).await;
+    let happens = ["e_visited_page", "e_form_submission_v2", "pe48012345_consultation_booked"];
+    let mut readable = keeps_the_contract(&source).await;
+    readable.retain(|(stream, _)| match &stream.kind {
+        StreamKind::Events { event_type, .. } => happens.contains(&event_type.full_name.as_str()),
+        _ => false,
+    });
+    assert_eq!(readable.len(), happens.len());
+    reads_by_the_contract(&source, &readable).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -291,7 +354,7 @@ async fn contacts_are_divided_where_cursors_are_numbers() {
         let schema = source.schema(contacts).await.unwrap();
         let several = ReadRequest { readers: Readers::Several, ..request(contacts, schema.fields.clone()) };
         let (batches, outcome) = read(&source, &several).await;
-        let most = batches.iter().map(RecordBatch::num_rows).max();
+        let most = batches.iter().map(|(_, batch)| batch.num_rows()).max();
         let divided = cursors == hubspot::Cursors::Numeric;
         assert_eq!(outcome.unwrap().undivided.is_none(), divided);
         assert_eq!(most < Some(8_000), divided, "{most:?}: no slice has as much as a batch holds");
@@ -337,7 +400,7 @@ async fn after_an_error_nothing_comes() {
     let asked_for = vec![schema.fields[0].clone()];
     let (batches, outcome) = read(&source, &request(contacts, asked_for)).await;
     assert!(matches!(outcome, Err(SourceError::Http { .. })), "{outcome:?}");
-    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let rows: usize = batches.iter().map(|(_, batch)| batch.num_rows()).sum();
     assert!(rows > 0 && rows < 8_500, "{rows} rows: whole batches of the pages before the error");
     let asked = running.requests().len();
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -114,6 +114,7 @@ fn beyond(StreamReport { stream, beyond, taken_over, .. }: &StreamReport) -> Str
     };
     tell(*taken_over as u64, "slices of an earlier run that did not come to its end were taken over");
     tell(beyond.capped, "histories have as many versions as HubSpot ever gives: older ones may be missing");
+    tell(beyond.untimed, "versions were left out, since their time cannot be read");
     tell(beyond.undefined, "values were left out, since no definition names their property");
     text
 }
@@ -364,6 +365,7 @@ fn stream_json(stream: &StreamReport) -> Value {
         "deleted": stream.deleted,
         "unnamed": stream.unnamed,
         "capped": stream.beyond.capped,
+        "untimed": stream.beyond.untimed,
         "undefined": stream.beyond.undefined,
         "slices_taken_over": stream.taken_over,
         "renamed": stream.renamed.iter().map(renamed_json).collect::<Vec<_>>(),

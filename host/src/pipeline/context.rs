@@ -5,7 +5,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sluice_hubspot::source::Source;
 use sluice_lake::{bucket::Bucket, sink::Sink};
-use sluice_model::run_id::RunId;
 
 use super::{Planned, Plugins, Progress, Shutdown, resume::Resume};
 
@@ -21,8 +20,6 @@ pub(super) struct Context {
     pub(super) sink: Arc<dyn Sink>,
     /// The bucket that they go to.
     pub(super) bucket: Bucket,
-    /// Whose work this is.
-    pub(super) run: RunId,
     /// What is kept for the next run, and taken over from the last.
     pub(super) resume: Resume,
     /// When the run began.

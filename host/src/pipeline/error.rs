@@ -113,7 +113,9 @@ impl Error {
             | Self::Refused(_)
             | Self::Engine(EngineError::Cache(_))
             | Self::Log(LogError::TablesMeet { .. })
-            | Self::Source(SourceError::NotReadable { .. } | SourceError::TokenRejected { .. }) => true,
+            | Self::Source(
+                SourceError::NotReadable { .. } | SourceError::NoSuch { .. } | SourceError::TokenRejected { .. },
+            ) => true,
             // The account is at home in another data centre.
             Self::Source(SourceError::Http { cause, .. }) => {
                 cause.status().is_some_and(|status| matches!(status.as_u16(), 300..=399 | 488))
@@ -133,7 +135,7 @@ impl Error {
     /// What would mend it, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Source(SourceError::NotReadable { hint, .. }) => hint.clone(),
+            Self::Source(SourceError::NotReadable { hint, .. } | SourceError::NoSuch { hint, .. }) => hint.clone(),
             Self::Source(SourceError::Http { cause, .. } | SourceError::TokenRejected { cause, .. }) => {
                 source_hint(cause)
             }

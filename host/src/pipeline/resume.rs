@@ -8,31 +8,47 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_hubspot::source::{Covers, Read};
-use sluice_lake::table::{
-    Commit,
-    kept::{self, KeptSlice, KeptTable},
+use sluice_lake::{
+    bucket::Bucket,
+    sink::Sink,
+    table::{
+        Commit,
+        kept::{self, KeptSlice, KeptTable},
+    },
 };
-use sluice_model::{digest::Digest, error_chain};
-use sluice_plan::Plan;
+use sluice_model::{digest::Digest, error_chain, run_id::RunId};
+use sluice_plan::{Plan, StreamPlan};
 
 use super::{
-    Error, Prices, Run,
-    context::Context,
+    Error, Prices,
     written::{StepCount, Written, WrittenTable},
 };
 
 /// What a run keeps, and takes over, by the index of the stream in its plan.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Resume {
+    /// Where it is noted; `None`: nothing is kept.
+    notes: Option<Notes>,
     streams: BTreeMap<usize, Resumed>,
     /// Slices that this run has noted.
     kept: AtomicU64,
+}
+
+/// Where a run notes what it has finished.
+pub(super) struct Notes {
+    pub(super) bucket: Bucket,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) pipeline: String,
+    pub(super) run: RunId,
 }
 
 /// A stream that is kept in slices.
@@ -60,11 +76,18 @@ struct Counts {
 
 impl Resume {
     /// Finds out which streams of the plan are worth keeping, by what they cost, and what is kept of them.
-    pub(super) async fn of(run: &Run<'_>, plan: &Plan, prices: &Prices, base: Option<&Commit>) -> Result<Self, Error> {
+    /// `keep_after`: how many minutes a stream may take that is not. `base`: the newest commit.
+    pub(super) async fn of(
+        notes: Notes,
+        plan: &Plan,
+        prices: &Prices,
+        keep_after: f64,
+        base: Option<&Commit>,
+    ) -> Result<Self, Error> {
         let mut resume = Self::default();
         for (index, (stream, priced)) in plan.streams.iter().zip(&prices.streams).enumerate() {
             let minutes = priced.price.map(|price| prices.cost(price.requests).minutes);
-            if !priced.by_record || minutes.is_none_or(|minutes| minutes <= run.pipeline.keep_after_minutes()) {
+            if !priced.by_record || minutes.is_none_or(|minutes| minutes <= keep_after) {
                 continue;
             }
             match plan.digest(stream) {
@@ -78,10 +101,11 @@ impl Resume {
         if resume.streams.is_empty() {
             return Ok(resume);
         }
-        let since = kept::of_use_since(&plan.pipeline, base, Timestamp::now());
-        for slice in kept::kept(run.bucket, &plan.pipeline, since).await? {
+        let since = kept::of_use_since(&notes.pipeline, base, Timestamp::now());
+        for slice in kept::kept(&notes.bucket, &notes.pipeline, since).await? {
             resume.found(plan, slice);
         }
+        resume.notes = Some(notes);
         Ok(resume)
     }
 
@@ -117,16 +141,15 @@ impl Resume {
         Some(resumed.slices.iter().map(|earlier| earlier.covers.clone()).collect())
     }
 
-    /// Keeps a slice that was finished. That it cannot be noted ends no run.
-    pub(super) async fn keep(&self, context: &Context, index: usize, covers: &Covers, written: &Written) {
-        let Some(Resumed { plan, .. }) = self.streams.get(&index) else { return };
-        let stream = &context.planned.plan.streams[index];
+    /// Keeps a slice of a stream that was finished. That it cannot be noted ends no run.
+    pub(super) async fn keep(&self, index: usize, stream: &StreamPlan, covers: &Covers, written: &Written) {
+        let (Some(notes), Some(Resumed { plan, .. })) = (&self.notes, self.streams.get(&index)) else { return };
         let counts = Counts { read: written.rows_in, written: written.rows_out, steps: written.steps.clone() };
         let (Ok(covers), Ok(counts)) = (serde_json::to_value(covers), serde_json::to_value(counts)) else { return };
         let tables = stream.tables.iter().zip(&written.tables);
         let slice = KeptSlice {
-            run: context.run.clone(),
-            pipeline: context.planned.plan.pipeline.clone(),
+            run: notes.run.clone(),
+            pipeline: notes.pipeline.clone(),
             kept: Timestamp::now(),
             plan: plan.to_string(),
             stream: stream.stream.name.clone(),
@@ -141,8 +164,8 @@ impl Resume {
                 .collect(),
         };
         let files: Vec<_> = slice.files().cloned().collect();
-        context.sink.keep(&files);
-        match kept::keep(&context.bucket, &slice).await {
+        notes.sink.keep(&files);
+        match kept::keep(&notes.bucket, &slice).await {
             Ok(()) => drop(self.kept.fetch_add(1, Ordering::Relaxed)),
             Err(error) => {
                 tracing::warn!(error = error_chain(&error), "a finished slice could not be noted for a later run")

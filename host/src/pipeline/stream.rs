@@ -106,7 +106,7 @@ impl OneStream {
         };
         let written = unwrapped(tokio::task::spawn_blocking(end).await)?;
         if let Some(covers) = self.reading.covers(number) {
-            self.context.resume.keep(&self.context, self.index, &covers, &written).await;
+            self.context.resume.keep(self.index, self.plan(), &covers, &written).await;
         }
         Ok(written)
     }

@@ -21,6 +21,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sluice_model::{
     schema::{Field, Schema},
     stream::StreamInfo,
@@ -144,7 +145,7 @@ pub struct Read {
 }
 
 /// What the service has of a stream and does not give, as far as that shows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beyond {
     /// Histories of one property of one record of which as many versions came as the service ever gives: there may be older
     /// ones.
@@ -153,6 +154,15 @@ pub struct Beyond {
     pub untimed: u64,
     /// Values of which no column was asked for, since no definition names their property.
     pub undefined: u64,
+}
+
+impl Beyond {
+    /// Adds what is said of other rows of the stream.
+    pub fn add(&mut self, more: Self) {
+        self.capped += more.capped;
+        self.untimed += more.untimed;
+        self.undefined += more.undefined;
+    }
 }
 
 /// A part that a stream has no rows of.
@@ -213,6 +223,14 @@ pub struct Usage {
 /// Why a source cannot answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
+    /// What the pipeline file says of which records are read is not so.
+    #[error("{what}")]
+    NoSuch {
+        /// What is not so.
+        what: String,
+        /// What would mend it.
+        hint: Option<String>,
+    },
     /// The account has no such stream, or this identity may not read it.
     #[error("stream `{stream}` cannot be read: {reason}")]
     NotReadable {

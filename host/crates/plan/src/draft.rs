@@ -119,7 +119,7 @@ impl StreamDraft {
 
     /// Finishes it, with the tables that it feeds in this layout. What is wrong with it is told beside it.
     pub(super) fn finish(mut self, layout: Layout, rules: &Rules) -> (StreamPlan, Vec<Problem>) {
-        let (strands, problems) = history::strands(&self, rules);
+        let (strands, problems) = history::strands(&self.stream, &self.stages, &self.steps, rules);
         mark_needed(&mut self.stages, &strands);
         let plan = StreamPlan {
             tables: table::of(&self.stream, self.table(), self.last(), layout),

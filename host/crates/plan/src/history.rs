@@ -12,23 +12,26 @@ use std::collections::BTreeMap;
 
 use sluice_model::{
     printable::some,
-    problem::{Problem, nearest},
+    problem::Problem,
     schema::{Field, attribute},
     stream::{StreamInfo, StreamKind},
 };
 
 use super::{
     Step,
-    draft::StreamDraft,
     lineage::Stage,
-    rules::{HistoryRule, Placed, Rules},
+    rules::{HistoryRule, Rules},
     strand::Strand,
     table::{OF_A_VERSION, name_of_value},
 };
 
-/// The strands of a stream: one for each property, if it is a history.
-pub(super) fn strands(draft: &StreamDraft, rules: &Rules) -> (Vec<Strand>, Vec<Problem>) {
-    let StreamDraft { stream, stages, steps, .. } = draft;
+/// The strands of a stream: one for each property, if it is a history. What is wrong with it is told beside.
+pub(super) fn strands(
+    stream: &StreamInfo,
+    stages: &[Stage],
+    steps: &[Step],
+    rules: &Rules,
+) -> (Vec<Strand>, Vec<Problem>) {
     if !matches!(stream.kind, StreamKind::History { .. }) {
         return (vec![Strand::whole(stages, steps)], Vec::new());
     }
@@ -128,46 +131,13 @@ fn chosen(stream: &StreamInfo, source: &Stage, rules: &Rules) -> Vec<(String, bo
     chosen.collect()
 }
 
-fn rules_of<'r>(stream: &'r StreamInfo, rules: &'r Rules) -> impl Iterator<Item = &'r HistoryRule> + Clone {
+pub(super) fn rules_of<'r>(stream: &'r StreamInfo, rules: &'r Rules) -> impl Iterator<Item = &'r HistoryRule> + Clone {
     let is_of = |rule: &&HistoryRule| {
         rule.streams.iter().any(|placed| stream.names_of_records().any(|name| placed.glob.matches(name)))
     };
     rules.history.iter().filter(is_of)
 }
 
-fn property_of(field: &Field) -> Option<&str> {
+pub(super) fn property_of(field: &Field) -> Option<&str> {
     field.attributes.get(attribute::PROPERTY).map(String::as_str)
-}
-
-/// Globs over properties that mean none, or none that is read.
-pub(super) fn idle(rules: &Rules, drafts: &[StreamDraft]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for rule in &rules.history {
-        let drafts: Vec<&StreamDraft> =
-            drafts.iter().filter(|draft| rules_of(&draft.stream, rules).any(|own| std::ptr::eq(own, rule))).collect();
-        if !drafts.is_empty() {
-            problems.extend(rule.properties.iter().filter_map(|placed| idle_glob(placed, &drafts)));
-        }
-    }
-    problems
-}
-
-fn idle_glob(placed: &Placed, drafts: &[&StreamDraft]) -> Option<Problem> {
-    let matches = |field: &&Field| property_of(field).is_some_and(|name| placed.glob.matches(name));
-    if drafts.iter().flat_map(|draft| &draft.stages[0].columns).any(|column| matches(&&column.field)) {
-        return None;
-    }
-    let typed = placed.glob.as_str();
-    let known = || drafts.iter().flat_map(|draft| draft.known_columns());
-    let problem = if known().any(|field| matches(&field)) {
-        Problem::new(format!("the history of `{typed}` is asked for, and the property itself is not read"))
-            .hint("read it (`sensitive`, `[[source.columns]]`), or do without its history")
-    } else {
-        let problem = Problem::new(format!("`{typed}` matches no property of the streams it is for"));
-        match nearest(typed, known().filter_map(property_of)) {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem.hint("remove it, or mend its spelling"),
-        }
-    };
-    Some(problem.at(placed.place))
 }

@@ -4,11 +4,13 @@
 
 use sluice_model::{
     problem::{Problem, nearest},
+    schema::Field,
     stream::StreamInfo,
 };
 
 use super::{
     draft::StreamDraft,
+    history::{property_of, rules_of},
     rules::{Placed, Rules, any_governs, governs, names_column},
     transform::Transform,
 };
@@ -52,6 +54,39 @@ pub(super) fn globs(
         check(&transform.as_ref().streams, &[]);
     }
     problems
+}
+
+/// Reports every glob over properties whose history is wanted that means none, or none that is read.
+pub(super) fn properties(rules: &Rules, drafts: &[StreamDraft]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for rule in &rules.history {
+        let drafts: Vec<&StreamDraft> =
+            drafts.iter().filter(|draft| rules_of(&draft.stream, rules).any(|own| std::ptr::eq(own, rule))).collect();
+        if !drafts.is_empty() {
+            problems.extend(rule.properties.iter().filter_map(|placed| idle_property(placed, &drafts)));
+        }
+    }
+    problems
+}
+
+fn idle_property(placed: &Placed, drafts: &[&StreamDraft]) -> Option<Problem> {
+    let matches = |field: &&Field| property_of(field).is_some_and(|name| placed.glob.matches(name));
+    if drafts.iter().flat_map(|draft| &draft.stages[0].columns).any(|column| matches(&&column.field)) {
+        return None;
+    }
+    let typed = placed.glob.as_str();
+    let known = || drafts.iter().flat_map(|draft| draft.known_columns());
+    let problem = if known().any(|field| matches(&field)) {
+        Problem::new(format!("the history of `{typed}` is asked for, and the property itself is not read"))
+            .hint("read it (`sensitive`, `[[source.columns]]`), or do without its history")
+    } else {
+        let problem = Problem::new(format!("`{typed}` matches no property of the streams it is for"));
+        match nearest(typed, known().filter_map(property_of)) {
+            Some(near) => problem.hint(format!("did you mean `{near}`?")),
+            None => problem.hint("remove it, or mend its spelling"),
+        }
+    };
+    Some(problem.at(placed.place))
 }
 
 fn stream_names(drafts: &[StreamDraft]) -> Vec<&str> {

@@ -8,9 +8,7 @@ use sluice_model::{
     stream::StreamInfo,
 };
 
-use super::{
-    Plan, StreamPlan, draft::StreamDraft, history, idle, lineage::Stage, rules::Rules, table, transform::Transform,
-};
+use super::{Plan, StreamPlan, draft::StreamDraft, idle, lineage::Stage, rules::Rules, table, transform::Transform};
 use crate::spec::{Layout, Sensitive, Spec};
 
 /// What a pipeline file says, ready to be resolved.
@@ -77,7 +75,7 @@ impl Planner {
     /// Everything that must not pass, and every line of the file that says nothing.
     pub fn resolve(self, drafts: Vec<StreamDraft>, unreadable: &[StreamInfo]) -> Result<Plan, Vec<Problem>> {
         let mut problems = idle::globs(&self.rules, &self.transforms, &drafts, unreadable);
-        problems.extend(history::idle(&self.rules, &drafts));
+        problems.extend(idle::properties(&self.rules, &drafts));
         let finished = drafts.into_iter().map(|draft| draft.finish(self.layout, &self.rules));
         let (mut streams, unread): (Vec<StreamPlan>, Vec<Vec<Problem>>) = finished.unzip();
         problems.extend(unread.into_iter().flatten());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sluice_model::delivery::Delivery;
 use tokio::sync::mpsc;
 
-use super::{Read, SourceError};
+use super::{Beyond, Read, SourceError};
 
 /// Where a source puts its rows. Bounded; closed when nobody wants more.
 pub type DeliverySender = mpsc::Sender<Delivery>;
@@ -72,6 +72,8 @@ pub struct Covers {
     pub records: u64,
     /// The digest of their ids.
     pub digest: String,
+    /// What the service has of them and does not give: nothing that tells slices apart.
+    pub beyond: Beyond,
 }
 
 /// A part of a stream, for one reader. Dropped unread, it may be handed out again.

@@ -11,13 +11,13 @@ mod records;
 pub(super) mod types;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use async_trait::async_trait;
 use http::StatusCode;
-use sluice_model::{delivery::Delivery, stream::EventType};
+use sluice_model::{delivery::Delivery, schema::attribute, stream::EventType};
 
 use self::answer::{Asked, Decoder, Odd, Role};
 use super::{
@@ -35,6 +35,9 @@ use crate::{
 
 /// Occurrences a page. HubSpot says no most; a hundred is what it is known to give.
 const MOST_OCCURRENCES: u32 = 100;
+
+/// What is asked for where no property is wanted: asking for none brings all.
+const NO_PROPERTY: &str = "none";
 
 /// Names of properties without a column that are shown.
 const MOST_NAMES: usize = 10;
@@ -54,7 +57,11 @@ pub(super) struct Events {
 struct Known {
     ids: Arc<Ids>,
     defined: HashSet<String>,
+    asks_for: AskedFor,
 }
+
+/// The properties that are asked for; `None`: whatever there is, since nothing that is known of is left out.
+type AskedFor = Option<Vec<String>>;
 
 impl Events {
     pub(super) fn new(hubspot: &HubSpot, request: ReadRequest, event_type: &EventType, of: &str) -> Self {
@@ -72,13 +79,31 @@ impl Events {
 
     /// Asks for the events of a record that need not be there: whether they may be asked for is all that is of interest.
     pub(super) async fn try_one(&self) -> Result<(), SourceError> {
-        match self.hubspot.json::<serde::de::IgnoredAny>(&self.of_record("1", 1)).await {
+        let asks_for = self.asked_for(&self.defined().await?);
+        match self.hubspot.json::<serde::de::IgnoredAny>(&self.of_record("1", 1, &asks_for)).await {
             Ok(_) => Ok(()),
             Err(error) => self.is_gone(error).await,
         }
     }
 
-    fn of_record(&self, id: &str, most: u32) -> Request {
+    /// The properties that are known of.
+    async fn defined(&self) -> Result<HashSet<String>, SourceError> {
+        let properties = self.hubspot.event_properties(&self.request.stream, &self.event_type, &self.of).await?;
+        Ok(properties.into_iter().map(|property| property.name).collect())
+    }
+
+    /// What is not wanted is not asked for. Where all is wanted that is known of, what is not known of comes too, and is counted.
+    fn asked_for(&self, defined: &HashSet<String>) -> AskedFor {
+        let columns = self.request.columns.iter();
+        let wanted: BTreeSet<&String> = columns.filter_map(|field| field.attributes.get(attribute::PROPERTY)).collect();
+        if defined.iter().all(|name| wanted.contains(name)) {
+            return None;
+        }
+        let none = || vec![NO_PROPERTY.to_owned()];
+        Some(if wanted.is_empty() { none() } else { wanted.into_iter().cloned().collect() })
+    }
+
+    fn of_record(&self, id: &str, most: u32, asks_for: &AskedFor) -> Request {
         let request = self
             .hubspot
             .get(self.hubspot.paths.occurrences())
@@ -86,6 +111,8 @@ impl Events {
             .parameter("objectId", id)
             .parameter("eventType", &self.event_type.full_name)
             .parameter("limit", most.to_string());
+        let names = asks_for.iter().flatten();
+        let request = names.fold(request, |request, name| request.parameter("properties", name));
         match self.hubspot.events.as_ref().and_then(|scope| scope.since) {
             Some(since) => request.parameter("occurredAfter", since.to_string()),
             None => request,
@@ -96,11 +123,12 @@ impl Events {
     async fn read_record(
         &self,
         id: &str,
-        Known { ids, defined }: &Known,
+        Known { ids, defined, asks_for }: &Known,
         strands: &Mutex<Strands<'_, Role>>,
         deliveries: &DeliverySender,
+        beyond: &mut Beyond,
     ) -> Result<bool, SourceError> {
-        let first = self.of_record(id, MOST_OCCURRENCES);
+        let first = self.of_record(id, MOST_OCCURRENCES, asks_for);
         let (mut request, mut seen, mut course) = (first.clone(), HashSet::new(), Course::default());
         loop {
             let asked = Asked { id, ids, defined, seen: &seen };
@@ -116,6 +144,7 @@ impl Events {
                 .page(page.first.as_deref(), page.after.as_deref())
                 .map_err(|why| SourceError::Endless { what: self.what(), why })?;
             self.request.seen.add(page.rows);
+            beyond.undefined += page.odd.undefined;
             self.odd.lock().unwrap_or_else(PoisonError::into_inner).add(page.odd);
             seen.extend(page.new);
             if !self.deliver(page.due, deliveries).await {
@@ -162,9 +191,9 @@ impl Events {
 impl Units for Events {
     async fn count(&self) -> Result<Counted, SourceError> {
         let stream = &self.request.stream;
-        let properties = self.hubspot.event_properties(stream, &self.event_type, &self.of).await?;
+        let defined = self.defined().await?;
         let ids = self.hubspot.ids_for_events(stream, &self.of).await?;
-        let known = Known { ids, defined: properties.into_iter().map(|property| property.name).collect() };
+        let known = Known { ids, asks_for: self.asked_for(&defined), defined };
         Ok(Counted { units: self.known.get_or_init(|| known).ids.len(), a_request: 1 })
     }
 
@@ -172,20 +201,21 @@ impl Units for Events {
         self.known.get().map(|known| Arc::clone(&known.ids))
     }
 
-    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<(), SourceError> {
-        let Some(known) = self.known.get() else { return Ok(()) };
+    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<Beyond, SourceError> {
+        let mut beyond = Beyond::default();
+        let Some(known) = self.known.get() else { return Ok(beyond) };
         let strands = Mutex::new(Strands::new(self.decoder.layout()));
         loop {
             let next = known.ids.range(take.some(1)).next().map(std::borrow::Cow::into_owned);
             let Some(id) = next else { break };
-            if !self.read_record(&id, known, &strands, deliveries).await? {
-                return Ok(());
+            if !self.read_record(&id, known, &strands, deliveries, &mut beyond).await? {
+                return Ok(beyond);
             }
         }
         let rest = strands.lock().unwrap_or_else(PoisonError::into_inner).rest();
         let rest = rest.map_err(|cause| SourceError::Batch { stream: self.request.stream.name.clone(), cause })?;
         self.deliver(rest, deliveries).await;
-        Ok(())
+        Ok(beyond)
     }
 
     async fn remarks(&self) -> Result<Read, SourceError> {
@@ -204,7 +234,7 @@ impl Units for Events {
             let (values, properties) = (odd.undefined, names.join(", "));
             tracing::warn!(stream, values, properties, "values of properties that nothing names have no column");
         }
-        Ok(Read { beyond: Beyond { undefined: odd.undefined, ..Beyond::default() }, ..Read::default() })
+        Ok(Read::default())
     }
 }
 

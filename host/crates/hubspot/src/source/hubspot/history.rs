@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     http::{HttpError, PageSize, Request},
-    source::{DeliverySender, Read, ReadRequest, SourceError, Unreadable},
+    source::{Beyond, DeliverySender, Read, ReadRequest, SourceError, Unreadable},
 };
 
 /// Records that are asked for at once: the most that the API allows where it is asked for versions.
@@ -82,7 +82,7 @@ impl History {
     }
 
     /// Asks for the versions of these records, and puts them with the others. What is due to be delivered then.
-    async fn ask(&self, asked: &[String], strands: &Mutex<Strands<'_, Role>>) -> Result<Numbered, HttpError> {
+    async fn ask(&self, asked: &[String], strands: &Mutex<Strands<'_, Role>>) -> Result<(Numbered, Beyond), HttpError> {
         let inputs: Vec<_> = asked.iter().map(|id| json!({ "id": id })).collect();
         // Asking for no property brings a default set.
         let body = json!({
@@ -99,8 +99,9 @@ impl History {
             })
             .await?;
         self.request.seen.add(said.rows());
+        let beyond = said.beyond();
         self.said.lock().unwrap_or_else(PoisonError::into_inner).add(said);
-        Ok(due)
+        Ok((due, beyond))
     }
 
     /// None of these records is there, says HubSpot. Is the type?
@@ -141,8 +142,9 @@ impl Units for History {
         self.ids.get().cloned()
     }
 
-    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<(), SourceError> {
-        let Some(ids) = self.ids.get() else { return Ok(()) };
+    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<Beyond, SourceError> {
+        let mut beyond = Beyond::default();
+        let Some(ids) = self.ids.get() else { return Ok(beyond) };
         let strands = Mutex::new(Strands::new(self.decoder.layouts()));
         let unbuildable = |cause| SourceError::Batch { stream: self.request.stream.name.clone(), cause };
         let mut size = PageSize::new(MOST_RECORDS);
@@ -155,14 +157,15 @@ impl Units for History {
             if next.is_empty() {
                 let rest = strands.lock().unwrap_or_else(PoisonError::into_inner).rest();
                 self.deliver(rest.map_err(unbuildable)?, deliveries).await;
-                return Ok(());
+                return Ok(beyond);
             }
             let asked: Vec<String> = next.drain(..next.len().min(most)).collect();
             match self.ask(&asked, &strands).await {
-                Ok(due) => {
+                Ok((due, of_these)) => {
                     size.good();
+                    beyond.add(of_these);
                     if !self.deliver(due, deliveries).await {
-                        return Ok(());
+                        return Ok(beyond);
                     }
                 }
                 Err(error) if error.asks_too_much() && size.halve() => {
@@ -190,6 +193,6 @@ impl Units for History {
             );
         }
         let cut = read::gone(&self.hubspot, &self.type_id, self.decoder.named_by_some(&said)).await?;
-        Ok(Read { cut, unnamed: self.decoder.never_named(&said), beyond: said.beyond(), ..Read::default() })
+        Ok(Read { cut, unnamed: self.decoder.never_named(&said), ..Read::default() })
     }
 }

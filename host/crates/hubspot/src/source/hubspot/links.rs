@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     http::{HttpError, PageSize, Request},
-    source::{DeliverySender, ReadRequest, SourceError, Unreadable},
+    source::{Beyond, DeliverySender, ReadRequest, SourceError, Unreadable},
 };
 
 /// Records that are asked for at once: the most that the API allows.
@@ -168,8 +168,8 @@ impl Units for Links {
         Ok(Counted { units: known.ids.len(), a_request: u64::from(MOST_RECORDS) })
     }
 
-    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<(), SourceError> {
-        let Some(Known { ids, mains }) = self.known.get() else { return Ok(()) };
+    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<Beyond, SourceError> {
+        let Some(Known { ids, mains }) = self.known.get() else { return Ok(Beyond::default()) };
         let mut size = PageSize::new(MOST_RECORDS);
         let mut paged = Paged::default();
         let mut next: Vec<Asked> = Vec::new();
@@ -179,7 +179,7 @@ impl Units for Links {
                 next.extend(ids.range(take.some(room as u64)).map(|id| Asked { id: id.into_owned(), after: None }));
             }
             if next.is_empty() {
-                return Ok(());
+                return Ok(Beyond::default());
             }
             let asked: Vec<Asked> = next.drain(..next.len().min(most)).collect();
             let mut answer = match self.ask(&asked, &paged.seen, mains).await {
@@ -210,7 +210,7 @@ impl Units for Links {
             next.append(&mut answer.follow);
             for batch in answer.batches {
                 if deliveries.send(Delivery::of_whole(batch)).await.is_err() {
-                    return Ok(());
+                    return Ok(Beyond::default());
                 }
             }
         }

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     http::{HttpError, Request},
-    source::{DeliverySender, Lacking, Read, ReadRequest, SourceError, Unreadable},
+    source::{Beyond, DeliverySender, Lacking, Read, ReadRequest, SourceError, Unreadable},
 };
 
 /// Members a page: the most that the API allows.
@@ -194,26 +194,26 @@ impl Units for Memberships {
         })
     }
 
-    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<(), SourceError> {
+    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<Beyond, SourceError> {
         match self.way.get() {
             Some(Way::ByList(lists)) => {
                 while let Some(list) = take.some(1).next() {
                     let list = lists.get(usize::try_from(list).unwrap_or(usize::MAX));
-                    let Some(list) = list else { return Ok(()) };
+                    let Some(list) = list else { return Ok(Beyond::default()) };
                     if !self.read_list(list, deliveries).await? {
-                        return Ok(());
+                        return Ok(Beyond::default());
                     }
                 }
             }
             Some(Way::ByRecord(ids)) => loop {
                 let some: Vec<String> = ids.range(take.some(MOST_RECORDS)).map(std::borrow::Cow::into_owned).collect();
                 if some.is_empty() || !self.read_records(some, deliveries).await? {
-                    return Ok(());
+                    return Ok(Beyond::default());
                 }
             },
             None => {}
         }
-        Ok(())
+        Ok(Beyond::default())
     }
 
     async fn remarks(&self) -> Result<Read, SourceError> {

@@ -9,6 +9,7 @@
 mod kept;
 
 use std::{
+    collections::BTreeMap,
     ops::Range,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -21,7 +22,7 @@ use tokio::sync::watch;
 
 use self::kept::Kept;
 use super::{ids::Ids, ranges::Ranges};
-use crate::source::{Covers, DeliverySender, Read, Readers, Reading, Slice, SourceError};
+use crate::source::{Beyond, Covers, DeliverySender, Read, Readers, Reading, Slice, SourceError};
 
 /// Requests that are worth a reader of their own, and a file.
 const SMALLEST_REQUESTS: u64 = 10;
@@ -35,9 +36,9 @@ pub(super) trait Units: Send + Sync + 'static {
     /// Finds out which units there are. It is asked before any is read.
     async fn count(&self) -> Result<Counted, SourceError>;
 
-    /// Reads units, taking some after some until there are none left. Ends early, without an error, when nobody wants the
-    /// rows any more.
-    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<(), SourceError>;
+    /// Reads units, taking some after some until there are none left; says what there is of them that is not given. Ends
+    /// early, without an error, when nobody wants the rows any more.
+    async fn read(&self, take: &Take, deliveries: &DeliverySender) -> Result<Beyond, SourceError>;
 
     /// The ids that its units are, in their order, once they are counted; nothing of units that are no ids. Only a stream of
     /// ids is read in slices that are worth keeping.
@@ -67,6 +68,8 @@ pub(super) struct Ranged<U> {
     resumes: Option<Vec<Covers>>,
     /// Those of them that hold, once the ids are known.
     taken_over: OnceLock<Vec<usize>>,
+    /// What is not given of the units of each lane that has been read.
+    beyond: Mutex<BTreeMap<usize, Beyond>>,
 }
 
 #[derive(Debug)]
@@ -118,6 +121,7 @@ impl<U: Units> Ranged<U> {
             shared: Arc::new(Shared { ranges, a_request: AtomicU64::new(0), more: watch::Sender::new(true) }),
             resumes,
             taken_over: OnceLock::new(),
+            beyond: Mutex::default(),
         }
     }
 
@@ -165,7 +169,8 @@ impl<U: Units> Reading for Ranged<U> {
             self.count().await?;
         }
         slice.keep();
-        self.units.read(&Take { shared: Arc::clone(&self.shared), lane }, &deliveries).await?;
+        let beyond = self.units.read(&Take { shared: Arc::clone(&self.shared), lane }, &deliveries).await?;
+        self.beyond.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, beyond);
         // Where nobody wants more, what was taken last may not have been delivered.
         if !deliveries.is_closed() {
             self.shared.with(|ranges| ranges.finish(lane));
@@ -176,11 +181,16 @@ impl<U: Units> Reading for Ranged<U> {
     fn covers(&self, slice: u64) -> Option<Covers> {
         let lane = usize::try_from(slice).ok()?;
         let places = self.shared.with(|ranges| ranges.finished(lane))?;
-        kept::covered(places, &*self.units.ids()?)
+        let beyond = *self.beyond.lock().unwrap_or_else(PoisonError::into_inner).get(&lane)?;
+        Some(Covers { beyond, ..kept::covered(places, &*self.units.ids()?)? })
     }
 
     async fn finish(&self) -> Result<Read, SourceError> {
         let taken_over = self.taken_over.get().cloned().unwrap_or_default();
-        Ok(Read { taken_over, ..self.units.remarks().await? })
+        let mut beyond = Beyond::default();
+        self.beyond.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|of_lane| beyond.add(*of_lane));
+        let before = self.resumes.as_deref().unwrap_or_default();
+        taken_over.iter().for_each(|place| beyond.add(before[*place].beyond));
+        Ok(Read { taken_over, beyond, ..self.units.remarks().await? })
     }
 }

@@ -11,7 +11,7 @@ use sluice_model::{
 };
 
 use crate::source::{
-    SourceError, Unreadable,
+    SourceError,
     hubspot::{
         EventRecords, EventScope, HubSpot, Refused, api, failed,
         ids::Ids,
@@ -78,7 +78,7 @@ impl HubSpot {
     /// The list of this id, or of this name.
     ///
     /// # Errors
-    /// [`SourceError::NotReadable`] where there is none of that type, or several have the name.
+    /// [`SourceError::NoSuch`] where there is none of that type, or several have the name.
     pub(in crate::source::hubspot) async fn list_for_events(
         &self,
         stream: &StreamInfo,
@@ -109,7 +109,7 @@ impl HubSpot {
                 (format!("{} lists are called `{name}`", several.len()), Some(hint))
             }
         };
-        Err(SourceError::NotReadable { stream: stream.name.clone(), why: Unreadable::Absent, reason, hint })
+        Err(SourceError::NoSuch { what: format!("events of stream `{}`: {reason}", stream.name), hint })
     }
 
     /// The members of a list. One that is deleted meanwhile is not there.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use crate::source::{Covers, hubspot::ids::Ids};
+use crate::source::{Beyond, Covers, hubspot::ids::Ids};
 
 /// Slices that a stream is cut into: the eight that a run may have at work when it is killed are a few hundredths of it.
 const SLICES: u64 = 200;
@@ -26,7 +26,8 @@ pub(super) fn covered(places: Range<u64>, ids: &Ids) -> Option<Covers> {
     }
     let id = |place: u64| ids.range(place..place + 1).next().map(std::borrow::Cow::into_owned);
     let (first, last) = (id(places.start)?, id(places.end - 1)?);
-    Some(Covers { first, last, records: places.end - places.start, digest: digest(places, ids) })
+    let (records, digest) = (places.end - places.start, digest(places, ids));
+    Some(Covers { first, last, records, digest, beyond: Beyond::default() })
 }
 
 /// Kept slices that hold.
