@@ -15,8 +15,8 @@ impl Rules {
     /// Whether the file names a stream outright, and not only by a glob or by the name of its group.
     pub fn names(&self, stream: &StreamInfo) -> bool {
         let names: Vec<&str> = stream.names().collect();
-        let plain = |placed: &&Placed| placed.glob.is_plain();
-        self.globs_for(&names).filter(plain).any(|placed| is_called(&placed.glob, &names))
+        let mut plain = self.globs_for(&names).filter(|placed| placed.glob.is_plain());
+        plain.any(|placed| is_called(&placed.glob, &names))
     }
 
     /// The globs that take in streams like one of these names.
@@ -38,12 +38,10 @@ impl Rules {
     /// Whether the file speaks of a stream of these names, be it offered or not.
     pub fn takes<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {
         let names: Vec<&str> = names.collect();
-        let excludes = |placed: &Placed| {
-            names
-                .iter()
-                .any(|name| placed.glob.matches(name) || group_of(name).is_some_and(|it| placed.glob.matches(it)))
-        };
-        self.globs_for(&names).any(|placed| is_called(&placed.glob, &names)) && !self.exclude.iter().any(excludes)
+        let any_name = |glob: &Glob| names.iter().any(|name| glob.matches(name));
+        let excludes = |placed: &Placed| any_name(&placed.glob) || means_group(&placed.glob, &names);
+        let takes = |placed: &Placed| is_called(&placed.glob, &names) || means_group(&placed.glob, &names);
+        self.globs_for(&names).any(takes) && !self.exclude.iter().any(excludes)
     }
 
     /// Chooses one of each two streams that are the directions of one association, where the file wants one and does not say
@@ -121,14 +119,18 @@ impl Rules {
     }
 }
 
-/// Whether a glob of the kind of streams that has these names means this one: by a name, by the name of its group, or, of what
-/// is taken apart, by what it is called in its group.
+/// Whether a glob is for a stream of these names, by one of them; of a kind that has lines of its own in the file, by what it is
+/// called in its group.
 fn is_called(glob: &Glob, names: &[&str]) -> bool {
     names.iter().any(|name| match (group_of(name), in_group(name)) {
         (Some(StreamKind::HISTORY | StreamKind::EVENTS), Some(name)) => glob.matches(name),
-        (Some(group), _) => glob.matches(name) || glob.matches(group),
-        (None, _) => glob.matches(name),
+        _ => glob.matches(name),
     })
+}
+
+/// Whether a glob means the group that a stream of these names is in, as `*` does.
+fn means_group(glob: &Glob, names: &[&str]) -> bool {
+    names.iter().filter_map(|name| group_of(name)).any(|group| glob.matches(group))
 }
 
 /// A glob of `streams` that means histories or events alone.
