@@ -56,7 +56,7 @@ fn of_history(workspace: &Workspace) -> Value {
 }
 
 /// Whether a request asks for versions.
-fn asks_for_versions(request: &&LoggedRequest) -> bool {
+fn asks_for_versions(request: &LoggedRequest) -> bool {
     request.path.ends_with("/0-1/batch/read")
 }
 
@@ -116,7 +116,7 @@ fn every_version_is_a_row_and_costs_what_was_said() {
     assert!(expected.len() > CONTACTS as usize);
     assert_eq!(found, expected);
     let requests = workspace.hubspot.requests();
-    let sent = requests.iter().filter(asks_for_versions).count() as u64;
+    let sent = requests.iter().filter(|it| asks_for_versions(it)).count() as u64;
     assert_eq!((sent, price["requests"].as_u64()), (CONTACTS.div_ceil(50), Some(sent)));
     let capped = truth_of(&options, &["phone", "lifecyclestage"], "property_history_capped.ndjson").len();
     assert!(capped > 0);
@@ -162,7 +162,7 @@ fn a_marked_past_is_nowhere() {
         let output = crate::child::Running::start(command.env("SLUICE_LOG", "trace").env("RUST_LOG", "trace")).output();
         assert_eq!(output.status.code(), Some(exit_code), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(found(&everywhere(&workspace, &output)), None);
-        let asked = workspace.hubspot.requests().iter().filter(asks_for_versions).count();
+        let asked = workspace.hubspot.requests().iter().filter(|it| asks_for_versions(it)).count();
         if exit_code == 0 {
             let rows = versions(&workspace);
             assert_eq!(rows.len(), lines.len());
@@ -217,7 +217,7 @@ fn after_sixty(requests: u64, action: FaultAction) -> hubspot::Options {
 }
 
 fn asked(workspace: &Workspace) -> u64 {
-    workspace.hubspot.requests().iter().filter(asks_for_versions).count() as u64
+    workspace.hubspot.requests().iter().filter(|it| asks_for_versions(it)).count() as u64
 }
 
 /// The notes of kept slices in a bucket.

@@ -90,27 +90,28 @@ impl Resume {
             if !priced.by_record || minutes.is_none_or(|minutes| minutes <= keep_after) {
                 continue;
             }
-            match plan.digest(stream) {
-                Some(plan) => drop(resume.streams.insert(index, Resumed { plan, slices: Vec::new() })),
-                None => tracing::warn!(
+            let Some(digest) = plan.digest(stream) else {
+                tracing::warn!(
                     stream = stream.stream.name,
                     "should this run not come to its end, the next begins this stream anew: what a transform does with a secret cannot be compared"
-                ),
-            }
+                );
+                continue;
+            };
+            resume.streams.insert(index, Resumed { plan: digest, slices: Vec::new() });
         }
         if resume.streams.is_empty() {
             return Ok(resume);
         }
         let since = kept::of_use_since(&notes.pipeline, base, Timestamp::now());
         for slice in kept::kept(&notes.bucket, &notes.pipeline, since).await? {
-            resume.found(plan, slice);
+            resume.found(plan, &slice);
         }
         resume.notes = Some(notes);
         Ok(resume)
     }
 
     /// Takes a slice that was found, if it is one of a stream that would be read and written in the same way.
-    fn found(&mut self, plan: &Plan, slice: KeptSlice) {
+    fn found(&mut self, plan: &Plan, slice: &KeptSlice) {
         let is_its = |(index, resumed): &(&usize, &mut Resumed)| {
             let stream = &plan.streams[**index];
             let tables = stream.tables.iter().map(|table| &table.name);
@@ -130,7 +131,7 @@ impl Resume {
         match understood() {
             Some(earlier) => resumed.slices.push(earlier),
             None => {
-                tracing::warn!(stream = slice.stream, run = %slice.run, "what is noted of a kept slice is not understood")
+                tracing::warn!(stream = slice.stream, run = %slice.run, "what is noted of a kept slice is not understood");
             }
         }
     }
@@ -168,7 +169,7 @@ impl Resume {
         match kept::keep(&notes.bucket, &slice).await {
             Ok(()) => drop(self.kept.fetch_add(1, Ordering::Relaxed)),
             Err(error) => {
-                tracing::warn!(error = error_chain(&error), "a finished slice could not be noted for a later run")
+                tracing::warn!(error = error_chain(&error), "a finished slice could not be noted for a later run");
             }
         }
     }

@@ -187,10 +187,14 @@ impl<U: Units> Reading for Ranged<U> {
 
     async fn finish(&self) -> Result<Read, SourceError> {
         let taken_over = self.taken_over.get().cloned().unwrap_or_default();
-        let mut beyond = Beyond::default();
-        self.beyond.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|of_lane| beyond.add(*of_lane));
         let before = self.resumes.as_deref().unwrap_or_default();
-        taken_over.iter().for_each(|place| beyond.add(before[*place].beyond));
+        let mut beyond = Beyond::default();
+        for more in taken_over.iter().map(|place| &before[*place].beyond) {
+            beyond.add(*more);
+        }
+        for more in self.beyond.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            beyond.add(*more);
+        }
         Ok(Read { taken_over, beyond, ..self.units.remarks().await? })
     }
 }
