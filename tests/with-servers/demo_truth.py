@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import expected
 from tables import Verdicts, by_pyarrow, compare, equal, files_of, newest_commit
 from truth import Truth
+from values import masked
 
 # The id that the type of vehicles gets.
 TYPE_IDS = {"2-13370001": "2-90000001"}
@@ -67,9 +68,6 @@ def scrubbed_rightly(before, after):
         return False
     return all(personal(taken) for taken in match.groups()) and (personal(before) or before == after)
 
-
-def masked(text):
-    return None if text is None else "*" * max(0, len(text) - 4) + text[-4:] if len(text) > 4 else "*" * len(text)
 
 def transformed(contacts):
     """Contacts as the transforms leave them, but for the notes."""

@@ -40,24 +40,45 @@ def values_of(definitions, record):
             yield definition["name"], parser, text, parser and parser[0](text)
 
 
+def text_of(parser, text, value):
+    """A value as text: in one form, if it fits its property's type, and otherwise as it is."""
+    return text if value is None else parser[2](value)
+
+
+def typed_columns(definitions):
+    """The columns of properties: one for the values that fit its type, and one for those that do not."""
+    columns = []
+    for definition in definitions:
+        columns.append(f"property_{definition['name']}")
+        if parser_of(definition):
+            columns.append(f"property_unparsed_{definition['name']}")
+    return columns
+
+
+def typed_values(definitions, record):
+    """A record's values in these columns."""
+    row = dict.fromkeys(typed_columns(definitions))
+    for name, parser, text, value in values_of(definitions, record):
+        if parser and value is None:
+            row[f"property_unparsed_{name}"] = text
+        else:
+            row[f"property_{name}"] = value if parser else text
+    return row
+
+
+def packed_values(definitions, record):
+    """A record's values as members of a JSON object."""
+    values = values_of(definitions, record)
+    return {name: text if value is None else parser[1](value) for name, parser, text, value in values}
+
+
 def records(truth, type_id):
     """The table of the records of a type."""
     definitions = truth.readable(type_id)
-    columns = {}
-    for definition in definitions:
-        columns[f"property_{definition['name']}"] = None
-        if parser_of(definition):
-            columns[f"property_unparsed_{definition['name']}"] = None
-    rows = []
-    for record in truth.records(type_id):
-        row = {**of_record(truth, type_id, record), **columns}
-        for name, parser, text, value in values_of(definitions, record):
-            if parser and value is None:
-                row[f"property_unparsed_{name}"] = text
-            else:
-                row[f"property_{name}"] = value if parser else text
-        rows.append(row)
-    return Expected(RECORD, ["objectTypeId", "objectId", "updatedAt", *columns], rows)
+    rows = [
+        {**of_record(truth, type_id, record), **typed_values(definitions, record)} for record in truth.records(type_id)
+    ]
+    return Expected(RECORD, ["objectTypeId", "objectId", "updatedAt", *typed_columns(definitions)], rows)
 
 
 def all_records(truth):
@@ -74,7 +95,7 @@ def all_values(truth):
         for record in truth.records(type_id):
             for name, parser, text, value in values_of(definitions, record):
                 row = {"objectTypeId": truth.type_id(type_id), "objectId": record["id"], "name": name}
-                rows.append({**row, "value": text if value is None else parser[2](value)})
+                rows.append({**row, "value": text_of(parser, text, value)})
     return Expected((*RECORD, "name"), [*RECORD, "name", "value"], rows, is_timed=False)
 
 
@@ -85,11 +106,7 @@ def packed_records(truth):
         definitions = truth.readable(type_id)
         for record in truth.records(type_id):
             row = of_record(truth, type_id, record)
-            row["properties"] = {
-                name: text if value is None else parser[1](value)
-                for name, parser, text, value in values_of(definitions, record)
-            }
-            rows.append(row)
+            rows.append({**row, "properties": packed_values(definitions, record)})
     return Expected(RECORD, [*RECORD, "properties", "updatedAt"], rows, in_json=("properties",))
 
 

@@ -11,12 +11,23 @@ SENSITIVE = {"sensitive", "highly_sensitive"}
 SINGULARS = {"0-47": "meeting_event", "0-116": "postal_mail"}
 
 
-class Truth:
-    """The folder of the NDJSON files. `type_ids` says which object types have other ids in the tables."""
+def is_sensitive(definition):
+    return definition.get("dataSensitivity", "non_sensitive") in SENSITIVE
 
-    def __init__(self, folder, type_ids=None):
+
+def requested(definitions):
+    """Of these definitions of properties, those that a run requests: neither archived nor sensitive."""
+    return [definition for definition in definitions if not definition.get("archived") and not is_sensitive(definition)]
+
+
+class Truth:
+    """The folder of the NDJSON files. `type_ids` says which object types have other ids in the tables; `streams`, of which
+    records are read, unless of all."""
+
+    def __init__(self, folder, type_ids=None, streams=None):
         self.folder = pathlib.Path(folder)
         self.type_ids = type_ids or {}
+        self.streams = streams
         self.types = {line["objectTypeId"]: line for line in self.lines("object_types")}
         self.definitions = {}
         for line in self.lines("property_definitions"):
@@ -32,12 +43,12 @@ class Truth:
 
     def read_types(self):
         """The types of which records are read."""
-        return [type_id for type_id in self.types if type_id not in NOT_READ]
+        found = [type_id for type_id in self.types if type_id not in NOT_READ]
+        return [type_id for type_id in found if self.streams is None or self.stream(type_id) in self.streams]
 
     def readable(self, type_id):
-        """Definitions of the properties that a run requests: neither archived nor sensitive."""
-        found = [line for line in self.definitions.get(type_id, []) if not line.get("archived")]
-        return [line for line in found if line.get("dataSensitivity", "non_sensitive") not in SENSITIVE]
+        """Definitions of the properties that a run requests."""
+        return requested(self.definitions.get(type_id, []))
 
     def records(self, type_id):
         return self.lines(self.types[type_id]["file"])

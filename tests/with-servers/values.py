@@ -89,6 +89,13 @@ def parser_of(definition):
     return PARSERS.get(definition["type"])
 
 
+def masked(text):
+    """What a mask leaves that keeps the last four characters: of a shorter text, none."""
+    if text is None:
+        return None
+    return "*" * len(text) if len(text) <= 4 else "*" * (len(text) - 4) + text[-4:]
+
+
 def flat(value):
     return None if value in (None, "") else value
 
