@@ -11,9 +11,10 @@ impl Plan {
     /// settings and attachments, tables, and of events which are read. `None` where that cannot be told: of an attachment with
     /// marks no digest is ever made, since whoever can guess a short secret could check the guess.
     ///
-    /// Two versions of the program may make different digests of one plan.
+    /// Two versions of the program make different digests: they may write a value in different ways.
     pub fn digest(&self, stream: &StreamPlan) -> Option<Digest> {
-        let mut all = format!("{:?}\n{:?}\n", stream.stream, stream.requested().collect::<Vec<_>>());
+        let version = env!("CARGO_PKG_VERSION");
+        let mut all = format!("{version}\n{:?}\n{:?}\n", stream.stream, stream.requested().collect::<Vec<_>>());
         for step in &stream.steps {
             let transform = &step.transform;
             for attached in &transform.attachments {
