@@ -59,7 +59,7 @@ use sluice_lake::{
     bucket::Bucket,
     sink::Sink,
     state::lease::{Holder, Lease},
-    table::{Commit, CommitLog, Commits},
+    table::{Author, Commit, CommitLog, Commits},
 };
 use sluice_model::{clock::Clock, error_chain, run_id::RunId};
 
@@ -189,7 +189,7 @@ async fn read_and_commit(
         unless_stopped(run.shutdown, planning::plan(run.pipeline, &*run.source, run.plugins, base.as_ref())).await??;
     let wanted = planned.wanted(run.only)?;
     let (mut planned, wanted) = unless_stopped(run.shutdown, trial::without_unreadable(run, planned, wanted)).await??;
-    let mut not_written = kept::judge(base.as_ref(), &planned, &wanted)
+    let not_written = kept::judge(base.as_ref(), &planned, &wanted)
         .map_err(|problems| Error::refused(&planned.plan.file, problems))?;
     let problems = kept::without_kept(&mut planned, &wanted, &not_written.kept);
     if !problems.is_empty() {
@@ -205,9 +205,25 @@ async fn read_and_commit(
     let context = Arc::new(context(run, planned, began, sink, resume));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
-    let read = reading::all(&context, run.pipeline.streams_at_once(), base.as_ref()).await;
-    let mut streams = read.inspect_err(|_| context.resume.tell())?;
-    tables::complete(&context, &mut streams).await?;
+    let ended = read_all(run, lease, &context, Begun { base, author, not_written, log, started }).await;
+    ended.inspect_err(|_| context.resume.tell())
+}
+
+/// What a run has found out before it reads.
+struct Begun {
+    base: Option<Commit>,
+    author: Author,
+    not_written: NotWritten,
+    log: CommitLog,
+    started: Instant,
+}
+
+/// Reads all streams, and commits what came of them.
+async fn read_all(run: &Run<'_>, lease: &Lease, context: &Arc<Context>, begun: Begun) -> Result<Report, Error> {
+    let Begun { base, author, mut not_written, log, started } = begun;
+    let (plan, sink) = (&context.planned.plan, &context.sink);
+    let mut streams = reading::all(context, run.pipeline.streams_at_once(), base.as_ref()).await?;
+    tables::complete(context, &mut streams).await?;
     let lost = kept::that_lost_parts(base.as_ref(), &context.planned, &streams, &mut not_written)
         .map_err(|problems| Error::refused(&plan.file, problems))?;
     for index in &lost {
@@ -220,10 +236,10 @@ async fn read_and_commit(
         return Err(Error::Interrupted);
     }
     let commit = log.commit(base.as_ref(), change).await?;
-    tracing::info!(commit = commit.number, run = %id, "committed");
+    tracing::info!(commit = commit.number, run = %commit.author.run, "committed");
     tables::sweep_after(run.bucket, &commit, lease).await;
     let done = report::Done { base, commit, written: streams, not_written, rule: run.pipeline.ledger() };
-    Ok(report::of(&context, done, started.elapsed()))
+    Ok(report::of(context, done, started.elapsed()))
 }
 
 /// Judges what streams cost that are asked for record by record, if there are any, and finds out which of them are kept in
@@ -235,7 +251,7 @@ async fn resumable(run: &Run<'_>, notes: Notes, planned: &Planned, base: Option<
     }
     let Some(prices) = price(run.pipeline, run.source.as_ref(), plan).await else { return Ok(Resume::default()) };
     prices.judge(&plan.file)?;
-    Resume::of(notes, plan, &prices, run.pipeline.keep_after_minutes(), base).await
+    Resume::of(notes, &*run.source, plan, &prices, run.pipeline.keep_after_minutes(), base).await
 }
 
 /// What all streams of the run share.

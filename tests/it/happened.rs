@@ -245,6 +245,25 @@ fn a_type_of_events_that_vanishes_while_it_is_read_commits_nothing() {
     assert!(!workspace.path().join("tables/_sluice/commits").exists());
 }
 
+/// Long streams are read in slices, side by side: one that has none at work is not over while it has some to give.
+#[test]
+fn several_long_streams_are_all_read_to_their_ends() {
+    let options = account();
+    for readers in [1, 2, 5] {
+        let workspace = workspace(options.clone());
+        let events = format!("events = {{ of = \"contacts\", types = {TYPES}, records = \"all\" }}");
+        let source = workspace.source(&format!("streams = [\"contacts\"]\n{events}"));
+        let run_spec = format!("[run]\nkeep_after = \"1ms\"\nstreams_at_once = {readers}\n");
+        workspace.pipeline(&[&source, &workspace.file_sink(), &run_spec]);
+        run(&workspace, 0);
+        let events = truth(&options, "events.ndjson");
+        for (name, full_name) in [("visited_page", "e_visited_page"), ("form_submission_v2", "e_form_submission_v2")] {
+            let found = rows(&workspace, &format!("events_{name}"));
+            assert_eq!(found.len(), expected(&events, full_name).len(), "{name} by {readers} readers");
+        }
+    }
+}
+
 #[test]
 fn at_the_end_of_the_day_what_was_read_is_kept() {
     let data = data::Options { contacts: 400, ..data::Options::default() };

@@ -283,6 +283,43 @@ fn a_run_that_was_killed_is_gone_on_with() {
     }
 }
 
+/// Slices that nobody has had yet are of the stream, however few readers there are.
+#[test]
+fn one_reader_reads_all_slices_of_a_long_stream() {
+    let workspace = Workspace::with(account(RECORDS), aws::Options::default());
+    let one = "[run]\nkeep_after = \"1ms\"\nstreams_at_once = 1\n";
+    workspace.pipeline(&[&history_of(&workspace, &format!("{PROPERTIES:?}")), &workspace.file_sink(), one]);
+    run(&workspace, 0);
+    assert_eq!(of_history(&workspace)["slices"], 8);
+    assert_whole_and_tidy(&workspace, &workspace.path().join("tables"));
+}
+
+/// That a question is refused says nothing of the records that it was about.
+#[test]
+fn a_request_that_is_refused_is_no_empty_past() {
+    let invalid = FaultAction::Status { status: 400, body: FaultBody::Json, retry_after: None };
+    let path = PathPattern::Contains("/0-1/batch/read".to_owned());
+    let workspace = workspace(vec![Fault { path, method: None, occurrences: 0..u64::MAX, action: invalid }]);
+    workspace.pipeline(&[&history_of(&workspace, "[\"phone\"]"), &workspace.file_sink()]);
+    let told = run(&workspace, 2);
+    assert!(told.contains("stream `object_properties_history:contacts` cannot be read"), "{told}");
+    assert!(!workspace.path().join("tables/_sluice/commits").exists());
+}
+
+/// A note names records, so there is none where a table must not tell their ids.
+#[test]
+fn what_has_keys_of_its_own_is_not_kept() {
+    let refused = FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None };
+    let workspace = Workspace::with(after_sixty(1, refused), aws::Options::default());
+    let marked = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"objectId\"]\nmarks = [\"phi\"]\n";
+    let sink = workspace.file_sink() + "accepts = [\"phi\"]\n";
+    workspace.pipeline(&[&history_of(&workspace, &format!("{PROPERTIES:?}")), marked, &sink, LONG]);
+    let told = run(&workspace, 2);
+    assert!(told.contains("the next begins this stream anew"), "{told}");
+    let bucket = workspace.path().join("tables");
+    assert_eq!((notes(&bucket), data_files(&bucket).len()), (0, 0));
+}
+
 #[test]
 fn what_another_plan_would_write_otherwise_is_read_anew() {
     let refused = FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None };

@@ -108,7 +108,10 @@ impl Jobs for Streams {
         }
         if let Some(attempt) = self.next_attempt() {
             let keeps_ids = self.graph.is_needed(attempt.index);
-            let stream = Arc::new(OneStream::open(&self.context, attempt.index, attempt.readers, keeps_ids));
+            // What was kept before a property was archived has values of it, and what is read now has not.
+            let takes_over = !attempt.was_cut;
+            let stream = OneStream::open(&self.context, attempt.index, attempt.readers, keeps_ids, takes_over);
+            let stream = Arc::new(stream);
             let (written, out_of_order, failure) = (Written::default(), None, None);
             self.begun.insert(attempt.index, Begun { attempt, stream, jobs: 0, written, out_of_order, failure });
             let whole = self.next_slice(attempt.index);
@@ -170,9 +173,12 @@ impl Streams {
         self.waiting.remove(position)
     }
 
-    /// The conclusion of a stream of which all that was handed out has been read.
+    /// The conclusion of a stream of which all has been read, or nothing more will be: that all that was handed out has been
+    /// read is not enough, since there may be slices that nobody has had yet.
     fn next_conclusion(&mut self) -> Option<BoxFuture<'static, (usize, Done)>> {
-        let (&index, begun) = self.begun.iter_mut().find(|(_, begun)| begun.jobs == 0)?;
+        let is_stopping = self.context.shutdown.is_stopping();
+        let is_over = |begun: &Begun| is_stopping || !begun.is_sound() || begun.stream.reading().worth() == 0;
+        let (&index, begun) = self.begun.iter_mut().find(|(_, begun)| begun.jobs == 0 && is_over(begun))?;
         begun.jobs = 1;
         let (stream, attempt) = (Arc::clone(&begun.stream), begun.attempt);
         let (written, out_of_order) = (std::mem::take(&mut begun.written), begun.out_of_order);

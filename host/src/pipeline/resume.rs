@@ -4,7 +4,8 @@
 //! is finished is noted in the bucket ([`sluice_lake::table::kept`]): should the run not come to its end, the next one takes
 //! over what it has finished, if it would read and write the same. That is so where the plan of the stream has the same
 //! digest; of which records a slice is, and whether these are still the same, the source says ([`Covers`]).
-//! What a transform does with a secret cannot be compared, so a stream that goes through one is not kept.
+//! What a transform does with a secret cannot be compared, so a stream that goes through one is not kept; nor one whose keys
+//! are computed or marked, since notes name ids.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sluice_hubspot::source::{Covers, Read};
+use sluice_hubspot::source::{Covers, Read, Source};
 use sluice_lake::{
     bucket::Bucket,
     sink::Sink,
@@ -54,7 +55,8 @@ pub(super) struct Notes {
 /// A stream that is kept in slices.
 #[derive(Debug)]
 struct Resumed {
-    plan: Digest,
+    /// The digest of its plan, and the account.
+    plan: String,
     /// What earlier runs have kept of it.
     slices: Vec<Earlier>,
 }
@@ -74,11 +76,21 @@ struct Counts {
     steps: Vec<StepCount>,
 }
 
+/// The digest by which a stream's plan is known again; why it is not kept, if it cannot be.
+fn digest(plan: &Plan, stream: &StreamPlan) -> Result<Digest, &'static str> {
+    // A note names the first and the last record of a slice. And whether two records get one key shows only where all are read.
+    if !stream.shows_its_ids() {
+        return Err("its keys carry marks or are computed, and a note would tell the ids that they are made of");
+    }
+    plan.digest(stream).ok_or("what a transform does with a secret cannot be compared")
+}
+
 impl Resume {
     /// Finds out which streams of the plan are worth keeping, by what they cost, and what is kept of them.
     /// `keep_after`: how many minutes a stream may take that is not. `base`: the newest commit.
     pub(super) async fn of(
         notes: Notes,
+        source: &dyn Source,
         plan: &Plan,
         prices: &Prices,
         keep_after: f64,
@@ -87,20 +99,32 @@ impl Resume {
         let mut resume = Self::default();
         for (index, (stream, priced)) in plan.streams.iter().zip(&prices.streams).enumerate() {
             let minutes = priced.price.map(|price| prices.cost(price.requests).minutes);
-            if !priced.by_record || minutes.is_none_or(|minutes| minutes <= keep_after) {
+            // What nobody knows may take long.
+            if !priced.by_record || minutes.is_some_and(|minutes| minutes <= keep_after) {
                 continue;
             }
-            let Some(digest) = plan.digest(stream) else {
-                tracing::warn!(
+            match digest(plan, stream) {
+                Ok(digest) => {
+                    drop(resume.streams.insert(index, Resumed { plan: digest.to_string(), slices: Vec::new() }))
+                }
+                Err(why) => tracing::warn!(
                     stream = stream.stream.name,
-                    "should this run not come to its end, the next begins this stream anew: what a transform does with a secret cannot be compared"
-                );
-                continue;
-            };
-            resume.streams.insert(index, Resumed { plan: digest, slices: Vec::new() });
+                    why,
+                    "should this run not come to its end, the next begins this stream anew"
+                ),
+            }
         }
         if resume.streams.is_empty() {
             return Ok(resume);
+        }
+        let Some(account) = source.account().await else {
+            tracing::warn!(
+                "HubSpot does not say which account this is: should this run not come to its end, the next begins anew"
+            );
+            return Ok(Self::default());
+        };
+        for resumed in resume.streams.values_mut() {
+            resumed.plan = format!("{} of account {account}", resumed.plan);
         }
         let since = kept::of_use_since(&notes.pipeline, base, Timestamp::now());
         for slice in kept::kept(&notes.bucket, &notes.pipeline, since).await? {
@@ -116,7 +140,7 @@ impl Resume {
             let stream = &plan.streams[**index];
             let tables = stream.tables.iter().map(|table| &table.name);
             stream.stream.name == slice.stream
-                && resumed.plan.to_string() == slice.plan
+                && resumed.plan == slice.plan
                 && tables.eq(slice.tables.iter().map(|table| &table.name))
         };
         let Some((_, resumed)) = self.streams.iter_mut().find(is_its) else { return };
@@ -152,7 +176,7 @@ impl Resume {
             run: notes.run.clone(),
             pipeline: notes.pipeline.clone(),
             kept: Timestamp::now(),
-            plan: plan.to_string(),
+            plan: plan.clone(),
             stream: stream.stream.name.clone(),
             covers,
             counts,

@@ -43,8 +43,15 @@ pub(super) struct OneStream {
 
 impl OneStream {
     /// Begins to read a stream, from its beginning.
-    /// `keeps_ids`: whether another stream of the run is asked with the ids of its records.
-    pub(super) fn open(context: &Arc<Context>, index: usize, readers: Readers, keeps_ids: bool) -> Self {
+    /// `keeps_ids`: whether another stream of the run is asked with the ids of its records; `takes_over`: whether what earlier
+    /// runs have kept of it stands for what they have read.
+    pub(super) fn open(
+        context: &Arc<Context>,
+        index: usize,
+        readers: Readers,
+        keeps_ids: bool,
+        takes_over: bool,
+    ) -> Self {
         let plan = &context.planned.plan.streams[index];
         let progress = context.progress.stream(index);
         progress.begin();
@@ -55,7 +62,7 @@ impl OneStream {
             seen: progress.seen().clone(),
             readers,
             keeps_ids,
-            resumes: context.resume.covers(index),
+            resumes: context.resume.covers(index).map(|slices| if takes_over { slices } else { Vec::new() }),
         };
         let reading = context.source.open(request);
         let before = count_before(&context.source, &plan.stream, &progress);
@@ -157,8 +164,12 @@ impl OneStream {
         self.progress.done();
     }
 
-    /// Takes back all that has been written of it, for it to be read anew.
+    /// Takes back all that has been written of it, for it to be read anew; but for what is kept in slices, which may be another
+    /// run's by now: what no commit lists of it is swept.
     pub(super) async fn discard(&self, written: &Written) {
+        if self.context.resume.covers(self.index).is_some() {
+            return;
+        }
         for table in &written.tables {
             tables::discard(&*self.context.sink, &table.files).await;
         }

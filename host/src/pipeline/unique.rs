@@ -19,7 +19,7 @@ use arrow_array::{
     types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType},
 };
 use arrow_schema::{DataType, TimeUnit};
-use sluice_plan::{StreamPlan, TablePlan};
+use sluice_plan::{Shape, StreamPlan, TablePlan};
 
 /// The keys of one table so far.
 #[derive(Debug)]
@@ -30,9 +30,10 @@ pub(super) struct UniqueKeys {
 }
 
 impl UniqueKeys {
-    /// For a table whose key, or a part of it, is computed.
+    /// For a table whose key, or a part of it, is computed. The rows of a history have no key of their own.
     pub(super) fn of(stream: &StreamPlan, table: &TablePlan) -> Option<Self> {
-        stream.computes_key(table).then(|| Self::in_columns(table.key().collect()))
+        let has_key = table.shape != Shape::History;
+        (has_key && stream.computes_key(table)).then(|| Self::in_columns(table.key().collect()))
     }
 
     fn in_columns(columns: Vec<usize>) -> Self {

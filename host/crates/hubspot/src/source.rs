@@ -63,6 +63,9 @@ pub trait Source: Send + Sync {
     /// What may be asked of the service; `None` where nobody asks any. Never a reason to fail.
     async fn quota(&self) -> Option<Quota>;
 
+    /// Which account of the service this is; `None` where it does not tell. Never a reason to fail.
+    async fn account(&self) -> Option<String>;
+
     /// The object types whose records' ids a stream is asked with: the edges of the graph of streams. Where a run reads those
     /// records too, it reads them before, and lets the source keep the ids ([`ReadRequest::keeps_ids`]), so that none is
     /// listed twice.

@@ -9,7 +9,7 @@ use sluice_model::{
     schema::{Field, attribute},
 };
 
-use super::{Origin, Plan, Shape, Stage, Step, StreamPlan, TablePlan};
+use super::{Origin, Plan, Stage, Step, StreamPlan, TablePlan};
 
 /// Reports every key column that does not survive as it must.
 pub(super) fn check(plan: &Plan) -> Vec<Problem> {
@@ -129,11 +129,16 @@ fn ids_of<'f>(stream: &'f StreamPlan, field: &'f Field) -> Option<&'f str> {
 }
 
 impl StreamPlan {
-    /// Whether a plugin computes the key of a table, or a part of it. The rows of a history have no key of their own.
+    /// Whether the ids by which its records are asked for are to be seen in its tables, as they are: no plugin computes a key,
+    /// and no key carries a mark.
+    pub fn shows_its_ids(&self) -> bool {
+        let keys = self.stages[0].columns.iter().map(|column| &column.field).filter(|field| field.is_key());
+        keys.into_iter().all(|field| field.marks.is_empty())
+            && !self.tables.iter().any(|table| self.computes_key(table))
+    }
+
+    /// Whether a plugin computes the key of a table, or a part of it.
     pub fn computes_key(&self, table: &TablePlan) -> bool {
-        if table.shape == Shape::History {
-            return false;
-        }
         let keys = table.key().flat_map(|key| table.columns[key].from.iter());
         keys.into_iter().any(|&from| self.raw(self.last_stage(), from).is_none())
     }

@@ -397,6 +397,10 @@ impl Source for HubSpot {
         Some(self.quota_now().await)
     }
 
+    async fn account(&self) -> Option<String> {
+        self.account_id().await
+    }
+
     fn needs(&self, stream: &StreamInfo) -> Vec<String> {
         kinds::of(stream).needs(self, stream)
     }

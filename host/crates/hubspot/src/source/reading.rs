@@ -26,8 +26,8 @@ pub enum Readers {
 
 /// A stream that is being read, by one reader or several, each with a slice of it.
 ///
-/// When all slices that were handed out have been read to their ends, without an error, each record of the stream has been
-/// delivered: to one of them, and once.
+/// When all slices that were handed out have been read to their ends, without an error, and nothing is [worth](Self::worth) a
+/// reader any more, each record of the stream has been delivered: to one of them, and once.
 #[async_trait]
 pub trait Reading: Send + Sync {
     /// A slice for one more reader: the whole stream for the first; then a part of what is left of another's slice, if that

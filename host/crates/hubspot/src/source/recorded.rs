@@ -326,6 +326,10 @@ impl Source for RecordedSource {
         None
     }
 
+    async fn account(&self) -> Option<String> {
+        None
+    }
+
     async fn quota(&self) -> Option<Quota> {
         None
     }

@@ -33,6 +33,14 @@ impl<T> ListPage<T> {
     }
 }
 
+/// The account.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Account {
+    #[serde(deserialize_with = "json::id")]
+    pub(super) portal_id: String,
+}
+
 /// How much of a day's requests is used up.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

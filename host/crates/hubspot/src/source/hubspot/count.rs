@@ -11,7 +11,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use super::{HubSpot, api, types::CONTACTS};
+use super::{HubSpot, api, record, types::CONTACTS};
 use crate::http::{HttpError, Request};
 
 /// How long a count may take, its wait for the limit of searches included: all types of an account that has two hundred are
@@ -36,7 +36,8 @@ impl HubSpot {
 
     /// How many records of a type were changed then or later, asked for once.
     pub(super) async fn count_changed(&self, type_id: &str, since: Timestamp) -> Option<u64> {
-        let property = if type_id == CONTACTS { "lastmodifieddate" } else { "hs_lastmodifieddate" };
+        let [of_contacts, of_others] = record::LAST_MODIFIED;
+        let property = if type_id == CONTACTS { of_contacts } else { of_others };
         let since = since.as_millisecond().to_string();
         let filter = serde_json::json!({ "propertyName": property, "operator": "GTE", "value": since });
         let groups = serde_json::json!([{ "filters": [filter] }]);

@@ -26,6 +26,7 @@ use super::{
     ids::Ids,
     paging::Course,
     ranged::{Counted, Take, Units},
+    read::LONGEST_URL,
     unread,
 };
 use crate::{
@@ -35,6 +36,9 @@ use crate::{
 
 /// Occurrences a page. HubSpot says no most; a hundred is what it is known to give.
 const MOST_OCCURRENCES: u32 = 100;
+
+/// An id as long as any, and room for the position of a page behind it.
+const LONGEST_ID: &str = "18446744073709551615999999999999999999999999999999999999999999999999999999999999999999999999";
 
 /// What is asked for where no property is wanted: asking for none brings all.
 const NO_PROPERTY: &str = "none";
@@ -80,6 +84,7 @@ impl Events {
     /// Asks for the events of a record that need not be there: whether they may be asked for is all that is of interest.
     pub(super) async fn try_one(&self) -> Result<(), SourceError> {
         let asks_for = self.asked_for(&self.defined().await?);
+        self.is_askable(&asks_for)?;
         match self.hubspot.json::<serde::de::IgnoredAny>(&self.of_record("1", 1, &asks_for)).await {
             Ok(_) => Ok(()),
             Err(error) => self.is_gone(error).await,
@@ -103,6 +108,17 @@ impl Events {
         Some(if wanted.is_empty() { none() } else { wanted.into_iter().cloned().collect() })
     }
 
+    /// Whether what is asked for can be told in a URL: what is not wanted must not be asked for because it cannot.
+    fn is_askable(&self, asks_for: &AskedFor) -> Result<(), SourceError> {
+        if self.hubspot.client.url_length(&self.of_record(LONGEST_ID, MOST_OCCURRENCES, asks_for)) <= LONGEST_URL {
+            return Ok(());
+        }
+        Err(SourceError::NoSuch {
+            what: format!("no URL can hold so many properties as stream `{}` is asked for", self.request.stream.name),
+            hint: Some("leave more of them out, or none, so that all are asked for without their names".to_owned()),
+        })
+    }
+
     fn of_record(&self, id: &str, most: u32, asks_for: &AskedFor) -> Request {
         let request = self
             .hubspot
@@ -123,7 +139,7 @@ impl Events {
     async fn read_record(
         &self,
         id: &str,
-        Known { ids, defined, asks_for }: &Known,
+        Known { defined, asks_for, .. }: &Known,
         strands: &Mutex<Strands<'_, Role>>,
         deliveries: &DeliverySender,
         beyond: &mut Beyond,
@@ -131,7 +147,7 @@ impl Events {
         let first = self.of_record(id, MOST_OCCURRENCES, asks_for);
         let (mut request, mut seen, mut course) = (first.clone(), HashSet::new(), Course::default());
         loop {
-            let asked = Asked { id, ids, defined, seen: &seen };
+            let asked = Asked { id, defined, seen: &seen };
             let page = self.hubspot.client.decoded(&request, |body| {
                 // Whoever panicked with it has ended the reading.
                 self.decoder.page(body, asked, &mut strands.lock().unwrap_or_else(PoisonError::into_inner))

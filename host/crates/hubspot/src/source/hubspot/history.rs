@@ -16,6 +16,7 @@ mod answer;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
+use http::StatusCode;
 use serde_json::json;
 use sluice_model::{delivery::Delivery, schema::attribute};
 
@@ -177,7 +178,13 @@ impl Units for History {
                     );
                     next.splice(0..0, asked);
                 }
-                Err(error) if Refused::why(&error) == Some(Unreadable::Absent) => self.are_gone(&asked).await?,
+                // That something is wrong with the question is no word on the records.
+                Err(error)
+                    if Refused::why(&error) == Some(Unreadable::Absent)
+                        && error.status() != Some(StatusCode::BAD_REQUEST) =>
+                {
+                    self.are_gone(&asked).await?;
+                }
                 Err(error) => return Err(self.error(error)),
             }
         }

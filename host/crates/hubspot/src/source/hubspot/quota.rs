@@ -1,4 +1,5 @@
-//! What the account may still ask today, as HubSpot tells private apps. Other tokens may not ask, and nothing hangs on it.
+//! Which account it is, and what it may still ask today, as HubSpot tells private apps. Other tokens may not ask for the second,
+//! and nothing hangs on it.
 
 use std::time::Duration;
 
@@ -20,6 +21,18 @@ impl HubSpot {
         };
         // The answer has told the rate, too.
         Quota { rate: self.general.usage().rate, day }
+    }
+
+    /// The id of the account, where HubSpot says it.
+    pub(super) async fn account_id(&self) -> Option<String> {
+        let request = self.get(self.paths.account()).expendable().answer_within(LONGEST_ANSWER);
+        match self.json::<api::Account>(&request).await {
+            Ok(account) => Some(account.portal_id),
+            Err(error) => {
+                tracing::debug!(error = sluice_model::error_chain(&error), "which account it is is not told");
+                None
+            }
+        }
     }
 }
 

@@ -39,7 +39,7 @@ use crate::{
 const MOST_RECORDS: u32 = 100;
 
 /// The longest URL that is sent. HubSpot has answered `414` from about 16,200 characters on; others settle at half of that.
-const LONGEST_URL: usize = 8000;
+pub(super) const LONGEST_URL: usize = 8000;
 
 /// Attempts at a page that is too much for the server before a smaller one is asked for.
 const ATTEMPTS_BEFORE_HALVING: u32 = 3;

@@ -7,5 +7,9 @@ pub(super) const OBJECT_ID: &str = StreamKind::KEY_OF_RECORDS[1];
 pub(super) const UPDATED_AT: &str = "updatedAt";
 pub(super) const INGESTED_AT: &str = "ingestedAt";
 
+/// The properties that say when a record was changed, of contacts and of all others: they change with every other, and HubSpot
+/// does not call them computed.
+pub(super) const LAST_MODIFIED: [&str; 2] = ["lastmodifieddate", "hs_lastmodifieddate"];
+
 /// The property that repeats the id of a record.
 pub(super) const ID_PROPERTY: &str = "hs_object_id";

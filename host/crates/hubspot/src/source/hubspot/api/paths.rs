@@ -141,12 +141,20 @@ impl Paths {
         }
     }
 
+    pub(in crate::source::hubspot) fn account(self) -> String {
+        format!("/account-info/{}/details", self.version())
+    }
+
     pub(in crate::source::hubspot) fn daily_usage(self) -> String {
-        let version = match self {
+        format!("/account-info/{}/api-usage/daily/private-apps", self.version())
+    }
+
+    /// The version, where it stands by itself.
+    fn version(self) -> &'static str {
+        match self {
             Self::Dated(date) => date,
             Self::Numbered => "v3",
-        };
-        format!("/account-info/{version}/api-usage/daily/private-apps")
+        }
     }
 
     pub(in crate::source::hubspot) fn pipelines(self, type_id: &str) -> String {

@@ -5,11 +5,11 @@
 //! looked at, and what they have is text.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use sluice_model::stream::{EventType, StreamInfo, StreamKind};
 
 use crate::source::{
@@ -28,6 +28,9 @@ const WHAT: &str = "types of events";
 /// Occurrences of a type that are looked at for the names of its properties: a page.
 const SAMPLE: u32 = 100;
 
+/// Definitions a page.
+const DEFINITIONS: u32 = 100;
+
 /// The type of the properties that nothing but occurrences tell of.
 const TEXT: &str = "string";
 
@@ -44,10 +47,11 @@ struct Sample {
     results: Vec<Sampled>,
 }
 
+/// An occurrence, of which only what its properties are called is of interest: no value is held.
 #[derive(Debug, Deserialize)]
 struct Sampled {
     #[serde(default, deserialize_with = "json::or_default")]
-    properties: serde_json::Map<String, serde_json::Value>,
+    properties: BTreeMap<String, IgnoredAny>,
 }
 
 impl HubSpot {
@@ -117,7 +121,7 @@ impl HubSpot {
             let mut known = HashSet::new();
             full_names.retain(|name| known.insert(name.clone()));
             let request = self.get(self.paths.event_definitions());
-            let request = request.parameter("includeProperties", "true").parameter("limit", SAMPLE.to_string());
+            let request = request.parameter("includeProperties", "true").parameter("limit", DEFINITIONS.to_string());
             let definitions = self.all::<api::EventDefinition>(request).await.or_refused("definitions of events")?;
             let by_name = |definitions: Vec<api::EventDefinition>| -> HashMap<String, api::EventDefinition> {
                 let named = list::distinct(definitions).into_iter();
@@ -135,8 +139,7 @@ impl HubSpot {
         let request = request.parameter("eventType", full_name).parameter("limit", SAMPLE.to_string());
         match self.json::<Sample>(&request).await {
             Ok(Sample { results }) => {
-                let names: BTreeSet<String> =
-                    results.into_iter().flat_map(|it| it.properties.into_iter().map(|(name, _)| name)).collect();
+                let names: BTreeSet<String> = results.into_iter().flat_map(|it| it.properties.into_keys()).collect();
                 Ok(names.into_iter().collect())
             }
             Err(error) => match Refused::of(error) {

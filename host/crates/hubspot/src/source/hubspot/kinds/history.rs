@@ -30,9 +30,6 @@ pub(in crate::source::hubspot) mod column {
     pub(in crate::source::hubspot) const UPDATED_BY: &str = "updatedByUserId";
 }
 
-/// The properties that say when a record was changed: they change with every other, and HubSpot does not call them computed.
-const LAST_MODIFIED: [&str; 2] = ["hs_lastmodifieddate", "lastmodifieddate"];
-
 /// Versions of properties.
 pub(super) struct History;
 
@@ -106,7 +103,7 @@ fn columns(type_id: &str, properties: &[api::Property]) -> Vec<Field> {
         let name = field.attributes.get(attribute::PROPERTY).map(String::as_str).unwrap_or_default();
         let by_definition =
             properties.iter().any(|property| property.name == name && property.calculated == Some(true));
-        by_definition || LAST_MODIFIED.contains(&name)
+        by_definition || record::LAST_MODIFIED.contains(&name)
     };
     fields.extend(
         property::columns(properties, type_id)
