@@ -105,7 +105,8 @@ impl Resume {
             }
             match digest(plan, stream) {
                 Ok(digest) => {
-                    drop(resume.streams.insert(index, Resumed { plan: digest.to_string(), slices: Vec::new() }))
+                    let resumed = Resumed { plan: digest.to_string(), slices: Vec::new() };
+                    resume.streams.insert(index, resumed);
                 }
                 Err(why) => tracing::warn!(
                     stream = stream.stream.name,
@@ -127,15 +128,21 @@ impl Resume {
             resumed.plan = format!("{} of account {account}", resumed.plan);
         }
         let since = kept::of_use_since(&notes.pipeline, base, Timestamp::now());
-        for slice in kept::kept(&notes.bucket, &notes.pipeline, since).await? {
-            resume.found(plan, &slice);
+        let found = kept::kept(&notes.bucket, &notes.pipeline, since).await?;
+        let taken = found.iter().filter(|slice| resume.found(plan, slice)).count();
+        if taken < found.len() {
+            let slices = found.len() - taken;
+            tracing::warn!(
+                slices,
+                "what an earlier run has finished is of another plan, version or account: it is read again"
+            );
         }
         resume.notes = Some(notes);
         Ok(resume)
     }
 
     /// Takes a slice that was found, if it is one of a stream that would be read and written in the same way.
-    fn found(&mut self, plan: &Plan, slice: &KeptSlice) {
+    fn found(&mut self, plan: &Plan, slice: &KeptSlice) -> bool {
         let is_its = |(index, resumed): &(&usize, &mut Resumed)| {
             let stream = &plan.streams[**index];
             let tables = stream.tables.iter().map(|table| &table.name);
@@ -143,7 +150,7 @@ impl Resume {
                 && resumed.plan == slice.plan
                 && tables.eq(slice.tables.iter().map(|table| &table.name))
         };
-        let Some((_, resumed)) = self.streams.iter_mut().find(is_its) else { return };
+        let Some((_, resumed)) = self.streams.iter_mut().find(is_its) else { return false };
         let understood = || {
             let covers = serde_json::from_value(slice.covers.clone()).ok()?;
             let Counts { read, written, steps } = serde_json::from_value(slice.counts.clone()).ok()?;
@@ -152,12 +159,10 @@ impl Resume {
             let written = Written { rows_in: read, rows_out: written, tables, steps, ..Written::default() };
             Some(Earlier { covers, written })
         };
-        match understood() {
-            Some(earlier) => resumed.slices.push(earlier),
-            None => {
-                tracing::warn!(stream = slice.stream, run = %slice.run, "what is noted of a kept slice is not understood");
-            }
-        }
+        let earlier = understood();
+        let is_understood = earlier.is_some();
+        resumed.slices.extend(earlier);
+        is_understood
     }
 
     /// What a stream is asked for with: what earlier runs have kept of it, if it is kept in slices at all.

@@ -5,11 +5,15 @@
 //! looked at, and what they have is text.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
+    fmt,
     sync::Arc,
 };
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use sluice_model::stream::{EventType, StreamInfo, StreamKind};
 
 use crate::source::{
@@ -51,7 +55,33 @@ struct Sample {
 #[derive(Debug, Deserialize)]
 struct Sampled {
     #[serde(default, deserialize_with = "json::or_default")]
-    properties: BTreeMap<String, IgnoredAny>,
+    properties: Names,
+}
+
+/// The names of what an object has.
+#[derive(Debug, Default)]
+struct Names(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Names;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = BTreeSet::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.insert(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
 impl HubSpot {
@@ -139,7 +169,7 @@ impl HubSpot {
         let request = request.parameter("eventType", full_name).parameter("limit", SAMPLE.to_string());
         match self.json::<Sample>(&request).await {
             Ok(Sample { results }) => {
-                let names: BTreeSet<String> = results.into_iter().flat_map(|it| it.properties.into_keys()).collect();
+                let names: BTreeSet<String> = results.into_iter().flat_map(|it| it.properties.0).collect();
                 Ok(names.into_iter().collect())
             }
             Err(error) => match Refused::of(error) {
