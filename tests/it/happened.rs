@@ -32,14 +32,6 @@ fn write(workspace: &Workspace, streams: &str, events: &str, sink: &str) {
     workspace.pipeline(&[&source, &(workspace.file_sink() + sink)]);
 }
 
-/// Runs; what it says.
-fn run(workspace: &Workspace, exit_code: i32) -> String {
-    let output = workspace.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(exit_code), "{told}");
-    told
-}
-
 fn occurrences(workspace: &Workspace) -> Vec<LoggedRequest> {
     let requests = workspace.hubspot.requests();
     // With a limit of one it is the trial, and without a record the look at what the newest hold.
@@ -100,7 +92,7 @@ fn every_event_is_a_row_and_costs_what_was_said() {
         .filter(|price| price["stream"].as_str().unwrap().starts_with("events:"))
         .map(|price| price["requests"].as_u64().unwrap())
         .sum();
-    run(&workspace, 0);
+    workspace.run(0);
     let events = truth(&options, "events.ndjson");
     let mut all = 0;
     for (name, full_name) in [
@@ -148,7 +140,7 @@ fn of_a_list_and_of_what_has_changed_no_more_is_asked() {
     let workspace = workspace(options.clone());
     let by_id = format!("records = {{ list = {} }}", list["listId"]);
     write(&workspace, "[\"owners\"]", &format!("types = [\"visited_page\"], {by_id}"), "");
-    run(&workspace, 0);
+    workspace.run(0);
     let events = expected(&truth(&options, "events.ndjson"), "e_visited_page");
     let of_members: BTreeMap<_, _> =
         events.into_iter().filter(|(_, record)| in_list.contains(&record.as_str())).collect();
@@ -168,7 +160,7 @@ fn of_a_list_and_of_what_has_changed_no_more_is_asked() {
     let pages_before = pages();
     let scope = format!("types = [\"visited_page\"], records = {{ changed_since = \"{since}\" }}");
     write(&workspace, "[\"contacts\"]", &scope, "");
-    run(&workspace, 0);
+    workspace.run(0);
     let asked = occurrences(&workspace).len() - before;
     assert!(asked >= changed && asked < changed + changed / 10, "{asked} requests about {changed} records");
     assert_eq!(pages() - pages_before, CONTACTS.div_ceil(100) as usize, "no id is listed twice");
@@ -185,7 +177,7 @@ fn events_of_long_ago_are_left_out() {
     let since = times[times.len() / 2];
     let scope = format!("types = [\"visited_page\"], records = \"all\", since = \"{since}\"");
     write(&workspace, "[\"owners\"]", &scope, "");
-    run(&workspace, 0);
+    workspace.run(0);
     let later = times.iter().filter(|time| **time >= since).count();
     assert_eq!(rows(&workspace, "events_visited_page").len(), later);
 }
@@ -220,12 +212,12 @@ fn what_is_not_there_is_told() {
         ("types = [\"v*\"], records = { list = \"Nobody\" }", "the account has no list `Nobody`"),
     ] {
         write(&plain, "[\"contacts\"]", scope, "");
-        let told = run(&plain, 2);
+        let told = plain.run(2);
         assert!(told.contains(expected), "{told}");
     }
     let without = workspace(hubspot::Options { events: false, ..account() });
     write(&without, "[\"contacts\"]", "types = [\"*\"], records = \"all\"", "");
-    let told = run(&without, 2);
+    let told = without.run(2);
     assert!(told.contains("`events` cannot be read"), "{told}");
     assert!(!without.path().join("tables/_sluice/commits").exists());
 }
@@ -240,7 +232,7 @@ fn a_type_of_events_that_vanishes_while_it_is_read_commits_nothing() {
     };
     let workspace = workspace(hubspot::Options { faults: vec![gone], ..account() });
     write(&workspace, "[\"owners\"]", "types = [\"visited_page\"], records = \"all\"", "");
-    let told = run(&workspace, 2);
+    let told = workspace.run(2);
     assert!(told.contains("stream `events:visited_page` cannot be read"), "{told}");
     assert!(!workspace.path().join("tables/_sluice/commits").exists());
 }
@@ -255,7 +247,7 @@ fn several_long_streams_are_all_read_to_their_ends() {
         let source = workspace.source(&format!("streams = [\"contacts\"]\n{events}"));
         let run_spec = format!("[run]\nkeep_after = \"1ms\"\nstreams_at_once = {readers}\n");
         workspace.pipeline(&[&source, &workspace.file_sink(), &run_spec]);
-        run(&workspace, 0);
+        workspace.run(0);
         let events = truth(&options, "events.ndjson");
         for (name, full_name) in [("visited_page", "e_visited_page"), ("form_submission_v2", "e_form_submission_v2")] {
             let found = rows(&workspace, &format!("events_{name}"));
@@ -275,7 +267,7 @@ fn at_the_end_of_the_day_what_was_read_is_kept() {
          events = { of = \"contacts\", types = [\"visited_page\"], records = \"all\" }",
     );
     workspace.pipeline(&[&source, &workspace.file_sink(), "[run]\nkeep_after = \"1ms\"\n"]);
-    let told = run(&workspace, 1);
+    let told = workspace.run(1);
     assert!(told.contains("daily limit") && told.contains("kept for a day: the next run goes on from there"), "{told}");
     assert!(workspace.path().join("tables/_sluice/kept/test").exists());
 }

@@ -132,6 +132,19 @@ impl Workspace {
         Running::start(&mut self.command(arguments)).output()
     }
 
+    /// Runs the pipeline, with a report; what it says.
+    pub(crate) fn run(&self, exit_code: i32) -> String {
+        let output = self.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(exit_code), "{told}");
+        told
+    }
+
+    /// The report of the last run that was asked for one.
+    pub(crate) fn report(&self) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(self.path().join("report.json")).unwrap()).unwrap()
+    }
+
     /// Starts the binary in the same way, and does not wait for its end.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         Running::start(&mut self.command(arguments))

@@ -29,14 +29,7 @@ fn with(faults: Vec<Fault>) -> Workspace {
 fn run(workspace: &Workspace, streams: &str, rule: &str, exit_code: i32) -> String {
     let source = workspace.source(&format!("streams = {streams}"));
     workspace.pipeline(&[&source, &workspace.file_sink(), rule]);
-    let output = workspace.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(exit_code), "{told}");
-    told
-}
-
-fn report(workspace: &Workspace) -> Value {
-    serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap()
+    workspace.run(exit_code)
 }
 
 /// How often contacts were counted.
@@ -57,8 +50,8 @@ fn a_stream_of_which_all_that_is_counted_was_read_is_complete() {
     let told = run(&workspace, r#"["contacts", "owners"]"#, STRICT, 0);
     assert!(!told.contains("HubSpot counts") && !told.contains("not counted"), "{told}");
     let complete = ledger(Some(CONTACTS), None, Some(true));
-    assert_eq!(report(&workspace)["streams"][0]["ledger"], complete);
-    assert_eq!(report(&workspace)["streams"][1]["ledger"]["complete"], Value::Null, "owners are not of a kind that is");
+    assert_eq!(workspace.report()["streams"][0]["ledger"], complete);
+    assert_eq!(workspace.report()["streams"][1]["ledger"]["complete"], Value::Null, "owners are not of a kind that is");
     assert_eq!(workspace.commit()["tables"][0]["streams"][0]["ledger"], complete);
     let stored = fs::read(workspace.path().join("tables/_sluice/commits/00000000000000000001.json")).unwrap();
     let stored: Value = serde_json::from_slice(&stored).unwrap();
@@ -72,7 +65,7 @@ fn what_lies_between_the_two_counts_is_complete() {
     let told = run(&workspace, r#"["contacts"]"#, STRICT, 0);
     assert!(!told.contains("HubSpot counts"), "{told}");
     let between = ledger(Some(CONTACTS - 1), Some(CONTACTS), Some(true));
-    assert_eq!(report(&workspace)["streams"][0]["ledger"], between);
+    assert_eq!(workspace.report()["streams"][0]["ledger"], between);
 }
 
 #[test]
@@ -83,7 +76,7 @@ fn what_lies_outside_is_told_and_where_the_file_is_strict_the_run_is_partial() {
         let line = "contacts: 500 records were read, and HubSpot counts 501 before and 501 after it";
         assert_eq!(told.matches(line).count(), 2, "in the log and in the report: {told}");
         assert!(!told.contains("companies: 100 records"), "{told}");
-        let report = report(&workspace);
+        let report = workspace.report();
         let outside = ledger(Some(CONTACTS + 1), Some(CONTACTS + 1), Some(false));
         assert_eq!((&report["streams"][0]["ledger"], &report["outcome"]), (&outside, &json!(outcome)));
         assert_eq!(workspace.commit()["tables"][1]["streams"][0]["ledger"], outside, "the commit stands");
@@ -102,7 +95,7 @@ fn what_is_not_counted_is_told_and_is_no_failure() {
         let told = run(&workspace, r#"["contacts", "companies", "owners"]"#, STRICT, 0);
         let lines: Vec<&str> = told.lines().filter(|line| line.starts_with("not counted by HubSpot")).collect();
         assert!(lines.len() == 1 && lines[0].ends_with(": `contacts`"), "{told}");
-        assert_eq!(report(&workspace)["streams"][0]["ledger"], ledger(None, None, None));
+        assert_eq!(workspace.report()["streams"][0]["ledger"], ledger(None, None, None));
         assert_eq!(counts(&workspace), 1);
     }
 }
@@ -119,7 +112,7 @@ fn every_type_of_an_account_is_counted_in_its_turn() {
         .filter(|request| request.path.ends_with("/search"))
         .map(|request| request.status)
         .collect();
-    let report = report(&workspace);
+    let report = workspace.report();
     let complete = report["streams"].as_array().unwrap().iter().filter(|stream| stream["ledger"]["complete"] == true);
     assert!(complete.count() == searches.len() && searches.len() > 5, "{searches:?}");
     assert!(searches.iter().all(|status| *status == Some(200)), "{searches:?}");
@@ -137,7 +130,7 @@ fn a_stream_that_is_read_once_more_is_counted_anew() {
     let pages = [3..6, 6..1000].map(|occurrences| on_records("0-1", occurrences, archived()));
     let workspace = with(pages.into_iter().chain([lists, searches(0..1, counted(&json!(7)))]).collect());
     run(&workspace, r#"["contacts"]"#, STRICT, 0);
-    assert_eq!(report(&workspace)["streams"][0]["ledger"], ledger(Some(CONTACTS), None, Some(true)));
+    assert_eq!(workspace.report()["streams"][0]["ledger"], ledger(Some(CONTACTS), None, Some(true)));
     assert_eq!(counts(&workspace), 2);
 }
 

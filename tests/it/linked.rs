@@ -1,6 +1,6 @@
 //! Associations, lists and people, from the binary's side: what is chosen, what is refused, and what is told.
 
-use std::{collections::BTreeSet, fs, fs::File};
+use std::{collections::BTreeSet, fs::File};
 
 use arrow_array::{Array, RecordBatch, cast::AsArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -38,14 +38,7 @@ fn write(workspace: &Workspace, streams: &str, more: &str) {
 
 fn run(workspace: &Workspace, streams: &str, more: &str, exit_code: i32) -> String {
     write(workspace, streams, more);
-    let output = workspace.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(exit_code), "{told}");
-    told
-}
-
-fn report(workspace: &Workspace) -> Value {
-    serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap()
+    workspace.run(exit_code)
 }
 
 fn tables(workspace: &Workspace) -> Vec<String> {
@@ -118,7 +111,7 @@ fn an_answer_that_refuses_some_records_is_asked_for_again_and_then_ends_the_run(
     let workspace = faulty(BATCH, 1..3, error());
     run(&workspace, streams, "", 0);
     assert_eq!(rows(&workspace, CONTACTS_TO_COMPANIES, &LINK), rows(&sound, CONTACTS_TO_COMPANIES, &LINK));
-    assert_eq!(report(&workspace)["api"]["retries"], 2);
+    assert_eq!(workspace.report()["api"]["retries"], 2);
 
     let workspace = faulty(BATCH, 1..u64::MAX, error());
     let told = run(&workspace, streams, "[run]\npatience = \"1s\"\n", 1);
@@ -171,7 +164,7 @@ fn what_the_token_may_not_see_is_named_and_empties_nothing() {
     let line = "left out, since the token may not see them (`sluice check` says what mends it): \
                 `associations:contacts:tickets`, `list_memberships:contacts`, `lists`";
     assert!(told.contains(line), "{told}");
-    let reason = report(&workspace)["unreadable"][0]["reason"].as_str().unwrap().to_owned();
+    let reason = workspace.report()["unreadable"][0]["reason"].as_str().unwrap().to_owned();
     assert!(reason.starts_with("its end `tickets`: "), "{reason}");
     assert_eq!(tables(&workspace), ["associations_contacts_to_deals", "objects_contacts"]);
 
@@ -240,7 +233,7 @@ fn members_are_the_same_by_list_and_by_record() {
     assert!(paths(&by_record, "/records/memberships/batch/read") > 0);
     assert_eq!(rows(&by_record, "list_memberships", &["listId", "objectTypeId", "objectId"]), members);
     let of_type = |type_id: &str| members.iter().filter(|row| row[1] == type_id).count();
-    let report = report(&by_record);
+    let report = by_record.report();
     let told = |stream: &str| {
         let mut streams = report["streams"].as_array().unwrap().iter();
         streams.find(|it| it["stream"] == stream).unwrap()["rows_read"].clone()
@@ -268,7 +261,7 @@ fn a_list_that_is_deleted_while_its_members_are_read_is_named() {
     let workspace = faulty(&path, 0..1, FaultAction::ListDeleted { list_id: list.clone() });
     let told = run(&workspace, r#"["list_memberships"]"#, "", 0);
     assert!(told.contains("deleted while their members were read") && told.contains(&format!("`{list}`")), "{told}");
-    let report = report(&workspace);
+    let report = workspace.report();
     let deleted = report["streams"].as_array().unwrap().iter().flat_map(|stream| stream["deleted"].as_array().unwrap());
     assert_eq!(deleted.collect::<Vec<_>>(), [&json!(list)]);
     let rest: BTreeSet<Vec<String>> = members.into_iter().filter(|row| row[0] != list).collect();

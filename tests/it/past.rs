@@ -36,21 +36,9 @@ fn workspace(faults: Vec<Fault>) -> Workspace {
     Workspace::with(hubspot::Options { faults, ..account(CONTACTS) }, aws::Options::default())
 }
 
-/// Runs; what it says.
-fn run(workspace: &Workspace, exit_code: i32) -> String {
-    let output = workspace.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(exit_code), "{told}");
-    told
-}
-
-fn report(workspace: &Workspace) -> Value {
-    serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap()
-}
-
 /// What the report says of the history.
 fn of_history(workspace: &Workspace) -> Value {
-    let report = report(workspace);
+    let report = workspace.report();
     let streams = report["streams"].as_array().unwrap();
     streams.iter().find(|stream| stream["stream"] == "object_properties_history:contacts").unwrap().clone()
 }
@@ -102,7 +90,7 @@ fn every_version_is_a_row_and_costs_what_was_said() {
     let planned: Value = serde_json::from_slice(&planned.stdout).unwrap();
     let prices = planned["price"]["streams"].as_array().unwrap();
     let price = prices.iter().find(|price| price["stream"] == "object_properties_history:contacts").unwrap();
-    run(&workspace, 0);
+    workspace.run(0);
     let mut expected: Vec<_> = truth_of(&options, &["phone", "lifecyclestage"], "property_history.ndjson")
         .iter()
         .map(|line| {
@@ -189,7 +177,7 @@ fn a_property_that_does_not_reach_the_tables_is_not_asked_for() {
     let strip = "[[transform]]\nname = \"strip\"\nplugin = \"redact\"\nstreams = [\"contacts\"]\n\
                  settings = { rules = [{ columns = [\"property_phone\"], action = \"drop\" }] }\n";
     workspace.pipeline(&[&history_of(&workspace, "[\"*phone\"]"), strip, &workspace.file_sink()]);
-    run(&workspace, 0);
+    workspace.run(0);
     let names: BTreeSet<_> = versions(&workspace).into_iter().map(|(_, name, _)| name).collect();
     assert_eq!(names.into_iter().collect::<Vec<_>>(), ["mobilephone"]);
 }
@@ -244,12 +232,12 @@ fn a_run_that_was_refused_is_gone_on_with() {
     let workspace = Workspace::with(after_sixty(1, refused), aws::Options::default());
     let bucket = workspace.path().join("tables");
     long_history(&workspace, &workspace.file_sink());
-    let told = run(&workspace, 2);
+    let told = workspace.run(2);
     assert!(told.contains("kept for a day"), "{told}");
     let (before, kept) = (asked(&workspace), notes(&bucket));
     assert!(kept >= 2, "{kept}");
 
-    run(&workspace, 0);
+    workspace.run(0);
     assert_eq!(of_history(&workspace)["slices_taken_over"], kept);
     assert_eq!(asked(&workspace) - before, REQUESTS - 10 * kept as u64, "what was finished is not asked for again");
     assert_whole_and_tidy(&workspace, &bucket);
@@ -276,7 +264,7 @@ fn a_run_that_was_killed_is_gone_on_with() {
         assert!(!killed.kill().success());
         let (before, kept) = (asked(&workspace), notes(&bucket));
         fs::remove_dir_all(bucket.join("_sluice/leases")).unwrap();
-        run(&workspace, 0);
+        workspace.run(0);
         assert_eq!(of_history(&workspace)["slices_taken_over"], kept);
         assert_eq!(asked(&workspace) - before, REQUESTS - 10 * kept as u64);
         assert_whole_and_tidy(&workspace, &bucket);
@@ -289,7 +277,7 @@ fn one_reader_reads_all_slices_of_a_long_stream() {
     let workspace = Workspace::with(account(RECORDS), aws::Options::default());
     let one = "[run]\nkeep_after = \"1ms\"\nstreams_at_once = 1\n";
     workspace.pipeline(&[&history_of(&workspace, &format!("{PROPERTIES:?}")), &workspace.file_sink(), one]);
-    run(&workspace, 0);
+    workspace.run(0);
     assert_eq!(of_history(&workspace)["slices"], 8);
     assert_whole_and_tidy(&workspace, &workspace.path().join("tables"));
 }
@@ -301,7 +289,7 @@ fn a_request_that_is_refused_is_no_empty_past() {
     let path = PathPattern::Contains("/0-1/batch/read".to_owned());
     let workspace = workspace(vec![Fault { path, method: None, occurrences: 0..u64::MAX, action: invalid }]);
     workspace.pipeline(&[&history_of(&workspace, "[\"phone\"]"), &workspace.file_sink()]);
-    let told = run(&workspace, 2);
+    let told = workspace.run(2);
     assert!(told.contains("stream `object_properties_history:contacts` cannot be read"), "{told}");
     assert!(!workspace.path().join("tables/_sluice/commits").exists());
 }
@@ -314,7 +302,7 @@ fn what_has_keys_of_its_own_is_not_kept() {
     let marked = "[[mark]]\nstreams = [\"contacts\"]\ncolumns = [\"objectId\"]\nmarks = [\"phi\"]\n";
     let sink = workspace.file_sink() + "accepts = [\"phi\"]\n";
     workspace.pipeline(&[&history_of(&workspace, &format!("{PROPERTIES:?}")), marked, &sink, LONG]);
-    let told = run(&workspace, 2);
+    let told = workspace.run(2);
     assert!(told.contains("the next begins this stream anew"), "{told}");
     let bucket = workspace.path().join("tables");
     assert_eq!((notes(&bucket), data_files(&bucket).len()), (0, 0));
@@ -325,12 +313,12 @@ fn what_another_plan_would_write_otherwise_is_read_anew() {
     let refused = FaultAction::Status { status: 401, body: FaultBody::Json, retry_after: None };
     let workspace = Workspace::with(after_sixty(1, refused), aws::Options::default());
     long_history(&workspace, &workspace.file_sink());
-    run(&workspace, 2);
+    workspace.run(2);
     let before = asked(&workspace);
     let mask = "[[transform]]\nname = \"mask\"\nplugin = \"redact\"\nstreams = [\"contacts\"]\n\
                 settings = { rules = [{ columns = [\"property_phone\"], action = { mask = { text = \"XXX\" } } }] }\n";
     workspace.pipeline(&[&history_of(&workspace, &format!("{PROPERTIES:?}")), mask, &workspace.file_sink(), LONG]);
-    run(&workspace, 0);
+    workspace.run(0);
     assert_eq!(of_history(&workspace)["slices_taken_over"], 0);
     assert_eq!(asked(&workspace) - before, REQUESTS);
     assert_whole_and_tidy(&workspace, &workspace.path().join("tables"));

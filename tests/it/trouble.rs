@@ -30,14 +30,7 @@ fn with(faults: Vec<Fault>) -> Workspace {
 fn run(workspace: &Workspace, streams: &str, lines: &str, exit_code: i32) -> String {
     let source = workspace.source(&format!("streams = {streams}\n{lines}"));
     workspace.pipeline(&[&source, &workspace.file_sink(), IMPATIENT]);
-    let output = workspace.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(exit_code), "{told}");
-    told
-}
-
-fn report(workspace: &Workspace) -> serde_json::Value {
-    serde_json::from_slice(&fs::read(workspace.path().join("report.json")).unwrap()).unwrap()
+    workspace.run(exit_code)
 }
 
 /// The rows of all tables as text, without the time of the run.
@@ -85,7 +78,7 @@ fn a_run_through_faults_of_every_kind_ends_equal_to_the_truth() {
     let output = flapping.sluice(&["run", "pipeline.toml", "--report", "report.json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(rows(&flapping), truth);
-    assert!(report(&flapping)["api"]["retries"].as_u64().unwrap() > 10);
+    assert!(flapping.report()["api"]["retries"].as_u64().unwrap() > 10);
 
     // Nobody is answered for a while.
     let down = with(vec![fault("/crm/objects/", 3..30, status(502, FaultBody::Html))]);
@@ -139,7 +132,7 @@ fn a_table_of_definitions_that_lost_a_part_stays_as_it_was() {
     };
     assert_eq!(table(&before, "pipelines"), table(&after, "pipelines"));
     assert_ne!(table(&before, "owners"), table(&after, "owners"));
-    assert_eq!(report(&workspace)["kept"][0]["why"], "lost_parts");
+    assert_eq!(workspace.report()["kept"][0]["why"], "lost_parts");
     let files = fs::read_dir(workspace.path().join("tables/pipelines")).unwrap();
     let files: usize = files.map(|run| fs::read_dir(run.unwrap().path()).unwrap().count()).sum();
     assert_eq!(files, 1, "what was read of it is taken back");
@@ -169,8 +162,8 @@ fn a_missing_scope_is_known_before_anything_is_read() {
     assert!(told.contains("stream `owners` cannot be read") && told.contains("crm.objects.owners.read"), "{told}");
     assert_eq!(pages(&named), 0);
     run(&named, r#"["contacts", "owners"]"#, "on_missing_scope = \"skip\"", 0);
-    assert_eq!(report(&named)["unreadable"][0]["stream"], "owners");
-    assert_eq!(report(&named)["unreadable"][0]["absent"], false);
+    assert_eq!(named.report()["unreadable"][0]["stream"], "owners");
+    assert_eq!(named.report()["unreadable"][0]["absent"], false);
 
     let by_glob = without_owners();
     run(&by_glob, r#"["contact*", "own*"]"#, "on_missing_scope = \"fail\"", 2);
@@ -207,14 +200,14 @@ fn a_property_that_is_archived_in_mid_run_leaves_no_half_a_column() {
         assert_eq!(output.status.code(), Some(exit_code), "{}", String::from_utf8_lossy(&output.stderr));
         let pages = workspace.hubspot.requests().iter().filter(|request| is_page(request)).count();
         assert_eq!(pages, 10, "it is read once more, and not again");
-        let contacts = &report(&workspace)["streams"][0];
+        let contacts = &workspace.report()["streams"][0];
         let phones = rows(&workspace).iter().filter(|row| !row.contains("property_phone=null")).count();
         if exit_code == 0 {
             assert_eq!((&contacts["unnamed"], phones), (&serde_json::json!(["phone"]), 0));
         } else {
             assert_eq!(contacts["cut"], serde_json::json!(["phone"]));
             assert!(phones > 0);
-            assert_eq!(report(&workspace)["outcome"], "partial");
+            assert_eq!(workspace.report()["outcome"], "partial");
         }
     }
 }
@@ -224,11 +217,11 @@ fn columns_that_came_or_went_are_told() {
     let workspace = Workspace::new();
     let without = "[[source.columns]]\nexclude = [\"property_email\"]";
     run(&workspace, r#"["contacts"]"#, "", 0);
-    assert_eq!(report(&workspace)["streams"][0]["tables"][0]["drift"], serde_json::json!([]));
+    assert_eq!(workspace.report()["streams"][0]["tables"][0]["drift"], serde_json::json!([]));
     let told = run(&workspace, r#"["contacts"]"#, without, 0);
     assert!(told.contains("contacts: columns since the last commit, gone: `property_email`"), "{told}");
     let gone = serde_json::json!([{ "column": "property_email", "before": "text", "now": null }]);
-    assert_eq!(report(&workspace)["streams"][0]["tables"][0]["drift"], gone);
+    assert_eq!(workspace.report()["streams"][0]["tables"][0]["drift"], gone);
 }
 
 #[test]
@@ -248,7 +241,7 @@ fn clashes_of_names_stop_nothing_and_are_told() {
         let tables = workspace.commit()["tables"].as_array().unwrap().clone();
         assert!(tables.iter().any(|table| table["name"] == format!("objects_{stream}")));
     }
-    let renamed = &report(&workspace)["streams"][0]["renamed"][0];
+    let renamed = &workspace.report()["streams"][0]["renamed"][0];
     assert_eq!((&renamed["property"], &renamed["shared"]), (&"Email".into(), &"property_Email".into()));
     let planned = workspace.sluice(&["plan", "pipeline.toml"]);
     let planned = String::from_utf8(planned.stdout).unwrap();

@@ -88,11 +88,12 @@ impl Prices {
         let streams: Vec<String> = self.streams.iter().filter(|it| it.by_record).map(|it| it.stream.clone()).collect();
         Some(
             Problem::new(format!(
-                "{} would take {} requests, {:.0} % of what the account allows in a day, and {:.0} % is the most that they may",
+                "{} would take {} requests, {:.0} % of what the account allows in a day, and {} % is the most that they may",
                 some(&streams),
                 cost.requests,
                 (share * 100.0).ceil(),
-                self.at_most * 100.0
+                // Two digits behind the point at most.
+                (self.at_most * 10_000.0).round() / 100.0
             ))
             .hint(format!("read less of them, or allow it under [source]: at_most = {allowed}")),
         )

@@ -287,10 +287,11 @@ impl StreamPlan {
             .map(|(_, column)| &column.field)
     }
 
-    /// The columns that a step computes.
+    /// The columns that a step computes, of those that are needed.
     pub fn computed_in(&self, step: usize) -> impl Iterator<Item = &Field> {
         let columns = self.stages[step + 1].columns.iter();
-        columns.filter(|column| matches!(column.origin, Origin::Computed { .. })).map(|column| &column.field)
+        let is_computed = |column: &&Column| column.needed && matches!(column.origin, Origin::Computed { .. });
+        columns.filter(is_computed).map(|column| &column.field)
     }
 
     /// The columns that a step renames: the name before, and after.

@@ -25,6 +25,7 @@ mod decode;
 mod events;
 mod history;
 mod ids;
+mod input_errors;
 mod json;
 mod kinds;
 mod links;

@@ -21,6 +21,7 @@ use crate::{
             batches::{Layout, Numbered, Strands},
             cells::Cell,
             decode::raw,
+            input_errors::InputError,
             json,
             kinds::history::column,
             record, value,
@@ -28,18 +29,12 @@ use crate::{
     },
 };
 
-/// What HubSpot says of records that are not there any more.
-const NOT_FOUND: &str = "OBJECT_NOT_FOUND";
-
-/// Characters of a category that are shown.
-const LONGEST_CATEGORY: usize = 60;
-
 #[derive(Debug, Deserialize)]
 struct Wire<'a> {
     #[serde(borrow)]
     results: Vec<OfRecord<'a>>,
     #[serde(default, deserialize_with = "json::each_or_default")]
-    errors: Vec<Error>,
+    errors: Vec<InputError>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,34 +60,6 @@ struct Wired<'a> {
     source_id: Option<&'a RawValue>,
     #[serde(borrow)]
     updated_by_user_id: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Error {
-    #[serde(deserialize_with = "json::word")]
-    category: Option<String>,
-    #[serde(deserialize_with = "json::or_default")]
-    context: Context,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Context {
-    #[serde(deserialize_with = "json::texts")]
-    ids: Vec<String>,
-}
-
-impl Error {
-    fn says_gone(&self) -> bool {
-        self.category.as_deref() == Some(NOT_FOUND)
-    }
-
-    /// What it is called, as far as it is fit to be shown.
-    fn name(&self) -> String {
-        let name = self.category.as_deref().unwrap_or("an error without a category");
-        sluice_model::printable::printable(name, LONGEST_CATEGORY)
-    }
 }
 
 /// What a column of versions is.
@@ -242,12 +209,12 @@ impl Decoder {
                 came.push((id, of_record));
             }
         }
-        for id in wire.errors.iter().filter(|error| error.says_gone()).flat_map(|error| &error.context.ids) {
-            left.remove(id.as_str());
+        for id in wire.errors.iter().filter(|error| error.says_gone()).flat_map(InputError::records) {
+            left.remove(id);
         }
         if !left.is_empty() {
             let told = wire.errors.iter().find(|error| !error.says_gone());
-            let why = told.map_or("it does not say why".to_owned(), Error::name);
+            let why = told.map_or("it does not say why".to_owned(), InputError::name);
             let what = format!("the versions of {} of {} records ({why})", left.len(), asked.len());
             return Err(Undecodable::Partial { what });
         }

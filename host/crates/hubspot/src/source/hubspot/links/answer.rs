@@ -19,6 +19,7 @@ use crate::{
             batches::{Batches, Layout},
             decode::raw,
             ids::Ids,
+            input_errors::InputError,
             json,
             kinds::associations::column,
             paging::Paging,
@@ -29,9 +30,6 @@ use crate::{
 
 /// What HubSpot calls the error of a record that has no links.
 const NONE_FOUND: &str = "NO_ASSOCIATIONS_FOUND";
-
-/// What it calls the error of a record that is not there.
-const NOT_FOUND: &str = "NOT_FOUND";
 
 /// A record that is asked for its links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +56,7 @@ struct Wire<'a> {
     #[serde(borrow)]
     results: Vec<OfRecord<'a>>,
     #[serde(default, deserialize_with = "json::each_or_default")]
-    errors: Vec<Error>,
+    errors: Vec<InputError>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,47 +94,10 @@ struct Meaning<'a> {
     label: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Error {
-    #[serde(deserialize_with = "json::word")]
-    category: Option<String>,
-    #[serde(deserialize_with = "json::word")]
-    sub_category: Option<String>,
-    #[serde(deserialize_with = "json::or_default")]
-    context: Context,
+/// Whether an error says that there is nothing to say of its records, and is no failure.
+fn is_an_answer(error: &InputError) -> bool {
+    error.is_of(NONE_FOUND) || error.says_gone()
 }
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Context {
-    #[serde(deserialize_with = "json::texts")]
-    from_object_id: Vec<String>,
-    #[serde(deserialize_with = "json::texts")]
-    ids: Vec<String>,
-}
-
-impl Error {
-    /// Whether it says that there is nothing to say of a record, and is no failure.
-    fn is_an_answer(&self) -> bool {
-        let ends = |name: &Option<String>, with: &str| name.as_deref().is_some_and(|name| name.ends_with(with));
-        ends(&self.sub_category, NONE_FOUND) || ends(&self.category, NOT_FOUND)
-    }
-
-    /// The records that it is about.
-    fn records(&self) -> impl Iterator<Item = &str> {
-        self.context.from_object_id.iter().chain(&self.context.ids).map(String::as_str)
-    }
-
-    /// What it is called, as far as it is fit to be shown.
-    fn name(&self) -> String {
-        let name = self.category.as_deref().unwrap_or("an error without a category");
-        sluice_model::printable::printable(name, LONGEST_CATEGORY)
-    }
-}
-
-/// Characters of a category that are shown.
-const LONGEST_CATEGORY: usize = 60;
 
 /// What a column of links is.
 #[derive(Debug, Clone, Copy)]
@@ -229,7 +190,7 @@ impl Decoder {
                 answer.paged.push(came);
             }
         }
-        for error in wire.errors.iter().filter(|error| error.is_an_answer()) {
+        for error in wire.errors.iter().filter(|error| is_an_answer(error)) {
             for record in error.records() {
                 left.remove(record);
             }
@@ -238,8 +199,8 @@ impl Decoder {
             let why = wire
                 .errors
                 .iter()
-                .find(|error| !error.is_an_answer())
-                .map_or("it does not say why".to_owned(), Error::name);
+                .find(|error| !is_an_answer(error))
+                .map_or("it does not say why".to_owned(), InputError::name);
             let what = format!("the links of {} of {} records ({why})", left.len(), asked.len());
             return Err(Undecodable::Partial { what });
         }

@@ -15,6 +15,7 @@ use crate::{
             batches::{Batches, Layout},
             decode::raw,
             ids::Ids,
+            input_errors::InputError,
             json,
             kinds::memberships::column,
             paging::Paging,
@@ -64,7 +65,7 @@ struct Batch<'a> {
     #[serde(borrow)]
     results: Vec<OfRecord<'a>>,
     #[serde(default, deserialize_with = "json::each_or_default")]
-    errors: Vec<Error>,
+    errors: Vec<InputError>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,13 +84,6 @@ struct Membership<'a> {
     list_id: &'a RawValue,
     #[serde(borrow)]
     last_added_timestamp: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Error {
-    #[serde(deserialize_with = "json::word")]
-    category: Option<String>,
 }
 
 /// What a column of memberships is.
@@ -171,8 +165,7 @@ impl Decoder {
             }
         }
         // A record that was deleted since is in no list.
-        let gone =
-            batch.errors.iter().filter(|error| error.category.as_deref().is_some_and(|it| it.ends_with("NOT_FOUND")));
+        let gone = batch.errors.iter().filter(|error| error.says_gone());
         if left.len() > gone.count() {
             let what = format!("the lists of {} of {} records", left.len(), asked.len());
             return Err(Undecodable::Partial { what });
