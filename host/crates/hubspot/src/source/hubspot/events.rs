@@ -139,7 +139,7 @@ impl Events {
     async fn read_record(
         &self,
         id: &str,
-        Known { defined, asks_for, .. }: &Known,
+        Known { ids, defined, asks_for }: &Known,
         strands: &Mutex<Strands<'_, Role>>,
         deliveries: &DeliverySender,
         beyond: &mut Beyond,
@@ -147,7 +147,7 @@ impl Events {
         let first = self.of_record(id, MOST_OCCURRENCES, asks_for);
         let (mut request, mut seen, mut course) = (first.clone(), HashSet::new(), Course::default());
         loop {
-            let asked = Asked { id, defined, seen: &seen };
+            let asked = Asked { id, ids, defined, seen: &seen };
             let page = self.hubspot.client.decoded(&request, |body| {
                 // Whoever panicked with it has ended the reading.
                 self.decoder.page(body, asked, &mut strands.lock().unwrap_or_else(PoisonError::into_inner))

@@ -1,7 +1,8 @@
 //! A page of what has happened to one record.
 //!
-//! An occurrence is a row. It is the record's that was asked for, as a rule; one of another record, which was merged into this
-//! one, keeps the id that HubSpot gives.
+//! An occurrence is a row. It is the record's that was asked for, as a rule; one of a record that is not asked for itself (it
+//! was merged into this one, say) keeps the id that HubSpot gives, and one of a record that is comes with that one: of two
+//! that were merged while they were read, one may stand for both.
 
 use std::{
     borrow::Cow,
@@ -20,6 +21,7 @@ use crate::{
             batches::{Layout, Numbered, Strands},
             cells::Cell,
             decode::raw,
+            ids::Ids,
             json,
             kinds::events::column,
             paging::Paging,
@@ -131,6 +133,8 @@ pub(super) struct Decoder {
 pub(super) struct Asked<'a> {
     /// The record.
     pub(super) id: &'a str,
+    /// All records that are asked for.
+    pub(super) ids: &'a Ids,
     /// The properties that something names.
     pub(super) defined: &'a HashSet<String>,
     /// The occurrences that earlier pages had.
@@ -176,7 +180,8 @@ impl Decoder {
             let record = wired.object_id.and_then(raw::id).unwrap_or(Cow::Borrowed(asked.id));
             let of_type =
                 wired.event_type.and_then(raw::text).is_none_or(|name| name.eq_ignore_ascii_case(&self.full_name));
-            if of_type && !asked.seen.contains(id.as_ref()) && here.insert(id.as_ref()) {
+            let comes_elsewhere = record != asked.id && asked.ids.contains(&record);
+            if of_type && !comes_elsewhere && !asked.seen.contains(id.as_ref()) && here.insert(id.as_ref()) {
                 page.new.push(id.clone().into_owned());
                 page.rows += 1;
                 self.push(id, &record, wired, strands, asked.defined, &mut page.odd)?;

@@ -358,7 +358,7 @@ async fn a_list_that_is_not_there_or_not_one_is_said() {
         let stream = stream(&hubspot, "events:signed_up").await;
         assert_eq!(hubspot.needs(&stream), Vec::<String>::new());
         match hubspot.schema(&stream).await.unwrap_err() {
-            SourceError::NotReadable { why: Unreadable::Absent, reason: said, hint: advice, .. } => {
+            SourceError::NoSuch { what: said, hint: advice } => {
                 assert!(said.contains(reason), "{said}");
                 assert_eq!(advice.as_deref(), hint);
             }
@@ -390,4 +390,32 @@ async fn slices_of_records_that_were_kept_are_not_asked_for_again() {
     assert_eq!(outcome.unwrap().taken_over, [0]);
     let again: BTreeSet<u64> = asked(&server)[before..].iter().map(|id| id.parse().unwrap()).collect();
     assert_eq!(again, (1..=10).chain(21..=35).collect());
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_not_asked_for_even_where_a_url_cannot_say_so() {
+    // All is wanted that is known of: no names. Without the sensitive one: the names of the others.
+    let server = with_events(none).await;
+    let hubspot = reader_of(&server, of_contacts(EventRecords::All));
+    let all = request(&hubspot).await;
+    hubspot.try_read(&all).await.unwrap();
+    let is_sensitive = |field: &Field| field.name == "property_diagnosis";
+    let columns: Vec<Field> = all.columns.iter().filter(|field| !is_sensitive(field)).cloned().collect();
+    hubspot.try_read(&ReadRequest { columns: columns.clone(), ..all.clone() }).await.unwrap();
+    let without_any = columns.iter().filter(|field| !field.attributes.contains_key(attribute::PROPERTY)).cloned();
+    hubspot.try_read(&ReadRequest { columns: without_any.collect(), ..all.clone() }).await.unwrap();
+    let seen = server.seen();
+    let asked = seen.iter().filter(|seen| path(seen) == OCCURRENCES).map(|seen| parameter(seen, "properties"));
+    assert_eq!(asked.collect::<Vec<_>>(), [None, Some("score"), Some("none")]);
+
+    let many = (0..500).map(|number| {
+        let name = format!("a_property_with_a_long_name_{number}");
+        Field::new(format!("property_{name}"), ColumnType::Text).with(attribute::PROPERTY, name)
+    });
+    let columns = columns.into_iter().chain(many).collect();
+    let refused = hubspot.try_read(&ReadRequest { columns, ..all }).await;
+    assert!(
+        matches!(&refused, Err(SourceError::NoSuch { what, .. }) if what.contains("no URL can hold")),
+        "{refused:?}"
+    );
 }
