@@ -111,7 +111,11 @@ fn digests(plugins: &Plugins) -> Vec<String> {
 /// Whether HubSpot takes the token at all.
 async fn token(pipeline: &Pipeline, checks: &mut Vec<Check>) -> Option<Arc<dyn Source>> {
     let opened = match pipeline.source(Patience::OfALook) {
-        Ok(source) => source.streams().await.map(|streams| (source, streams.len())).map_err(Error::Source),
+        // Of what is asked for record by record there is always one for each type.
+        Ok(source) => {
+            let streams = source.streams().await.map_err(Error::Source);
+            streams.map(|all| (source, all.iter().filter(|stream| !stream.kind.is_by_record()).count()))
+        }
         Err(error) => Err(error),
     };
     match opened {
