@@ -68,9 +68,11 @@ def reported(truth, history, events):
         name = f"object_properties_history:{truth.stream(type_id)}"
         known[name] = {**common, "rows_read": history.rows(type_id), "capped": history.capped(type_id)}
     for full_name, name in events.names.items():
+        hidden = events.withheld(full_name)
         known[f"events:{name}"] = {
-            "undefined": events.undefined(full_name),
-            "withheld": events.withheld(full_name),
+            # Where something is withheld the others are asked for by name, so what nobody defines does not come at all.
+            "undefined": 0 if hidden else events.undefined(full_name),
+            "withheld": hidden,
             "rows_read": len(events.happened[full_name]),
             "capped": 0,
         }
