@@ -251,6 +251,14 @@ async fn resumable(run: &Run<'_>, notes: Notes, planned: &Planned, base: Option<
     }
     let Some(prices) = price(run.pipeline, run.source.as_ref(), plan).await else { return Ok(Resume::default()) };
     prices.judge(&plan.file)?;
+    let unknown: Vec<&str> =
+        prices.streams.iter().filter(|it| it.by_record && it.price.is_none()).map(|it| it.stream.as_str()).collect();
+    if !unknown.is_empty() {
+        tracing::warn!(
+            streams = unknown.join(", "),
+            "what these cost is not known, so nothing holds them to `at_most`"
+        );
+    }
     Resume::of(notes, &*run.source, plan, &prices, run.pipeline.keep_after_minutes(), base).await
 }
 

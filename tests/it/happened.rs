@@ -194,6 +194,10 @@ fn what_takes_too_much_of_a_day_is_refused_with_the_line_that_allows_it() {
         assert!(told.contains("would take 1500 requests, 75 % of what the account allows in a day"), "{told}");
         assert!(told.contains("at_most = 0.75"), "{told}");
     }
+    let checked = workspace.sluice(&["check", "pipeline.toml"]);
+    let told = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(checked.status.code(), Some(2), "{told}");
+    assert!(told.contains("at_most = 0.75"), "{told}");
     assert_eq!(occurrences(&workspace).len(), 0);
     let source = workspace.source(&format!(
         "streams = [\"contacts\"]\nat_most = 0.75\nevents = {{ of = \"contacts\", {} }}",

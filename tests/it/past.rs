@@ -282,6 +282,32 @@ fn one_reader_reads_all_slices_of_a_long_stream() {
     assert_whole_and_tidy(&workspace, &workspace.path().join("tables"));
 }
 
+/// Of a property that is archived in mid run there is no half a past, whatever was finished and noted before.
+#[test]
+fn a_property_that_is_archived_in_mid_run_has_no_past_at_all() {
+    let archived = || FaultAction::Archived { property: "phone".to_owned() };
+    let fault = |path: &str, occurrences| Fault {
+        path: PathPattern::Contains(path.to_owned()),
+        method: None,
+        occurrences,
+        action: archived(),
+    };
+    // The lists before the run know it; what is asked after thirty requests for versions does not.
+    let faults = vec![fault("/0-1/batch/read", 30..u64::MAX), fault("/properties/2026-09/0-1", 3..u64::MAX)];
+    let workspace = Workspace::with(hubspot::Options { faults, ..account(RECORDS) }, aws::Options::default());
+    long_history(&workspace, &workspace.file_sink());
+    let told = workspace.run(0);
+    assert!(told.contains("it is read once more"), "{told}");
+    assert_eq!(asked(&workspace), 2 * REQUESTS);
+    let stream = of_history(&workspace);
+    assert_eq!((&stream["unnamed"], &stream["cut"]), (&serde_json::json!(["phone"]), &serde_json::json!([])));
+    let names: BTreeSet<String> = versions(&workspace).into_iter().map(|(_, name, _)| name).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["lifecyclestage"]);
+    let bucket = workspace.path().join("tables");
+    assert_eq!(data_files(&bucket), Vec::from_iter(workspace.listed_files().into_iter().collect::<BTreeSet<_>>()));
+    assert_eq!(notes(&bucket), 0);
+}
+
 /// That a question is refused says nothing of the records that it was about.
 #[test]
 fn a_request_that_is_refused_is_no_empty_past() {

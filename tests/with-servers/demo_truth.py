@@ -146,16 +146,7 @@ def main():
         "object_with_object_properties": expected.packed_records(left),
         "associations": links,
         **links_by_pair,
-        "lists": expected.lists(truth),
-        "list_memberships": expected.list_memberships(truth),
-        "owners": expected.owners(truth),
-        "owner_teams": expected.owner_teams(truth),
-        "teams": expected.teams(truth),
-        "users": expected.users(truth),
-        "pipelines": expected.pipelines(truth),
-        "pipeline_stages": expected.pipeline_stages(truth),
-        "property_definitions": expected.property_definitions(truth),
-        "object_and_event_type_definitions": expected.type_definitions(truth),
+        **expected.definitions(truth),
     }
     tables = compare(verdicts, options.bucket, expectations, same={"objects_contacts": same_or_scrubbed})
 

@@ -337,3 +337,19 @@ def type_definitions(truth):
                 }
             )
     return listed(("objectTypeId",), rows)
+
+
+def definitions(truth):
+    """What has one table each, whatever the layout, but for what links may mean: lists and their members, people, definitions."""
+    return {
+        "lists": lists(truth),
+        "list_memberships": list_memberships(truth),
+        "owners": owners(truth),
+        "owner_teams": owner_teams(truth),
+        "teams": teams(truth),
+        "users": users(truth),
+        "pipelines": pipelines(truth),
+        "pipeline_stages": pipeline_stages(truth),
+        "property_definitions": property_definitions(truth),
+        "object_and_event_type_definitions": type_definitions(truth),
+    }

@@ -8,7 +8,7 @@ use sluice_model::{
     stream::{StreamInfo, StreamKind, group_of, in_group},
 };
 
-use super::rules::{EventRule, Placed, Rules, any_names_stream, names_stream};
+use super::rules::{EventRule, Placed, Rules, names_stream};
 use crate::spec::{Directions, Glob};
 
 impl Rules {
@@ -38,8 +38,10 @@ impl Rules {
     /// Whether the file speaks of a stream of these names, be it offered or not.
     pub fn takes<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {
         let names: Vec<&str> = names.collect();
-        let any_name = |glob: &Glob| names.iter().any(|name| glob.matches(name));
-        let excludes = |placed: &Placed| any_name(&placed.glob) || means_group(&placed.glob, &names);
+        let excludes = |placed: &Placed| {
+            let glob = &placed.glob;
+            names.iter().any(|name| glob.matches(name) || group_of(name).is_some_and(|group| glob.matches(group)))
+        };
         let takes = |placed: &Placed| is_called(&placed.glob, &names) || means_group(&placed.glob, &names);
         self.globs_for(&names).any(takes) && !self.exclude.iter().any(excludes)
     }
@@ -110,27 +112,27 @@ impl Rules {
                 );
             }
         }
-        let selected = offered
-            .iter()
-            .filter(|stream| self.takes(stream.names()) && !any_names_stream(&self.exclude, stream))
-            .cloned()
-            .collect();
+        let selected = offered.iter().filter(|stream| self.takes(stream.names())).cloned().collect();
         (self.without_unwanted_directions(selected), problems)
     }
 }
 
-/// Whether a glob is for a stream of these names, by one of them; of a kind that has lines of its own in the file, by what it is
+/// Whether a glob means a stream of these names by one of them; of a kind that has lines of its own in the file, by what it is
 /// called in its group.
 fn is_called(glob: &Glob, names: &[&str]) -> bool {
-    names.iter().any(|name| match (group_of(name), in_group(name)) {
-        (Some(StreamKind::HISTORY | StreamKind::EVENTS), Some(name)) => glob.matches(name),
-        _ => glob.matches(name),
-    })
+    names.iter().any(|name| glob.matches(in_group(name).filter(|_| has_own_lines(name)).unwrap_or(name)))
 }
 
-/// Whether a glob means the group that a stream of these names is in, as `*` does.
+/// Whether a glob means the group that a stream of these names is in, as `*` does. Of a kind that has lines of its own in the
+/// file nobody need name the group there.
 fn means_group(glob: &Glob, names: &[&str]) -> bool {
-    names.iter().filter_map(|name| group_of(name)).any(|group| glob.matches(group))
+    let groups = names.iter().filter(|name| !has_own_lines(name)).filter_map(|name| group_of(name));
+    groups.into_iter().any(|group| glob.matches(group))
+}
+
+/// Whether it is the name of a stream of a kind that has lines of its own in the file.
+fn has_own_lines(name: &str) -> bool {
+    matches!(group_of(name), Some(StreamKind::HISTORY | StreamKind::EVENTS))
 }
 
 /// A glob of `streams` that means histories or events alone.

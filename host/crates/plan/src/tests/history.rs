@@ -211,6 +211,13 @@ fn histories_and_events_are_chosen_by_their_own_lines() {
     for types in ["visited*", "e_visited_page", "visited_page"] {
         assert_eq!(select(&events(types, "contacts")).0, ["contacts", "owners", "events:visited_page"], "{types}");
     }
+    // Names of groups are no names of types, though a glob would fit them.
+    assert_eq!(select(&events("{e,p}*", "contacts")).0.len(), 4);
+    let told = select(&events("ev*", "contacts"));
+    assert_eq!(told.1, ["no type of events is called `ev*`"]);
+    let told = select("[[source.history]]\nstreams = [\"object*\"]\nproperties = [\"x\"]\n");
+    assert_eq!(told.1, ["no stream of records is called `object*`, so it has no history"]);
+    assert!(!Rules::of(&spec(&events("ev*", "contacts"))).takes(["events:visited_page"].into_iter()));
     assert_eq!(select(&format!("exclude = [\"events\"]\n{}", events("*", "0-1"))).0, ["contacts", "owners"]);
     for (lines, expected) in [
         (

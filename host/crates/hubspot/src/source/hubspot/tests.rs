@@ -75,6 +75,25 @@ impl HubSpot {
     }
 }
 
+/// Reads a stream slice after slice, with one reader; what it says, and what came.
+async fn read_by_slices(hubspot: &HubSpot, request: ReadRequest) -> (Result<Read, SourceError>, Vec<Delivery>) {
+    let reading = hubspot.open(request);
+    let (sender, mut deliveries) = mpsc::channel(1024);
+    let outcome = async {
+        while let Some(slice) = reading.slice() {
+            reading.read(slice, sender.clone()).await?;
+        }
+        reading.finish().await
+    }
+    .await;
+    drop(sender);
+    let mut came = Vec::new();
+    while let Some(delivery) = deliveries.recv().await {
+        came.push(delivery);
+    }
+    (outcome, came)
+}
+
 /// Serves JSON for what a request asks.
 async fn serve(reply: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static) -> Server {
     Server::start(move |seen| {

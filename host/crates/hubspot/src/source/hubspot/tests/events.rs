@@ -111,21 +111,12 @@ async fn request(hubspot: &HubSpot) -> ReadRequest {
 }
 
 async fn read(hubspot: &HubSpot, request: ReadRequest) -> (Result<Read, SourceError>, Vec<RecordBatch>) {
-    let reading = hubspot.open(request);
-    let (sender, mut deliveries) = mpsc::channel(1024);
-    let outcome = async {
-        while let Some(slice) = reading.slice() {
-            reading.read(slice, sender.clone()).await?;
-        }
-        reading.finish().await
-    }
-    .await;
-    drop(sender);
-    let mut batches = Vec::new();
-    while let Some(Delivery { batch, strand: 0, .. }) = deliveries.recv().await {
-        batches.push(batch);
-    }
-    (outcome, batches)
+    let (outcome, deliveries) = read_by_slices(hubspot, request).await;
+    let batch = |Delivery { batch, strand, .. }| {
+        assert_eq!(strand, 0);
+        batch
+    };
+    (outcome, deliveries.into_iter().map(batch).collect())
 }
 
 fn texts(batches: &[RecordBatch], column: &str) -> Vec<String> {

@@ -94,18 +94,9 @@ async fn read(
     hubspot: &HubSpot,
     request: ReadRequest,
 ) -> (Result<Read, SourceError>, BTreeMap<usize, Vec<RecordBatch>>) {
-    let reading = hubspot.open(request);
-    let (sender, mut deliveries) = mpsc::channel(1024);
-    let outcome = async {
-        while let Some(slice) = reading.slice() {
-            reading.read(slice, sender.clone()).await?;
-        }
-        reading.finish().await
-    }
-    .await;
-    drop(sender);
+    let (outcome, deliveries) = read_by_slices(hubspot, request).await;
     let mut strands: BTreeMap<usize, Vec<RecordBatch>> = BTreeMap::new();
-    while let Some(Delivery { batch, strand, .. }) = deliveries.recv().await {
+    for Delivery { batch, strand, .. } in deliveries {
         strands.entry(strand).or_default().push(batch);
     }
     (outcome, strands)
