@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sluice_lake::{
-    bucket::{Bucket, Credentials, S3Settings, Settings},
+    bucket::{Bucket, Credentials, Rules, S3Settings, Settings},
     table::{Commit, CommitLog, Commits, Table, audit_json},
 };
 use sluice_model::{printable::printable, schema::Mark};
@@ -54,6 +54,9 @@ fn settings_of_url(text: &str) -> Result<Settings, Usage> {
             region: None,
             endpoint: None,
             path_style: false,
+            dual_stack: None,
+            fips: None,
+            rules: Rules::default(),
             credentials: Credentials::Chain,
             role: None,
         })),

@@ -18,7 +18,7 @@ use sluice_hubspot::{
     },
 };
 use sluice_lake::{
-    bucket::{self, Bucket},
+    bucket::{self, Bucket, Encryption},
     sink::ParquetSettings,
 };
 use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
@@ -26,7 +26,8 @@ use sluice_net::proxy::is_loopback;
 use sluice_plan::{
     Planner, Rules,
     spec::{
-        ApiVersion, Compression, EventsSpec, LedgerRule, RecordsSpec, RoleSpec, SecretRef, Sensitive, SinkSpec, Spec,
+        ApiVersion, Compression, EncryptionSpec, EventsSpec, KmsKey, LedgerRule, RecordsSpec, RoleSpec, SecretRef,
+        Sensitive, SinkSpec, Spec,
     },
 };
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
@@ -163,6 +164,9 @@ impl Pipeline {
             region: sink.region.clone(),
             endpoint: sink.endpoint.as_ref().map(|endpoint| (**endpoint).clone()),
             path_style: sink.path_style,
+            dual_stack: sink.dual_stack,
+            fips: sink.fips,
+            rules: rules_of_bucket(sink),
             credentials: self.credentials()?,
             role: sink.role.as_ref().map(|role| self.role(role)),
         }))
@@ -240,6 +244,9 @@ impl Pipeline {
             external_id: role.external_id.clone(),
             session_name,
             duration: role.duration.map_or(SESSION, |duration| duration.0),
+            session_policy: None,
+            session_tags: role.session_tags.0.clone(),
+            source_identity: role.source_identity.as_ref().map(|identity| identity.0.clone()),
             sts_endpoint: sts_endpoint.map(|endpoint| (**endpoint).clone()),
         }
     }
@@ -251,6 +258,23 @@ impl Pipeline {
 
     fn refused(&self, problem: Problem) -> Error {
         Error::refused(&self.spec.file, vec![problem])
+    }
+}
+
+/// What the bucket asks of those who use it.
+fn rules_of_bucket(sink: &SinkSpec) -> bucket::Rules {
+    let name = |key: &Option<KmsKey>| key.as_ref().map(|key| key.0.clone());
+    bucket::Rules {
+        encryption: sink.encryption.as_ref().map(|encryption| match encryption {
+            EncryptionSpec::SseS3 {} => Encryption::S3,
+            EncryptionSpec::SseKms { key, bucket_key } => Encryption::Kms { key: name(key), bucket_key: *bucket_key },
+            EncryptionSpec::DsseKms { key } => Encryption::KmsInTwoLayers { key: name(key) },
+        }),
+        acl: sink.acl.map(|acl| acl.as_str().to_owned()),
+        tags: sink.tags.0.clone(),
+        storage_class: sink.storage_class.map(|class| class.as_str().to_owned()),
+        expected_owner: sink.expected_bucket_owner.as_ref().map(|account| account.0.clone()),
+        requester_pays: sink.requester_pays,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use sluice_lake::state::lease::{Holder, Lease, LeaseError};
 use sluice_lake::{
-    bucket::{Bucket, BucketError, Credentials, PART_SIZE, Put, Role, S3Settings, Settings},
+    bucket::{Bucket, BucketError, Credentials, PART_SIZE, Put, Role, Rules, S3Settings, Settings},
     table::{Author, Change, CommitLog, Commits, LogError},
 };
 use sluice_model::{clock::Clock, run_id::RunId, secret::Secret};
@@ -47,6 +47,9 @@ impl Account {
             region: Some(account.region),
             endpoint: Some(endpoint),
             path_style: true,
+            dual_stack: None,
+            fips: None,
+            rules: Rules::default(),
             credentials: Credentials::Static {
                 access_key_id: Secret::new(&account.access_key_id),
                 secret_access_key: Secret::new(&account.secret_access_key),
@@ -62,6 +65,9 @@ impl Account {
             external_id: external_id.map(str::to_owned),
             session_name: "sluice-crm".to_owned(),
             duration: Duration::from_hours(1),
+            session_policy: None,
+            session_tags: BTreeMap::new(),
+            source_identity: None,
             sts_endpoint: Some(self.aws.endpoint().parse().unwrap()),
         }
     }

@@ -57,7 +57,7 @@ pub use self::{
     error::BucketError,
     identity::IdentityError,
     probe::{Probe, ProbeError},
-    settings::{Credentials, Role, S3Settings, Settings},
+    settings::{Credentials, Encryption, Role, Rules, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
 };
 use self::{

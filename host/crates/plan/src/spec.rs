@@ -6,8 +6,10 @@
 //! What depends on more than the file (does a glob match a stream? may a column pass?) is the planner's business.
 //! Secrets stand in the file only by reference; resolving them reads the environment and files, and so happens elsewhere.
 
+mod bucket;
 mod recover;
 mod scope;
+mod sink;
 mod types;
 mod values;
 
@@ -17,11 +19,12 @@ use sluice_model::problem::{Place, Problem, Problems, nearest};
 use toml::Spanned;
 
 pub use self::{
+    bucket::{AccountId, KmsKey, Retention, SourceIdentity, Tags},
     scope::{EventsSpec, HistorySpec, RecordsSpec, ShareOfDay, Since},
+    sink::{Acl, Compression, CredentialsSpec, EncryptionSpec, Layout, RoleSpec, SinkSpec, SinkType, StorageClass},
     types::{
-        ApiVersion, AttachmentSpec, ColumnsSpec, Compression, CredentialsSpec, Directions, Layout, LedgerRule,
-        LimitsSpec, MarkSpec, OnMissingScope, OnReject, PipelineFile, RoleSpec, RunSpec, Sensitive, SinkSpec, SinkType,
-        SourceSpec, SourceType, TransformSpec,
+        ApiVersion, AttachmentSpec, ColumnsSpec, Directions, LedgerRule, LimitsSpec, MarkSpec, OnMissingScope,
+        OnReject, PipelineFile, RunSpec, Sensitive, SourceSpec, SourceType, TransformSpec,
     },
     values::{
         ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Share, Span, Url,
@@ -255,6 +258,14 @@ fn check_sink(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) 
                 ("sts_endpoint", sink.sts_endpoint.is_some()),
                 ("path_style", sink.path_style),
                 ("region", sink.region.is_some()),
+                ("dual_stack", sink.dual_stack.is_some()),
+                ("fips", sink.fips.is_some()),
+                ("expected_bucket_owner", sink.expected_bucket_owner.is_some()),
+                ("requester_pays", sink.requester_pays),
+                ("encryption", sink.encryption.is_some()),
+                ("acl", sink.acl.is_some()),
+                ("tags", !sink.tags.0.is_empty()),
+                ("storage_class", sink.storage_class.is_some()),
             ] {
                 if set {
                     problems.push(

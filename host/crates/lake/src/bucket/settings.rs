@@ -1,6 +1,6 @@
 //! Where a bucket is and who writes to it: resolved, plain data. Reading a pipeline file is not the business of this crate.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use sluice_model::secret::Secret;
 use url::Url;
@@ -32,10 +32,53 @@ pub struct S3Settings {
     /// Whether the bucket's name stands in the path rather than in the host name. Always so for names with a dot in them,
     /// which AWS's certificates do not cover.
     pub path_style: bool,
+    /// Whether AWS is asked for at addresses that speak IPv6, too; without it, what the AWS environment says.
+    pub dual_stack: Option<bool>,
+    /// Whether AWS is asked for at its FIPS addresses; without it, what the AWS environment says.
+    pub fips: Option<bool>,
+    /// What the bucket asks of those who use it.
+    pub rules: Rules,
     /// Who we are.
     pub credentials: Credentials,
     /// The role to assume for everything that is done with the bucket.
     pub role: Option<Role>,
+}
+
+/// What a bucket, or the policy on it, asks of those who use it. None of it by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// How objects are encrypted where they lie; without it, as the bucket says.
+    pub encryption: Option<Encryption>,
+    /// The access control list that each object is written with, as S3 calls it: `bucket-owner-full-control`.
+    pub acl: Option<String>,
+    /// Tags of each object.
+    pub tags: BTreeMap<String, String>,
+    /// The storage class of what is uploaded ([`Bucket::upload`](super::Bucket::upload)), as S3 calls it: `STANDARD_IA`. Small
+    /// objects, which are replaced and removed, are of the bucket's own.
+    pub storage_class: Option<String>,
+    /// The account, in twelve digits, that the bucket must belong to.
+    pub expected_owner: Option<String>,
+    /// Whether whoever asks pays.
+    pub requester_pays: bool,
+}
+
+/// How objects are encrypted where they lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// By S3, with keys of its own.
+    S3,
+    /// With a key of KMS.
+    Kms {
+        /// The key's ARN, id or alias; without it, AWS's own key of the account for S3.
+        key: Option<String>,
+        /// Whether S3 asks KMS for a key of the bucket rather than for one of each object; without it, as the bucket says.
+        bucket_key: Option<bool>,
+    },
+    /// With a key of KMS, in two layers.
+    KmsInTwoLayers {
+        /// The key's ARN, id or alias; without it, AWS's own key of the account for S3.
+        key: Option<String>,
+    },
 }
 
 /// Who we are before any role is assumed.
@@ -65,6 +108,12 @@ pub struct Role {
     pub session_name: String,
     /// How long a session lasts. AWS takes 15 minutes up to what the role allows (an hour unless it says more).
     pub duration: Duration,
+    /// A policy that narrows the session, as JSON: it may do what both the role's policies and this one allow.
+    pub session_policy: Option<String>,
+    /// Tags of the session.
+    pub session_tags: BTreeMap<String, String>,
+    /// Who is behind the session.
+    pub source_identity: Option<String>,
     /// The address of STS, where it is not AWS's for the region.
     pub sts_endpoint: Option<Url>,
 }

@@ -11,9 +11,8 @@ use toml::Spanned;
 
 use super::{
     scope::{EventsSpec, HistorySpec, ShareOfDay},
-    values::{
-        ByteSize, ClearedColumn, CompressionLevel, Glob, MarkName, Name, SecretRef, SessionSpan, Share, Span, Url,
-    },
+    sink::SinkSpec,
+    values::{ByteSize, ClearedColumn, Glob, MarkName, Name, SecretRef, Share, Span, Url},
 };
 
 /// A sluice pipeline: one source, its streams, ordered transforms, one sink.
@@ -287,108 +286,6 @@ pub struct LimitsSpec {
     pub timeout: Option<Span>,
     /// The most that a call may return. Default: `64MiB`.
     pub result: Option<ByteSize>,
-}
-
-/// Where the tables go.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SinkSpec {
-    /// The kind of table.
-    #[serde(rename = "type")]
-    #[expect(dead_code, reason = "there is one kind so far; the key keeps files readable when there are more")]
-    sink_type: SinkType,
-    /// The folder of the tables: `s3://bucket/prefix` or `file:///folder`.
-    #[schemars(with = "Url")]
-    pub url: Spanned<Url>,
-    /// The bucket's region. Default: what the AWS environment says.
-    pub region: Option<String>,
-    /// The address of an S3 that is not AWS's. `http://` is taken for loopback addresses only.
-    pub endpoint: Option<Url>,
-    /// The address of STS, where it is not AWS's. Default: `endpoint`, if that is set.
-    pub sts_endpoint: Option<Url>,
-    /// Whether the bucket's name stands in the path rather than in the host name.
-    #[serde(default)]
-    pub path_style: bool,
-    /// The role that is assumed to write to the bucket.
-    pub role: Option<RoleSpec>,
-    /// The identity that assumes the role. Default: the AWS credential chain (environment, profile, SSO, container, ...).
-    pub credentials: Option<CredentialsSpec>,
-    /// How files are compressed.
-    #[serde(default)]
-    pub compression: Compression,
-    /// The compression level of zstd, 1 to 22. Default: 3.
-    pub compression_level: Option<CompressionLevel>,
-    /// Rows in a row group, at most. Default: 1000000; memory is bounded in any case.
-    pub row_group_rows: Option<std::num::NonZeroU32>,
-    /// The size past which a file is closed and the next begun, at the end of a batch (8192 rows). Default: `256MiB`.
-    #[schemars(with = "Option<ByteSize>")]
-    pub file_size: Option<Spanned<ByteSize>>,
-    /// Whether records have a table for each object type, one for all types, or both.
-    #[serde(default)]
-    pub layout: Layout,
-    /// Marks that may reach the tables. Printed and audited.
-    #[serde(default)]
-    pub accepts: Vec<MarkName>,
-}
-
-/// How records are laid out in tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// A table for each object type, a column a property.
-    #[default]
-    Individual,
-    /// Tables of all object types together, told apart by `objectTypeId`: `objects`, a row a record; `object_properties`, a row
-    /// for each value of a property, as text; `object_with_object_properties`, a row a record with all its values as one
-    /// JSON object; and `associations`, a row a link.
-    Combined,
-    /// All of these.
-    Both,
-}
-
-/// The kinds of table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SinkType {
-    /// Parquet files, listed by a commit.
-    Parquet,
-}
-
-/// How Parquet files are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    /// Zstandard.
-    #[default]
-    Zstd,
-    /// Not at all.
-    None,
-}
-
-/// A role to assume.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RoleSpec {
-    /// The role's ARN.
-    pub arn: String,
-    /// The external id that the role's trust policy asks for.
-    pub external_id: Option<String>,
-    /// The name of the session, as `CloudTrail` shows it. Default: `sluice-` and the pipeline's name.
-    pub session_name: Option<String>,
-    /// How long a session lasts before it is renewed, 15 minutes to 12 hours, as the role allows. Default: `1h`.
-    pub duration: Option<SessionSpan>,
-}
-
-/// Access keys, by reference.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialsSpec {
-    /// The access key id.
-    pub access_key_id: SecretRef,
-    /// The secret access key.
-    pub secret_access_key: SecretRef,
-    /// The session token, for temporary credentials.
-    pub session_token: Option<SecretRef>,
 }
 
 /// What a stream does of which not as many records were read as HubSpot counts.

@@ -336,6 +336,13 @@ impl FromStr for Url {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("s3://arn:") {
+            return Err(
+                "a bucket is named by its name; of an access point, write the alias that S3 gives it, which ends in \
+                        `-s3alias`: `s3://alias/prefix`"
+                    .to_owned(),
+            );
+        }
         // The text itself is left out of every message: a URL is where passwords hide.
         let url = url::Url::parse(text).map_err(|error| format!("this is no absolute URL: {error}"))?;
         if !url.username().is_empty() || url.password().is_some() {

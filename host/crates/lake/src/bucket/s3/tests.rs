@@ -2,6 +2,7 @@
 //! the AWS SDK look like from here, and that their versions of today still say so.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -17,7 +18,7 @@ use object_store::ObjectStoreExt;
 use sluice_model::secret::Secret;
 
 use crate::bucket::{
-    Bucket, BucketError, Credentials, IdentityError, Put, Role, S3Settings, Settings, operation::Operation,
+    Bucket, BucketError, Credentials, IdentityError, Put, Role, Rules, S3Settings, Settings, operation::Operation,
 };
 
 use super::*;
@@ -78,6 +79,9 @@ impl Server {
             region: Some("eu-west-1".to_owned()),
             endpoint: Some(self.url()),
             path_style: true,
+            dual_stack: None,
+            fips: None,
+            rules: Rules::default(),
             credentials: Credentials::Static {
                 access_key_id: Secret::new("AKIDEXAMPLE"),
                 secret_access_key: Secret::new("SECRETEXAMPLE"),
@@ -93,6 +97,9 @@ impl Server {
             external_id: external_id.map(str::to_owned),
             session_name: "sluice-crm".to_owned(),
             duration: Duration::from_mins(15),
+            session_policy: None,
+            session_tags: BTreeMap::new(),
+            source_identity: None,
             sts_endpoint: Some(self.url()),
         };
         Settings::S3(S3Settings { role: Some(role), ..self.settings() })
