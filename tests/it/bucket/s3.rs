@@ -205,12 +205,18 @@ async fn a_missing_permission_is_named() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_is_told_as_such() {
+async fn a_session_that_was_ended_is_renewed_and_nothing_is_lost_of_an_upload() {
     let account = Account::new().await;
     let bucket = account.open().await;
+    let mut upload = bucket.upload("contacts/big").unwrap();
+    for fill in 1..=3 {
+        account.aws.expire_sessions();
+        upload.write(Bytes::from(vec![fill; PART_SIZE])).await.unwrap();
+    }
     account.aws.expire_sessions();
-    let error = bucket.put("x", Bytes::new()).await.unwrap_err();
-    assert!(told(&error).starts_with("the AWS credentials for S3 have expired\n"), "{}", told(&error));
+    assert_eq!(upload.finish().await.unwrap(), 3 * PART_SIZE as u64);
+    assert_eq!(bucket.get("contacts/big").await.unwrap().unwrap().len(), 3 * PART_SIZE);
+    assert!(account.sessions() > 1);
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@
 //! This module does not know what it stores; keys come from `table::key` and `state::lease`.
 
 mod answer;
+mod authorities;
 mod cause;
 mod error;
 mod identity;
@@ -63,6 +64,7 @@ pub use self::{
 use self::{
     location::Location,
     operation::Operation,
+    s3::Opened,
     upload::{Object, PARTS_IN_FLIGHT},
 };
 
@@ -88,7 +90,16 @@ pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     location: Arc<Location>,
     folder: Option<local::Folder>,
+    on_s3: Option<OnS3>,
     parts: Arc<Semaphore>,
+}
+
+/// What only a bucket on S3 has.
+#[derive(Clone)]
+struct OnS3 {
+    client: aws_sdk_s3::Client,
+    bucket: String,
+    storage_class: Option<String>,
 }
 
 /// What a conditional put did.
@@ -123,8 +134,10 @@ impl Bucket {
     pub async fn open_existing(settings: &Settings) -> Result<Self, BucketError> {
         match settings {
             Settings::S3(settings) => {
-                let (store, location) = s3::open(settings, Clock::system()).await?;
-                Ok(Self::over(Arc::new(store), location, None))
+                let Opened { store, client, location } = s3::open(settings, Clock::system()).await?;
+                let storage_class = settings.rules.storage_class.clone();
+                let on_s3 = Some(OnS3 { client, bucket: settings.bucket.clone(), storage_class });
+                Ok(Self { on_s3, ..Self::over(Arc::new(store), location, None) })
             }
             Settings::File { path } => {
                 let (store, folder, location) = local::open(path).await?;
@@ -139,12 +152,23 @@ impl Bucket {
     }
 
     fn over(store: Arc<dyn ObjectStore>, location: Location, folder: Option<local::Folder>) -> Self {
-        Self { store, location: Arc::new(location), folder, parts: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)) }
+        Self {
+            store,
+            location: Arc::new(location),
+            folder,
+            on_s3: None,
+            parts: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)),
+        }
     }
 
     /// The bucket as people write it: `s3://bucket/prefix`, `file:///folder`. Keys follow after a `/`.
     pub fn describe(&self) -> &str {
         &self.location.description
+    }
+
+    /// The AWS SDK's client of the bucket, and the bucket's name; `None` where it is not on S3.
+    fn client(&self) -> Option<(&aws_sdk_s3::Client, &str)> {
+        self.on_s3.as_ref().map(|on_s3| (&on_s3.client, on_s3.bucket.as_str()))
     }
 
     /// The content of an object; `None` if there is none of that key. For small objects: commits and leases.
@@ -196,7 +220,9 @@ impl Bucket {
     pub fn upload(&self, key: &str) -> Result<Upload, BucketError> {
         let path = self.path(key)?;
         let (store, location) = (Arc::clone(&self.store), Arc::clone(&self.location));
-        Ok(Upload::new(Object { store, location, key: key.to_owned(), path }, Arc::clone(&self.parts)))
+        let storage_class = self.on_s3.as_ref().and_then(|on_s3| on_s3.storage_class.clone());
+        let object = Object { store, location, key: key.to_owned(), path, storage_class };
+        Ok(Upload::new(object, Arc::clone(&self.parts)))
     }
 
     /// All objects under a folder, however deep, in the order of their keys. A request for every thousand of them on S3.

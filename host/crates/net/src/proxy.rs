@@ -2,7 +2,8 @@
 //!
 //! Which proxy an address goes through is for the environment to say (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`),
 //! read by the same rules as the clients of HubSpot, S3 and STS read it. What is on this machine's own loopback is asked for
-//! directly, whatever the environment says: a proxy elsewhere has a loopback of its own.
+//! directly, whatever the environment says: a proxy elsewhere has a loopback of its own. So is what is on this machine's link
+//! alone, where clouds keep the credentials of a machine or a container.
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -19,10 +20,23 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether an address is on this machine's link, and means another machine elsewhere: where clouds answer what a machine or a
+/// container is, and give it credentials (`169.254.169.254`, `fd00:ec2::254`).
+fn is_link_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_unicast_link_local() || address.segments()[..2] == EC2,
+        Some(Host::Domain(_)) | None => false,
+    }
+}
+
+/// What begins the addresses of EC2's own services.
+const EC2: [u16; 2] = [0xfd00, 0x0ec2];
+
 /// The proxy that requests to an address go through: its host and port, and nothing else of its URL, which may hold a
 /// password. `None` for those that go through none.
 pub fn of(url: &Url) -> Option<String> {
-    if is_loopback(url) {
+    if is_loopback(url) || is_link_local(url) {
         return None;
     }
     named(&Matcher::from_env(), url)
@@ -57,6 +71,18 @@ mod tests {
             "http://notlocalhost",
         ] {
             assert!(!is_loopback(&other.parse().unwrap()), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_link_is_told_from_the_network() {
+        for own in
+            ["http://169.254.169.254/latest", "http://169.254.170.2", "http://[fd00:ec2::254]", "http://[fe80::1]"]
+        {
+            assert!(is_link_local(&own.parse().unwrap()), "{own}");
+        }
+        for other in ["http://169.253.169.254", "http://[fd00:ec3::254]", "http://10.0.0.1", "http://x.example"] {
+            assert!(!is_link_local(&other.parse().unwrap()), "{other}");
         }
     }
 

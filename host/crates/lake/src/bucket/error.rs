@@ -24,6 +24,16 @@ pub enum BucketError {
         /// What is wrong with them.
         source: Cause,
     },
+    /// The file with certificates of authorities cannot be used.
+    #[error("the certificates in `{file}`, which the variable {variable} names, cannot be used")]
+    Authorities {
+        /// The variable that names the file.
+        variable: &'static str,
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        source: Cause,
+    },
     /// A key that no object can have, such as one with `..` in it.
     #[error("`{key}` cannot be the key of an object")]
     Key {
@@ -209,6 +219,9 @@ impl BucketError {
             }
             Self::NotOurs { .. } => "look at what else writes there; a sink's folder is sluice's alone".to_owned(),
             Self::TooLarge { .. } => "set a smaller `file_size`".to_owned(),
+            Self::Authorities { variable, .. } => {
+                format!("let {variable} name a file of certificates as PEM, or unset it")
+            }
             Self::Settings { .. } | Self::Key { .. } | Self::Rejected { .. } | Self::Other { .. } => return None,
         })
     }
@@ -222,6 +235,7 @@ impl BucketError {
             ),
             Self::NoRegion { .. }
             | Self::Settings { .. }
+            | Self::Authorities { .. }
             | Self::Key { .. }
             | Self::NoSuchBucket { .. }
             | Self::WrongRegion { .. }

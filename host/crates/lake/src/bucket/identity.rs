@@ -2,8 +2,8 @@
 //!
 //! The AWS SDK's own chain finds the base credentials (environment, profile, SSO, web identity, process, container,
 //! instance), so whatever works for the AWS command line works here. A role is assumed on top of them ([`role`]).
-//! Both kinds of credentials end, and runs are longer: [`renew`] keeps them fresh. The object store asks it for credentials
-//! before every request it signs.
+//! Both kinds of credentials end, and runs are longer: [`renew`] keeps them fresh. Every attempt of a
+//! request to S3 asks it for credentials before it is signed.
 
 mod chain;
 mod connection;
@@ -27,6 +27,7 @@ use self::{
     role::AssumedRole,
 };
 use super::{
+    authorities::Authorities,
     cause::Cause,
     settings::{Credentials, Role, S3Settings},
 };
@@ -39,13 +40,19 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 const ATTEMPTS: u32 = 3;
 
 /// Asks the AWS environment for what the settings leave open.
-pub(super) async fn environment(settings: &S3Settings) -> SdkConfig {
+pub(super) async fn environment(settings: &S3Settings, authorities: Option<&Authorities>) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(connection::client())
+        .http_client(connection::client(authorities))
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
     if let Ok(name) = AppName::new(env!("CARGO_PKG_NAME")) {
         loader = loader.app_name(name);
+    }
+    if let Some(dual_stack) = settings.dual_stack {
+        loader = loader.use_dual_stack(dual_stack);
+    }
+    if let Some(fips) = settings.fips {
+        loader = loader.use_fips(fips);
     }
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));

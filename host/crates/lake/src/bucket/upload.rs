@@ -11,7 +11,10 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, path::Path as ObjectPath};
+use object_store::{
+    Attribute, Attributes, MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
+    path::Path as ObjectPath,
+};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
 use super::{error::BucketError, location::Location, operation::Operation};
@@ -43,6 +46,14 @@ pub(super) struct Object {
     pub(super) location: Arc<Location>,
     pub(super) key: String,
     pub(super) path: ObjectPath,
+    /// Its storage class, as S3 calls it; the bucket's own without one.
+    pub(super) storage_class: Option<String>,
+}
+
+impl Object {
+    fn attributes(&self) -> Attributes {
+        self.storage_class.iter().map(|class| (Attribute::StorageClass, class.clone())).collect()
+    }
 }
 
 /// Content that is no part yet.
@@ -143,7 +154,7 @@ impl Upload {
         let payload = self.collected.take();
         let parts = match &mut self.parts.upload {
             Some(parts) => parts,
-            None => match self.object.store.put_multipart(&self.object.path).await {
+            None => match Self::begin(&self.object).await {
                 Ok(parts) => self.parts.upload.insert(parts),
                 Err(error) => return Err(self.judge(&error)),
             },
@@ -158,10 +169,16 @@ impl Upload {
         Ok(())
     }
 
+    async fn begin(object: &Object) -> object_store::Result<Box<dyn MultipartUpload>> {
+        let options = PutMultipartOptions { attributes: object.attributes(), ..PutMultipartOptions::default() };
+        object.store.put_multipart_opts(&object.path, options).await
+    }
+
     async fn complete(&mut self) -> Result<(), BucketError> {
         if self.parts.upload.is_none() {
             let payload = self.collected.take();
-            return match self.object.store.put(&self.object.path, payload).await {
+            let options = PutOptions { attributes: self.object.attributes(), ..PutOptions::default() };
+            return match self.object.store.put_opts(&self.object.path, payload, options).await {
                 Ok(_) => Ok(()),
                 Err(error) => Err(self.judge(&error)),
             };

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_smithy_http_client::{
     Builder, Connector,
     proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -21,17 +21,26 @@ use aws_smithy_runtime_api::{
 };
 use url::Url;
 
-use crate::bucket::cause::Cause;
+use crate::bucket::{authorities::Authorities, cause::Cause};
 
-/// The client of STS, SSO and whatever else credentials come from.
-pub(super) fn client() -> SharedHttpClient {
+/// The client of STS, SSO and whatever else credentials come from, and of what the AWS SDK asks of S3.
+pub(super) fn client(authorities: Option<&Authorities>) -> SharedHttpClient {
+    let trusted = authorities.map(|authorities| {
+        TlsContext::builder().with_trust_store(TrustStore::default().with_pem_certificate(authorities.pem())).build()
+    });
+    // The certificates have been read before: this cannot fail.
+    let trusted = trusted.and_then(Result::ok);
+    let over = |proxies: fn() -> ProxyConfig| over(proxies, trusted.clone());
     SharedHttpClient::new(Client { direct: over(ProxyConfig::disabled), proxied: over(ProxyConfig::from_env) })
 }
 
-fn over(proxies: fn() -> ProxyConfig) -> SharedHttpClient {
+fn over(proxies: fn() -> ProxyConfig, trusted: Option<TlsContext>) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector =
             Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).proxy_config(proxies());
+        if let Some(trusted) = &trusted {
+            connector.set_tls_context(trusted.clone());
+        }
         connector.set_connector_settings(settings.cloned());
         if let Some(components) = components {
             connector.set_sleep_impl(components.sleep_impl());

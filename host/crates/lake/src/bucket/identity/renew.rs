@@ -9,15 +9,15 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use object_store::{CredentialProvider, aws::AwsCredential};
+use object_store::aws::AwsCredential;
 use sluice_model::clock::Clock;
 use tokio::sync::{Mutex, RwLock};
 
 use super::error::IdentityError;
 
-/// How long before their end credentials are renewed. A request is signed once, then repeated for up to
-/// [`RETRY_TIMEOUT`](crate::bucket::s3::RETRY_TIMEOUT) and may take
-/// [`REQUEST_TIMEOUT`](crate::bucket::s3::REQUEST_TIMEOUT) after that; its signature must hold until then. A test compares.
+/// How long before their end credentials are renewed. An attempt is signed when it is sent, and may take
+/// [`REQUEST_TIMEOUT`](crate::bucket::s3::REQUEST_TIMEOUT); its signature should hold until then, and a renewal that fails
+/// should have time to be tried again. A test compares.
 pub(in crate::bucket) const MARGIN: Duration = Duration::from_mins(5);
 /// For sessions so short that [`MARGIN`] would be most of them, the margin is this part of their length: a third leaves
 /// two thirds for use.
@@ -91,20 +91,25 @@ impl Renewed {
         answer
     }
 
+    /// Credentials in place of those that a service says have ended: new ones, or those that another request has fetched
+    /// meanwhile. Cancel safe.
+    pub(in crate::bucket) async fn instead_of(
+        &self,
+        ended: &AwsCredential,
+    ) -> Result<Arc<AwsCredential>, IdentityError> {
+        if let Some(held) = self.held.write().await.as_mut()
+            && *held.credential == *ended
+        {
+            held.ends = Some(Timestamp::MIN);
+        }
+        self.current().await
+    }
+
     async fn judge(&self) -> Judgement {
         match self.held.read().await.as_ref() {
             Some(held) => held.judge(self.clock.now()),
             None => Judgement::Ended,
         }
-    }
-}
-
-#[async_trait]
-impl CredentialProvider for Renewed {
-    type Credential = AwsCredential;
-
-    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        self.current().await.map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })
     }
 }
 

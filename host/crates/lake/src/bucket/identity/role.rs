@@ -9,7 +9,7 @@ use aws_sdk_sts::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::{RequestId, assume_role::AssumeRoleError},
-    types::Credentials,
+    types::{Credentials, Tag},
 };
 use jiff::Timestamp;
 use object_store::aws::AwsCredential;
@@ -35,6 +35,7 @@ const ANSWERED: u16 = 200;
 pub(super) struct AssumedRole {
     client: Client,
     role: Role,
+    tags: Option<Vec<Tag>>,
     clock: Clock,
 }
 
@@ -45,7 +46,12 @@ impl AssumedRole {
         if let Some(endpoint) = &role.sts_endpoint {
             config = config.endpoint_url(endpoint.as_str());
         }
-        Self { client: Client::from_conf(config.build()), role, clock }
+        let tags = role.session_tags.iter();
+        // Of a tag nothing but a missing key or value is refused here.
+        let tags: Vec<Tag> =
+            tags.filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect();
+        let tags = (!tags.is_empty()).then_some(tags);
+        Self { client: Client::from_conf(config.build()), role, tags, clock }
     }
 }
 
@@ -61,6 +67,9 @@ impl Issuer for AssumedRole {
             .role_session_name(&self.role.session_name)
             .set_external_id(self.role.external_id.clone())
             .duration_seconds(seconds)
+            .set_policy(self.role.session_policy.clone())
+            .set_source_identity(self.role.source_identity.clone())
+            .set_tags(self.tags.clone())
             .send()
             .await
             .map_err(|error| of_refusal(&self.role, &error))?;

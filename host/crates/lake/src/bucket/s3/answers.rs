@@ -9,28 +9,13 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use object_store::{
-    ClientOptions,
-    client::{
-        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
-    },
-};
+use object_store::client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
 
 use crate::bucket::answer::Answer;
 
-/// Makes the object store's own client, and reads its answers.
+/// Reads what its client is answered.
 #[derive(Debug)]
-pub(super) struct Connector;
-
-impl HttpConnector for Connector {
-    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        sluice_net::tls::set_up();
-        Ok(HttpClient::new(Reading(ReqwestConnector::default().connect(options)?)))
-    }
-}
-
-#[derive(Debug)]
-struct Reading(HttpClient);
+pub(super) struct Reading(pub(super) HttpClient);
 
 #[async_trait]
 impl HttpService for Reading {
@@ -95,6 +80,8 @@ fn element(body: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use object_store::client::{HttpConnector, ReqwestConnector};
 
     use super::*;
     use crate::bucket::s3::client_options;
@@ -167,7 +154,9 @@ mod tests {
             assert_ne!(connection.read(&mut request).await.unwrap(), 0);
             connection.write_all(answer.as_bytes()).await.unwrap();
         });
-        let client = Connector.connect(&client_options(&endpoint)).unwrap();
+        sluice_net::tls::set_up();
+        let options = client_options(&endpoint, None).unwrap();
+        let client = HttpClient::new(Reading(ReqwestConnector::default().connect(&options).unwrap()));
         let mut request = HttpRequest::new(String::new().into());
         (*request.method_mut(), *request.uri_mut()) = (method, endpoint.as_str().parse().unwrap());
         let error = client.execute(request).await.unwrap_err();

@@ -1,6 +1,8 @@
 //! Against a server on loopback that answers what a test says, in AWS's words: what the errors of the object store and of
 //! the AWS SDK look like from here, and that their versions of today still say so.
 
+mod rules;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -18,7 +20,8 @@ use object_store::ObjectStoreExt;
 use sluice_model::secret::Secret;
 
 use crate::bucket::{
-    Bucket, BucketError, Credentials, IdentityError, Put, Role, Rules, S3Settings, Settings, operation::Operation,
+    Bucket, BucketError, Credentials, Encryption, IdentityError, PART_SIZE, Put, Role, Rules, S3Settings, Settings,
+    operation::Operation,
 };
 
 use super::*;
@@ -29,6 +32,7 @@ struct Seen {
     method: String,
     path_and_query: String,
     token: Option<String>,
+    headers: http::HeaderMap,
     body: String,
 }
 
@@ -58,11 +62,12 @@ async fn serve(answers: impl Fn(&Seen) -> (u16, String) + Send + Sync + 'static)
 
 async fn answer(State((answers, log)): State<(Arc<Answers>, Log)>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let body = axum::body::to_bytes(body, 2 * PART_SIZE).await.unwrap();
     let seen = Seen {
         method: head.method.to_string(),
         path_and_query: head.uri.to_string(),
         token: head.headers.get("x-amz-security-token").map(|token| token.to_str().unwrap().to_owned()),
+        headers: head.headers,
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let (status, body) = answers(&seen);

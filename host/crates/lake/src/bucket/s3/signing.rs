@@ -1,0 +1,71 @@
+//! Signatures: each request to S3 is signed when it is sent, with the credentials of that moment.
+//!
+//! The object store would sign a request once, however often it is tried again, and has no place for most headers that a
+//! bucket may ask for. So it is told to sign nothing, and its client does both: adds the headers that the bucket's rules ask
+//! for ([`Headers`]), and signs every attempt anew. Where S3 says that the session has ended, though its end was thought to be
+//! later (a clock is wrong, or somebody has ended it), new credentials are fetched and the request is sent again, once.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use object_store::{
+    aws::{AwsAuthorizer, AwsCredential},
+    client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService},
+};
+
+use super::headers::Headers;
+use crate::bucket::{answer::Answer, identity::Renewed};
+
+/// The SHA-256 of what is put, which the object store sends with it.
+const DIGEST: &str = "x-amz-checksum-sha256";
+
+/// Signs what it sends.
+#[derive(Debug)]
+pub(super) struct Signing {
+    pub(super) client: HttpClient,
+    pub(super) credentials: Arc<Renewed>,
+    pub(super) region: String,
+    pub(super) headers: Headers,
+}
+
+#[async_trait]
+impl HttpService for Signing {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (method, target) = (request.method().clone(), request.uri().clone());
+        self.headers.add_to(&method, &target, request.headers_mut());
+        let credential = self.credentials.current().await.map_err(without_credentials)?;
+        let refused = match self.client.execute(self.signed(request.clone(), &credential)?).await {
+            Err(error) if has_ended(&error, &credential) => error,
+            answer => return answer,
+        };
+        let renewed = self.credentials.instead_of(&credential).await.map_err(without_credentials)?;
+        if renewed == credential {
+            return Err(refused);
+        }
+        tracing::info!("S3 said that the session has ended; the request is sent again in a new one");
+        self.client.execute(self.signed(request, &renewed)?).await
+    }
+}
+
+impl Signing {
+    fn signed(&self, mut request: HttpRequest, credential: &AwsCredential) -> Result<HttpRequest, HttpError> {
+        let digest = request.headers().get(DIGEST).and_then(|digest| BASE64_STANDARD.decode(digest).ok());
+        AwsAuthorizer::new(credential, "s3", &self.region)
+            .try_authorize(&mut request, digest.as_deref())
+            .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        Ok(request)
+    }
+}
+
+/// Not tried again by the object store: whoever gives credentials has done so.
+fn without_credentials(error: crate::bucket::IdentityError) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, error)
+}
+
+/// Whether S3 refused a request because the session has ended. AWS says so; others say that they do not know its key.
+fn has_ended(error: &HttpError, credential: &AwsCredential) -> bool {
+    let Some(answer) = Answer::within(error) else { return false };
+    answer.has_code(&["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"])
+        || credential.token.is_some() && answer.has_code(&["InvalidAccessKeyId", "InvalidToken"])
+}
