@@ -335,6 +335,30 @@ fn a_run_that_fails_takes_back_all_its_files() {
     }
 }
 
+/// A bucket whose objects are locked, or a role that may not remove them.
+#[test]
+fn where_nothing_can_be_removed_runs_go_on() {
+    let permissions = aws::Permissions::all().without(aws::Action::DeleteObject);
+    let workspace = Workspace::with(portal(), aws::Options { permissions, ..aws::Options::default() });
+    let sink = workspace.s3_sink("external_id = \"sluice-external-id\"", "");
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
+    let left = workspace.path().join("s3/bucket/crm/owners/pipeline=test/run=20990101T000000Z-00000001");
+    for number in 1..=4 {
+        let before = workspace.aws.requests().len();
+        let told = run(&workspace, &[], 0);
+        let denied = workspace.aws.requests()[before..].iter().filter(|it| it.method == "DELETE").count();
+        // Of old entries of the lease one is tried, and each file that a run has left, before and after.
+        assert_eq!(denied, usize::from(number > 1) + 2 * usize::from(number > 2), "{told}");
+        assert_eq!(told.contains("`s3:DeleteObject` is not allowed"), number > 2, "{told}");
+        fs::create_dir_all(&left).unwrap();
+        if number == 2 {
+            fs::write(left.join("part-00000.parquet"), "rows").unwrap();
+        }
+    }
+    assert!(left.join("part-00000.parquet").exists());
+    assert_eq!(tables(&workspace), ["owners"]);
+}
+
 #[test]
 fn what_a_killed_run_left_is_gone_after_a_run_that_fails_too() {
     let workspace = Workspace::new();

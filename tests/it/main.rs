@@ -52,5 +52,7 @@ mod spec;
 mod texts;
 /// What the project says of itself: import rules, generated files, module stories.
 mod tidy;
+/// Certificates of an authority of one's own.
+mod tls;
 /// Runs through what HubSpot, networks and gateways do.
 mod trouble;

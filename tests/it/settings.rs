@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -16,6 +17,8 @@ use parquet::{
     },
 };
 
+use sluice::pipeline::Pipeline;
+use sluice_lake::bucket::{Encryption, Rules, Settings};
 use sluice_simulator::{aws, data, hubspot};
 
 use crate::{
@@ -240,4 +243,42 @@ fn a_tenth_of_the_limit_is_left_to_others_in_every_ten_seconds() {
     });
     assert_eq!(most.max(), Some(OURS), "{looks:?}");
     assert!(workspace.hubspot.requests().iter().all(|request| request.status == Some(200)));
+}
+
+#[test]
+fn what_a_bucket_asks_for_reaches_the_bucket() {
+    let workspace = Workspace::new();
+    let lines = "dual_stack = true\nfips = false\nexpected_bucket_owner = \"123456789012\"\nrequester_pays = true\n\
+                 encryption = { type = \"sse-kms\", key = \"alias/lake\", bucket_key = true }\n\
+                 acl = \"bucket-owner-full-control\"\ntags = { team = \"data\" }\nstorage_class = \"STANDARD_IA\"";
+    let role = "source_identity = \"etl\", session_tags = { cost = \"42\" }";
+    let file = workspace.pipeline(&[&workspace.source(""), &workspace.s3_sink(role, lines)]);
+    let Settings::S3(settings) = Pipeline::read(&file).unwrap().bucket_settings().unwrap() else { panic!() };
+    assert_eq!((settings.dual_stack, settings.fips), (Some(true), Some(false)));
+    let one = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    let encryption = Encryption::Kms { key: Some("alias/lake".to_owned()), bucket_key: Some(true) };
+    assert_eq!(
+        settings.rules,
+        Rules {
+            encryption: Some(encryption),
+            acl: Some("bucket-owner-full-control".to_owned()),
+            tags: one("team", "data"),
+            storage_class: Some("STANDARD_IA".to_owned()),
+            expected_owner: Some("123456789012".to_owned()),
+            requester_pays: true,
+        }
+    );
+    let role = settings.role.unwrap();
+    assert_eq!((role.source_identity.as_deref(), role.session_tags), (Some("etl"), one("cost", "42")));
+
+    for (encryption, expected) in [
+        ("sse-s3\"", Encryption::S3),
+        ("sse-kms\"", Encryption::Kms { key: None, bucket_key: None }),
+        ("dsse-kms\", key = \"k\"", Encryption::KmsInTwoLayers { key: Some("k".to_owned()) }),
+    ] {
+        let line = format!("encryption = {{ type = \"{encryption} }}");
+        let file = workspace.pipeline(&[&workspace.source(""), &workspace.s3_sink("", &line).replace(", }", " }")]);
+        let Settings::S3(settings) = Pipeline::read(&file).unwrap().bucket_settings().unwrap() else { panic!() };
+        assert_eq!(settings.rules, Rules { encryption: Some(expected), ..Rules::default() });
+    }
 }

@@ -189,8 +189,11 @@ impl Lease {
                     return Err(error);
                 }
             }
+            // Where objects cannot be removed, one refusal says so for all: they harm nobody.
             for old in seen.numbers.into_iter().filter(|old| *old < entry.number) {
-                entries.forget(old).await;
+                if !entries.forget(old).await {
+                    break;
+                }
             }
             tracing::info!(number = entry.number, run = %entry.holder.run, bucket = entries.describe(), "took the lease");
             return Ok(Self::keep(entries, entry, clock));

@@ -115,10 +115,12 @@ impl Entries {
         self.bucket.put(&self.key(entry.number), Bytes::from(wire::write(entry))).await
     }
 
-    /// Removes an entry that means nothing any more. What stays is removed by the next taker.
-    pub(super) async fn forget(&self, number: u64) {
-        if let Err(error) = self.bucket.delete(&self.key(number)).await {
+    /// Removes an entry that means nothing any more; says whether that worked. What stays is removed by the next taker.
+    pub(super) async fn forget(&self, number: u64) -> bool {
+        let removed = self.bucket.delete(&self.key(number)).await;
+        if let Err(error) = &removed {
             tracing::debug!(number, %error, "an old lease entry was not removed");
         }
+        removed.is_ok()
     }
 }
