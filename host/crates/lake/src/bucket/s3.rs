@@ -59,6 +59,7 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<Opened, 
     let sdk = identity::environment(settings, authorities.as_ref()).await;
     let region = endpoint::region(&sdk, &settings.bucket)?;
     let endpoint = endpoint::of(&sdk, &region, settings)?;
+    endpoint::check_sts(&sdk, settings)?;
     let location = Location::s3(&settings.bucket, &settings.prefix, &region);
     let headers = Headers::of(&settings.rules).map_err(|error| location.unusable(&error))?;
     let options = client_options(&endpoint, authorities.as_ref()).map_err(|error| location.unusable(&error))?;

@@ -20,24 +20,42 @@ pub(super) fn of(sdk: &SdkConfig, region: &str, settings: &S3Settings) -> Result
     }
 }
 
-/// Where S3 is asked for unless the settings say: by the rules by which the AWS SDK finds STS. `AWS_ENDPOINT_URL_S3`, then
-/// `AWS_ENDPOINT_URL`, or the same of the profile; without either, AWS's own in the region, in its partition's domain.
+/// Refuses an address of STS in the AWS environment at which sessions would come over the network in the clear. Where STS is
+/// asked for otherwise, the AWS SDK knows.
+pub(super) fn check_sts(sdk: &SdkConfig, settings: &S3Settings) -> Result<(), BucketError> {
+    let of_the_settings = settings.role.as_ref().is_none_or(|role| role.sts_endpoint.is_some());
+    match configured(sdk, "STS").filter(|_| !of_the_settings) {
+        Some(text) => usable(&text, "the endpoint of STS that the AWS environment names", &settings.bucket).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Where S3 is asked for unless the settings say: by the rules by which the AWS SDK finds STS. Without an endpoint in the
+/// environment, AWS's own in the region, in its partition's domain.
 fn of_environment(sdk: &SdkConfig, region: &str, bucket: &str) -> Result<Url, BucketError> {
-    let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    if let Some(text) = configured(sdk, "S3") {
+        return usable(&text, "the endpoint that the AWS environment names", bucket);
+    }
+    let fips = if sdk.use_fips().unwrap_or_default() { "-fips" } else { "" };
+    let dual_stack = if sdk.use_dual_stack().unwrap_or_default() { ".dualstack" } else { "" };
+    let text = format!("https://s3{fips}{dual_stack}.{region}.{}", Partition::of(region).domain);
+    usable(&text, "the region's endpoint", bucket)
+}
+
+/// The endpoint of a service that the AWS environment names: `AWS_ENDPOINT_URL_<SERVICE>`, then `AWS_ENDPOINT_URL`, or the
+/// same of the profile.
+fn configured(sdk: &SdkConfig, service: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let of_service = key.ok().and_then(|key| sdk.service_config()?.load_config(key));
-    let configured = of_service.or_else(|| sdk.endpoint_url().map(str::to_owned));
-    let is_set = configured.is_some();
-    let text = configured.unwrap_or_else(|| {
-        let fips = if sdk.use_fips().unwrap_or_default() { "-fips" } else { "" };
-        let dual_stack = if sdk.use_dual_stack().unwrap_or_default() { ".dualstack" } else { "" };
-        format!("https://s3{fips}{dual_stack}.{region}.{}", Partition::of(region).domain)
-    });
-    let what = if is_set { "the endpoint that the AWS environment names" } else { "the region's endpoint" };
+    of_service.or_else(|| sdk.endpoint_url().map(str::to_owned))
+}
+
+fn usable(text: &str, what: &str, bucket: &str) -> Result<Url, BucketError> {
     let unusable = |why: &str| BucketError::Settings {
         location: format!("s3://{bucket}"),
         source: Cause::new(format!("{what} {why}")),
     };
-    let endpoint = Url::parse(&text).map_err(|error| unusable(&format!("is no URL: {error}")))?;
+    let endpoint = Url::parse(text).map_err(|error| unusable(&format!("is no URL: {error}")))?;
     if endpoint.scheme() != "https" && !sluice_net::proxy::is_loopback(&endpoint) {
         return Err(unusable(
             "would send data over the network in the clear: `http://` is for servers on this machine",

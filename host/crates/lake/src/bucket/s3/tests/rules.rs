@@ -244,3 +244,23 @@ async fn fips_and_dual_stack_are_asked_for_where_the_file_says_so() {
     assert_eq!(host(Some(true), None).await, "s3-fips.us-gov-west-1.amazonaws.com");
     assert_eq!(host(None, None).await, "s3.us-gov-west-1.amazonaws.com");
 }
+
+#[tokio::test]
+async fn sessions_do_not_come_over_the_network_in_the_clear() {
+    let server = Server { address: "127.0.0.1:1".parse().unwrap(), seen: Arc::default() };
+    let Settings::S3(settings) = server.with_role(None) else { unreachable!() };
+    let check = |endpoint: &str, own: bool| {
+        let mut settings = settings.clone();
+        if !own {
+            settings.role.as_mut().unwrap().sts_endpoint = None;
+        }
+        let sdk = aws_config::SdkConfig::builder().endpoint_url(endpoint).build();
+        endpoint::check_sts(&sdk, &settings)
+    };
+    let error = check("http://sts.example", false).unwrap_err();
+    let told = sluice_model::error_chain(&error);
+    assert!(told.contains("the endpoint of STS that the AWS environment names would send data"), "{told}");
+    check("https://sts.example", false).unwrap();
+    check("http://127.0.0.1:9000", false).unwrap();
+    check("http://sts.example", true).unwrap();
+}
