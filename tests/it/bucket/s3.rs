@@ -18,7 +18,7 @@ use sluice_simulator::aws::{self, Action, Fault, FaultAction, Permissions, Servi
 use tempfile::TempDir;
 use tokio::sync::Barrier;
 
-use super::keeps_the_contract;
+use super::contract::keeps_the_contract;
 
 /// A simulated account, and the folder it lives in.
 struct Account {

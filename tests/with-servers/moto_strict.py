@@ -1,0 +1,68 @@
+"""moto's server, made to refuse what AWS refuses and moto lets pass.
+
+    moto_strict.py -H 127.0.0.1 -p PORT
+
+- A condition of a trust policy whose key the request does not have is not met: an absent external id is a wrong one.
+- A role that does not exist cannot be assumed.
+- A session that has ended is refused with `ExpiredToken`.
+- A refusal of STS has the form of AWS's, so that SDKs find its code: `<ErrorResponse><Error>`, without `<Errors>`.
+
+What it still lets pass is in the README beside it. This changes what moto keeps to itself, so `requirements-servers.txt` pins
+moto; the first test of the suite is refused an absent external id.
+"""
+
+import sys
+
+from moto.core import exceptions
+from moto.core.utils import utcnow
+from moto.iam import access_control, policy_conditions
+from moto.iam.exceptions import NotFoundException
+from moto.s3.exceptions import S3ClientError
+from moto.server import main
+from moto.sts.models import sts_backends
+
+
+def is_met(condition, actual):
+    """Whether a condition holds. `actual` has the values of those keys alone that the request has."""
+    if len(actual) < len(condition.context_keys):
+        return False
+    holds = policy_conditions.CONDITION_OPERATIONS[condition._condition]
+    return all(holds(expected, value) for expected, value in zip(condition._expected_value, actual))
+
+
+policy_conditions.TrustCondition.verify_condition = is_met
+
+is_permitted_to_moto = access_control.IAMRequestBase.check_action_permitted
+
+
+def check_action_permitted(request, resource):
+    if request._action == "sts:AssumeRole":
+        try:
+            request.backend.get_role_by_arn(resource)
+        except NotFoundException:
+            request._raise_access_denied()
+    if has_ended(request._access_key):
+        raise S3ClientError("ExpiredToken", "The provided token has expired.")
+    return is_permitted_to_moto(request, resource)
+
+
+def has_ended(key):
+    if not isinstance(key, access_control.AssumedRoleAccessKey):
+        return False
+    sessions = sts_backends[key.account_id][key.partition].assumed_roles
+    return any(session.access_key_id == key._access_key_id and session.expiration < utcnow() for session in sessions)
+
+
+access_control.IAMRequestBase.check_action_permitted = check_action_permitted
+
+make_error = exceptions._RESTError.__init__
+
+
+def make_error_as_aws(error, *arguments, **options):
+    make_error(error, *arguments, **options)
+    error.description = error.description.replace("<Errors>", "").replace("</Errors>", "")
+
+
+exceptions._RESTError.__init__ = make_error_as_aws
+
+main(sys.argv[1:])
