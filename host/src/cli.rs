@@ -8,6 +8,7 @@ mod check;
 #[cfg(feature = "simulator")]
 mod demo;
 mod discover;
+mod iam;
 mod init;
 mod inspect;
 mod new;
@@ -80,6 +81,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
         format: PlanFormat,
     },
+    /// Print what AWS must be told so that a pipeline may use its bucket, and do nothing else. Asks nobody, needs no secret.
+    #[command(subcommand)]
+    Iam(iam::Command),
     /// Write a starter pipeline file, with comments.
     Init {
         /// The file to write.
@@ -187,6 +191,7 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Run(arguments) => return runtime()?.block_on(run::run(&arguments, output)),
         #[cfg(feature = "simulator")]
         Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),
+        Command::Iam(command) => iam::iam(&command, output),
         Command::Init { file } => init::init(&file, output),
         Command::Discover { file, format } => {
             output::start_log(output::LogForm::Text);

@@ -70,7 +70,7 @@ pub use self::{
     error::Error,
     kept::{Kept, KeptTable, NotWritten},
     ledger::Outside,
-    open::{Patience, Pipeline, engine},
+    open::{Patience, Permissions, Pipeline, engine},
     planning::{LeftOut, Planned, plan},
     plugins::Plugins,
     price::{Cost, Priced, Prices, price},

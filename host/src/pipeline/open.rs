@@ -2,6 +2,8 @@
 //!
 //! Every command begins with a [`Pipeline`] and asks it for what it needs. Nothing is sent before it is asked for.
 
+mod access;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -32,6 +34,7 @@ use sluice_plan::{
 };
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
 
+pub use self::access::Permissions;
 use super::{Error, plugins::Plugins};
 use crate::{environment, standard};
 
@@ -168,7 +171,7 @@ impl Pipeline {
             fips: sink.fips,
             rules: rules_of_bucket(sink),
             credentials: self.credentials()?,
-            role: sink.role.as_ref().map(|role| self.role(role)),
+            role: sink.role.as_ref().map(|role| self.role(role)).transpose()?,
         }))
     }
 
@@ -233,22 +236,22 @@ impl Pipeline {
         })
     }
 
-    fn role(&self, role: &RoleSpec) -> bucket::Role {
+    fn role(&self, role: &RoleSpec) -> Result<bucket::Role, Error> {
         let session_name = role.session_name.clone().unwrap_or_else(|| {
             let name = format!("sluice-{}", self.name());
             name.chars().take(LONGEST_SESSION_NAME).collect()
         });
         let sts_endpoint = self.sink().sts_endpoint.as_ref().or(self.sink().endpoint.as_ref());
-        bucket::Role {
+        Ok(bucket::Role {
             arn: role.arn.clone(),
             external_id: role.external_id.clone(),
             session_name,
             duration: role.duration.map_or(SESSION, |duration| duration.0),
-            session_policy: None,
+            session_policy: self.session_policy(role)?,
             session_tags: role.session_tags.0.clone(),
             source_identity: role.source_identity.as_ref().map(|identity| identity.0.clone()),
             sts_endpoint: sts_endpoint.map(|endpoint| (**endpoint).clone()),
-        }
+        })
     }
 
     fn secret(&self, key: &str, reference: &SecretRef) -> Result<Secret, Error> {

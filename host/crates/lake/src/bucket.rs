@@ -57,6 +57,7 @@ pub use self::{
     cause::Cause,
     error::BucketError,
     identity::IdentityError,
+    partition::Partition,
     probe::{Probe, ProbeError},
     settings::{Credentials, Encryption, Role, Rules, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},

@@ -4,6 +4,7 @@
 //! - [`table`]: commits, the keys of files, and the sweep of what no commit lists.
 //! - [`sink`]: the Parquet files of one table.
 //! - [`state`]: the lease, by which one run at a time writes.
+//! - [`iam`]: what AWS must be told so that all this is allowed, and nothing else.
 
 pub mod sink;
 pub mod table;
@@ -11,3 +12,5 @@ pub mod table;
 pub mod state;
 
 pub mod bucket;
+
+pub mod iam;

@@ -4,11 +4,11 @@
 
 /// A partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Partition {
+pub struct Partition {
     /// What stands in names: `arn:aws-cn:…`.
-    pub(super) arn: &'static str,
+    pub arn: &'static str,
     /// What its services' host names end in.
-    pub(super) domain: &'static str,
+    pub domain: &'static str,
 }
 
 /// What most regions are in.
@@ -27,9 +27,15 @@ const OTHERS: [(&str, Partition); 7] = [
 
 impl Partition {
     /// The partition of a region.
-    pub(super) fn of(region: &str) -> Self {
+    pub fn of(region: &str) -> Self {
         let other = OTHERS.iter().find(|(prefix, _)| region.starts_with(prefix));
         other.map_or(COMMERCIAL, |(_, partition)| *partition)
+    }
+
+    /// The partition that is called so in names.
+    pub fn named(arn: &str) -> Option<Self> {
+        let mut all = OTHERS.iter().map(|(_, partition)| *partition).chain([COMMERCIAL]);
+        all.find(|partition| partition.arn == arn)
     }
 }
 
@@ -48,6 +54,8 @@ mod tests {
             ("eusc-de-east-1", "aws-eusc", "amazonaws.eu"),
         ] {
             assert_eq!(Partition::of(region), Partition { arn, domain }, "{region}");
+            assert_eq!(Partition::named(arn), Some(Partition { arn, domain }), "{arn}");
         }
+        assert_eq!(Partition::named("AWS"), None);
     }
 }

@@ -1,0 +1,135 @@
+//! What a pipeline does with its bucket, and the policy that allows it.
+
+use super::{
+    arn::{Key, RoleArn},
+    document::{Document, Statement, literal},
+    error::IamError,
+};
+use crate::bucket::{Encryption, Partition, Rules};
+
+/// Characters of a session's policy that STS takes, at most.
+const LONGEST_SESSION_POLICY: usize = 2048;
+
+/// What a pipeline does with its bucket, as far as permissions differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    partition: Partition,
+    bucket: String,
+    prefix: String,
+    acl: bool,
+    tags: bool,
+    key: Option<Key>,
+    versions: bool,
+}
+
+impl Access {
+    /// What is done with a bucket under a prefix, by these rules. The partition is that of region, role and key, which must
+    /// agree; where none of them says one, that of most regions.
+    pub fn of(
+        bucket: &str,
+        prefix: &str,
+        region: Option<&str>,
+        role: Option<&RoleArn>,
+        rules: &Rules,
+    ) -> Result<Self, IamError> {
+        let key = match &rules.encryption {
+            Some(Encryption::Kms { key, .. } | Encryption::KmsInTwoLayers { key }) => key.as_deref(),
+            Some(Encryption::S3) | None => None,
+        };
+        let key = key.map(|key| Key::parse(key, region, role)).transpose()?;
+        let partition = agreed(&[
+            ("region", region.map(Partition::of)),
+            ("role", role.map(|role| role.partition)),
+            ("KMS key", key.as_ref().and_then(|key| key.partition)),
+        ])?;
+        Ok(Self {
+            partition: partition.unwrap_or_else(|| Partition::of("")),
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+            acl: rules.acl.is_some(),
+            tags: !rules.tags.is_empty(),
+            key,
+            versions: false,
+        })
+    }
+
+    /// The same, and earlier versions of objects are listed and removed, in a bucket that keeps them.
+    #[must_use]
+    pub fn with_versions(mut self) -> Self {
+        self.versions = true;
+        self
+    }
+
+    /// The partition that all names are in.
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// The policy that allows this, and no more.
+    pub fn policy(&self) -> Document {
+        let bucket = format!("arn:{}:s3:::{}", self.partition.arn, self.bucket);
+        let folder = if self.prefix.is_empty() { String::new() } else { literal(&self.prefix) + "/" };
+        let below_folder = |statement: Statement| {
+            if folder.is_empty() { statement } else { statement.when("StringLike", "s3:prefix", format!("{folder}*")) }
+        };
+        let mut statements = vec![
+            below_folder(Statement::allow("ListTheFolder", &["s3:ListBucket"]).on(&bucket)),
+            Statement::allow(
+                "LookAtTheBucket",
+                &[
+                    "s3:GetBucketLocation",
+                    "s3:GetBucketVersioning",
+                    "s3:GetEncryptionConfiguration",
+                    "s3:GetLifecycleConfiguration",
+                ],
+            )
+            .on(&bucket),
+        ];
+        let mut actions = vec!["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"];
+        actions.extend(self.acl.then_some("s3:PutObjectAcl"));
+        actions.extend(self.tags.then_some("s3:PutObjectTagging"));
+        statements.push(Statement::allow("UseTheFolder", &actions).on(format!("{bucket}/{folder}*")));
+        if self.versions {
+            let list = Statement::allow("ListVersionsInTheFolder", &["s3:ListBucketVersions"]).on(&bucket);
+            statements.push(below_folder(list));
+            let remove = Statement::allow("RemoveVersionsFromTheFolder", &["s3:DeleteObjectVersion"]);
+            statements.push(remove.on(format!("{bucket}/{folder}*")));
+        }
+        statements.extend(self.key.as_ref().map(|key| {
+            // What is read is decrypted, and so are the parts of an upload before they are one object.
+            let statement = Statement::allow("UseTheKey", &["kms:GenerateDataKey", "kms:Decrypt"]);
+            let statement = statement.on(key.resource(self.partition));
+            match key.alias() {
+                Some(alias) => statement.when("ForAnyValue:StringEquals", "kms:ResourceAliases", alias),
+                None => statement,
+            }
+        }));
+        Document::of(statements)
+    }
+}
+
+/// The partition that all these are in, as far as they say one.
+pub(super) fn agreed(all: &[(&'static str, Option<Partition>)]) -> Result<Option<Partition>, IamError> {
+    let mut known: Option<(&'static str, Partition)> = None;
+    for (what, partition) in all {
+        let Some(partition) = partition else { continue };
+        match known {
+            Some((one, of_one)) if of_one != *partition => {
+                return Err(IamError::Partitions { one, of_one: of_one.arn, other: what, of_other: partition.arn });
+            }
+            Some(_) => {}
+            None => known = Some((what, *partition)),
+        }
+    }
+    Ok(known.map(|(_, partition)| partition))
+}
+
+/// The policy that a session is narrowed to: that of the pipeline's role, in as few characters as it can be written.
+pub fn session_policy(access: &Access) -> Result<String, IamError> {
+    let policy = access.policy().compact();
+    let characters = policy.chars().count();
+    if characters > LONGEST_SESSION_POLICY {
+        return Err(IamError::SessionPolicy { characters, most: LONGEST_SESSION_POLICY });
+    }
+    Ok(policy)
+}

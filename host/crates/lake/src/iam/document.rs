@@ -1,0 +1,110 @@
+//! Policies, as IAM writes them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// The language that policies are written in. Only this one knows variables, and with them a way to write a star.
+const LANGUAGE: &str = "2012-10-17";
+
+/// A policy: of a role, or of those who may assume it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Document {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+impl Document {
+    pub(super) fn of(statement: Vec<Statement>) -> Self {
+        Self { version: LANGUAGE, statement }
+    }
+
+    /// As a text of one line.
+    pub fn compact(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| unreachable!("texts and lists are always JSON"))
+    }
+
+    /// For people.
+    pub fn pretty(&self) -> String {
+        pretty(self)
+    }
+}
+
+/// Any of this crate's documents, for people, with an end of line.
+pub(super) fn pretty(document: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(document);
+    text.unwrap_or_else(|_| unreachable!("texts and lists are always JSON")) + "\n"
+}
+
+/// One thing that is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Statement {
+    sid: &'static str,
+    effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<BTreeMap<&'static str, String>>,
+    action: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    condition: BTreeMap<&'static str, BTreeMap<String, Values>>,
+}
+
+/// What a condition compares with: any of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum Values {
+    One(String),
+    Any(Vec<String>),
+}
+
+impl Statement {
+    /// Allows these actions, under a name that says what they are for.
+    pub(super) fn allow(sid: &'static str, actions: &[&'static str]) -> Self {
+        let condition = BTreeMap::new();
+        Self { sid, effect: "Allow", principal: None, action: actions.to_vec(), resource: None, condition }
+    }
+
+    /// Only on what has this name.
+    #[must_use]
+    pub(super) fn on(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    /// Only to this role, user or account.
+    #[must_use]
+    pub(super) fn to(mut self, principal: &str) -> Self {
+        self.principal = Some(BTreeMap::from([("AWS", principal.to_owned())]));
+        self
+    }
+
+    /// Only if what the request says of `key` compares with this value.
+    #[must_use]
+    pub(super) fn when(mut self, comparison: &'static str, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.condition.entry(comparison).or_default().insert(key.into(), Values::One(value.into()));
+        self
+    }
+
+    /// Only if what the request says of `key` compares with these values.
+    #[must_use]
+    pub(super) fn when_any(mut self, comparison: &'static str, key: &str, values: Vec<String>) -> Self {
+        self.condition.entry(comparison).or_default().insert(key.to_owned(), Values::Any(values));
+        self
+    }
+}
+
+/// A text that is to be compared as it is: what IAM takes for a pattern or a variable is written as the variable that stands
+/// for it.
+pub(super) fn literal(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '*' | '?' | '$' => written.extend(['$', '{', character, '}']),
+            _ => written.push(character),
+        }
+    }
+    written
+}
