@@ -88,6 +88,7 @@ pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     location: Arc<Location>,
     folder: Option<local::Folder>,
+    client: Option<aws_sdk_s3::Client>,
     parts: Arc<Semaphore>,
 }
 
@@ -123,8 +124,8 @@ impl Bucket {
     pub async fn open_existing(settings: &Settings) -> Result<Self, BucketError> {
         match settings {
             Settings::S3(settings) => {
-                let (store, location) = s3::open(settings, Clock::system()).await?;
-                Ok(Self::over(Arc::new(store), location, None))
+                let (store, client, location) = s3::open(settings, Clock::system()).await?;
+                Ok(Self { client: Some(client), ..Self::over(Arc::new(store), location, None) })
             }
             Settings::File { path } => {
                 let (store, folder, location) = local::open(path).await?;
@@ -139,7 +140,13 @@ impl Bucket {
     }
 
     fn over(store: Arc<dyn ObjectStore>, location: Location, folder: Option<local::Folder>) -> Self {
-        Self { store, location: Arc::new(location), folder, parts: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)) }
+        let parts = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
+        Self { store, location: Arc::new(location), folder, client: None, parts }
+    }
+
+    /// The AWS SDK's client of a bucket on S3, for what only it can ask.
+    fn client(&self) -> Option<&aws_sdk_s3::Client> {
+        self.client.as_ref()
     }
 
     /// The bucket as people write it: `s3://bucket/prefix`, `file:///folder`. Keys follow after a `/`.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod endpoint;
+mod sdk;
 
 use std::time::Duration;
 
@@ -35,13 +36,17 @@ const PAUSE_GROWTH: f64 = 2.0;
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
 /// Fetches credentials and makes a client. Nothing is asked of S3 yet.
-pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS3, Location), BucketError> {
+pub(super) async fn open(
+    settings: &S3Settings,
+    clock: Clock,
+) -> Result<(AmazonS3, aws_sdk_s3::Client, Location), BucketError> {
     let sdk = identity::environment(settings).await;
     let region = endpoint::region(&sdk, &settings.bucket)?;
     let endpoint = endpoint::of(&sdk, &region, settings)?;
     let credentials = identity::credentials(&sdk, settings.role.as_ref(), clock).await?;
     // A name with dots is not covered by the certificate for `*.s3.<region>.amazonaws.com`.
     let path_style = settings.path_style || settings.bucket.contains('.');
+    let client = sdk::client(&sdk, &region, &endpoint, path_style, &credentials);
     let proxy = sluice_net::proxy::of(&endpoint);
     let location = Location::s3(&settings.bucket, &settings.prefix, &region).behind(proxy);
     let builder = AmazonS3Builder::new()
@@ -57,7 +62,7 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<(AmazonS
         .with_retry(retries())
         .with_endpoint(address(&endpoint, &settings.bucket, path_style));
     let store = builder.build().map_err(|error| location.unusable(&error))?;
-    Ok((store, location))
+    Ok((store, client, location))
 }
 
 fn client_options(endpoint: &Url) -> ClientOptions {
