@@ -26,6 +26,7 @@
 mod answer;
 mod cause;
 mod error;
+mod facts;
 mod identity;
 mod judge;
 mod local;
@@ -33,6 +34,7 @@ mod location;
 pub mod numbered;
 mod operation;
 mod partition;
+mod permission;
 mod probe;
 mod s3;
 pub mod settings;
@@ -55,7 +57,9 @@ use tokio::sync::Semaphore;
 pub use self::{
     cause::Cause,
     error::BucketError,
+    facts::{Facts, Known, Versioning},
     identity::IdentityError,
+    permission::Missing,
     probe::{Probe, ProbeError},
     settings::{Credentials, Encryption, Role, Rules, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
