@@ -160,7 +160,7 @@ async fn bucket(pipeline: &Pipeline, checks: &mut Vec<Check>) {
     match (opened, name) {
         (Ok(bucket), Ok(name)) => {
             checks.push(Check::new("role and bucket", Ok(vec![bucket.describe().to_owned()])));
-            for probe in bucket.probe(&name.to_string()).await {
+            for probe in bucket.probe(&name.to_string(), &sluice_lake::bucket::Rules::default()).await {
                 let outcome = match probe.outcome {
                     Ok(()) => Outcome::Fine { notes: Vec::new() },
                     Err(error) => Outcome::Failed {

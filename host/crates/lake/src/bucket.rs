@@ -27,6 +27,7 @@ mod answer;
 mod authorities;
 mod cause;
 mod error;
+mod facts;
 mod identity;
 mod judge;
 mod local;
@@ -34,6 +35,7 @@ mod location;
 pub mod numbered;
 mod operation;
 mod partition;
+mod permission;
 mod probe;
 mod s3;
 pub mod settings;
@@ -56,8 +58,10 @@ use tokio::sync::Semaphore;
 pub use self::{
     cause::Cause,
     error::BucketError,
+    facts::{Facts, Known, Versioning},
     identity::IdentityError,
     partition::Partition,
+    permission::Missing,
     probe::{Probe, ProbeError},
     settings::{Credentials, Encryption, Role, Rules, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
@@ -99,7 +103,6 @@ pub struct Bucket {
 #[derive(Clone)]
 struct OnS3 {
     client: aws_sdk_s3::Client,
-    bucket: String,
     storage_class: Option<String>,
 }
 
@@ -137,7 +140,7 @@ impl Bucket {
             Settings::S3(settings) => {
                 let Opened { store, client, location } = s3::open(settings, Clock::system()).await?;
                 let storage_class = settings.rules.storage_class.clone();
-                let on_s3 = Some(OnS3 { client, bucket: settings.bucket.clone(), storage_class });
+                let on_s3 = Some(OnS3 { client, storage_class });
                 Ok(Self { on_s3, ..Self::over(Arc::new(store), location, None) })
             }
             Settings::File { path } => {
@@ -167,9 +170,9 @@ impl Bucket {
         &self.location.description
     }
 
-    /// The AWS SDK's client of the bucket, and the bucket's name; `None` where it is not on S3.
-    fn client(&self) -> Option<(&aws_sdk_s3::Client, &str)> {
-        self.on_s3.as_ref().map(|on_s3| (&on_s3.client, on_s3.bucket.as_str()))
+    /// The AWS SDK's client of a bucket on S3, for what only it can ask.
+    fn client(&self) -> Option<&aws_sdk_s3::Client> {
+        self.on_s3.as_ref().map(|on_s3| &on_s3.client)
     }
 
     /// The content of an object; `None` if there is none of that key. For small objects: commits and leases.
