@@ -20,6 +20,8 @@ mod guests;
 mod happened;
 /// A folder, simulated ends, the binary.
 mod harness;
+/// What AWS must be told of a pipeline.
+mod iam;
 /// What a run finds of earlier ones.
 mod later_runs;
 /// A table for each object type, tables of all, or both.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use sluice_lake::iam::{Document, Form, end_unfinished_uploads};
+use sluice_lake::iam::{Document, Form, Principal, end_unfinished_uploads};
 
-use super::output::Output;
+use super::{Usage, output::Output};
 use crate::pipeline::{Permissions, Pipeline};
 
 #[derive(Debug, Subcommand)]
@@ -129,7 +129,11 @@ fn policy(permissions: &Permissions<'_>, use_of_bucket: &UseOfBucket) -> Documen
 
 /// The trust policy; what the file leaves open is told.
 fn trust(permissions: &Permissions<'_>, whom: &Whom, file: &Path, output: &mut Output) -> anyhow::Result<Document> {
-    let principal = permissions.principal(whom.principal.as_deref())?;
+    let principal = match &whom.principal {
+        Some(arn) => Principal::parse(arn)
+            .map_err(|error| Usage(format!("`--principal` cannot be used: {error}; {}", error.hint())))?,
+        None => permissions.account()?,
+    };
     let (external_id, made) = match permissions.external_id() {
         Some(id) => (id.to_owned(), false),
         None => (new_external_id()?, true),

@@ -67,13 +67,10 @@ impl Permissions<'_> {
         self.in_file().and_then(|role| role.external_id.as_deref())
     }
 
-    /// Who assumes the role by this ARN, or else whoever may in the role's account.
-    pub fn principal(&self, arn: Option<&str>) -> Result<Principal, Error> {
-        match (arn, &self.role) {
-            (Some(arn), _) => Principal::parse(arn).map_err(|error| self.pipeline.not_allowable(&error)),
-            (None, Some(role)) => Ok(Principal::account_of(role)),
-            (None, None) => Err(self.pipeline.not_allowable(&IamError::NoRole)),
-        }
+    /// Whoever may assume the role if nobody is named: those in its account whom its administrators let.
+    pub fn account(&self) -> Result<Principal, Error> {
+        let account = self.role.as_ref().map(Principal::account_of).ok_or(IamError::NoRole);
+        account.map_err(|error| self.pipeline.not_allowable(&error))
     }
 
     /// Who may assume the role, and on which terms: those of the file, with this external id.
