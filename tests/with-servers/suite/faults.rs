@@ -26,7 +26,7 @@ use crate::{
 const WORKERS: usize = 4;
 /// Longer than any answer of a server on this machine, shorter than any patience.
 const LATE: Duration = Duration::from_secs(1);
-/// How long a run may take that S3 never lets write: sluice tries for three minutes.
+/// How long a run may take that S3 never lets write: a request is tried again for three minutes at most.
 const PATIENT: Duration = Duration::from_mins(5);
 
 /// A kind of request.
@@ -136,9 +136,10 @@ impl Case {
         Fault { method: self.kind.method, target: self.kind.target(folder), nth, action: self.mishap.action }
     }
 
-    /// Half a list is the one answer that passes and is not asked for again.
+    /// Half a list, and half an answer about an upload, are what passes and is not asked for again.
     fn must_end_well(&self) -> bool {
-        self.mishap.passes && !(self.kind.is_list() && self.mishap.action == Action::CutAnswer)
+        let is_not_asked_again = self.kind.is_list() || self.kind.method == "POST";
+        self.mishap.passes && !(is_not_asked_again && self.mishap.action == Action::CutAnswer)
     }
 }
 
@@ -269,7 +270,10 @@ fn so_it_is_where_files_are_sent_in_parts() {
     let data = data::Options { contacts: 5_000, extra_properties: 300, ..data::Options::default() };
     let before = Before::new("large", Portal::new(data), "compression = \"none\"\nrow_group_rows = 1000\n");
     assert!(before.tables.largest() > PART_SIZE, "{}", before.tables.largest());
-    run_all(&before, &cases(&KINDS_OF_PARTS, &before.clean()));
+    // What becomes of one part becomes of any.
+    let mut cases = cases(&KINDS_OF_PARTS, &before.clean());
+    cases.retain(|case| case.number == 0);
+    run_all(&before, &cases);
 }
 
 /// The digests that sluice declares are of what it meant to send: a store that has got something else refuses it.
@@ -302,7 +306,7 @@ fn a_commit_that_always_meets_another_is_given_up() {
     assert!(told.contains("other requests for it were under way"), "{told}");
 }
 
-/// For three minutes S3 asks to slow down, whatever is sent to it again.
+/// S3 asks to slow down, however often it is asked.
 #[test]
 fn a_store_that_never_takes_a_file_is_given_up() {
     let before = Before::new("slow", Portal::small(), "");

@@ -51,8 +51,6 @@ impl Seaweed {
         command.args(["-logtostderr=true", "server", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]);
         command.args(["-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]);
         command.args(["-s3.config=s3.json", "-s3.iam.config=iam.json"]);
-        // A folder goes with its last object, as on S3, which has none.
-        command.args(["-s3.allowEmptyFolder=false"]);
         command.args(["-volume.max=50", "-master.volumeSizeLimitMB=256"]);
         for (name, port) in [("master", master), ("volume", volume), ("filer", filer), ("s3", s3)] {
             command.args([format!("-{name}.port={port}")]);
