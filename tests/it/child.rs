@@ -46,7 +46,7 @@ impl Running {
         Self::spawn(cargo.process_group(0), DEADLINE_OF_BUILDS, true)
     }
 
-    fn spawn(command: &mut Command, deadline: Duration, has_group: bool) -> Self {
+    pub(crate) fn spawn(command: &mut Command, deadline: Duration, has_group: bool) -> Self {
         let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
         let what = format!("`{}`", arguments.join(" "));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -48,8 +48,11 @@ async fn lists_are_in_order_and_of_one_folder(bucket: &Bucket) {
     let after = bucket.list_after("lists", "lists/b/1", usize::MAX).await.unwrap();
     assert_eq!(keys(after), ["lists/b/10", "lists/b/2", "lists/c/d/e"]);
     // What to begin after need not exist, and the first so many are the first.
-    assert_eq!(keys(bucket.list_after("lists", "lists/b", 2).await.unwrap()), ["lists/b/1", "lists/b/10"]);
-    assert_eq!(bucket.folders().await.unwrap(), ["lists", "lists-too"]);
+    assert_eq!(keys(bucket.list_after("lists", "lists/b/0", 2).await.unwrap()), ["lists/b/1", "lists/b/10"]);
+    // Some stores show a folder for a while when its last object has gone, as that of the test before.
+    let mut folders = bucket.folders().await.unwrap();
+    folders.retain(|folder| folder != "contract");
+    assert_eq!(folders, ["lists", "lists-too"]);
 }
 
 async fn one_of_many_creates(bucket: &Bucket) {

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -47,12 +48,22 @@ impl Portal {
         Self::new(data::Options { contacts: 250, ..data::Options::default() })
     }
 
-    /// Runs a pipeline of contacts and companies to where these settings say, with further lines of the sink.
+    /// Runs a pipeline of contacts and companies, one after the other, to where these settings say, with further lines of the
+    /// sink. It may take as long as most runs of a test.
     pub(crate) fn run(&self, name: &str, settings: &S3Settings, lines: &str) -> Output {
+        Running::start(&mut self.command(name, settings, lines)).output()
+    }
+
+    /// The same, for as long as this.
+    pub(crate) fn run_for(&self, deadline: Duration, name: &str, settings: &S3Settings, lines: &str) -> Output {
+        Running::spawn(&mut self.command(name, settings, lines), deadline, false).output()
+    }
+
+    fn command(&self, name: &str, settings: &S3Settings, lines: &str) -> Command {
         let file = format!("{name}.toml");
         let text = format!(
             "pipeline = \"test\"\n\n[source]\ntype = \"hubspot\"\nbase_url = \"{}\"\ntoken = {{ file = \"token\" }}\n\
-             streams = [\"contacts\", \"companies\"]\n\n{}{lines}\n",
+             streams = [\"contacts\", \"companies\"]\n\n{}{lines}\n[run]\nstreams_at_once = 1\n",
             self.hubspot.base_url(),
             self.sink(name, settings)
         );
@@ -60,7 +71,7 @@ impl Portal {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
         command.current_dir(self.folder.path()).args(["run", &file]).env_clear();
         command.env("SLUICE_CACHE_DIR", self.folder.path());
-        Running::start(&mut command).output()
+        command
     }
 
     /// Runs it, and fails if the run does.

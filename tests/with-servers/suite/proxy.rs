@@ -74,6 +74,16 @@ pub(crate) struct Fault {
     pub(crate) action: Action,
 }
 
+/// A request that has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) target: String,
+    /// Whether it makes an object only if there is none.
+    pub(crate) is_conditional: bool,
+}
+
 /// A proxy that runs. It ends when this is dropped, with all connections that it has.
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -84,13 +94,13 @@ pub(crate) struct Proxy {
 struct Shared {
     upstream: SocketAddr,
     fault: Option<Fault>,
-    seen: Mutex<Seen>,
+    tally: Mutex<Tally>,
 }
 
 #[derive(Default)]
-struct Seen {
-    /// Method and target of each request, in their order.
-    requests: Vec<(String, String)>,
+struct Tally {
+    /// In their order.
+    requests: Vec<Seen>,
     matched: u64,
     struck: u64,
 }
@@ -98,7 +108,7 @@ struct Seen {
 impl Proxy {
     /// Starts a proxy in front of this server.
     pub(crate) async fn start(upstream: SocketAddr, fault: Option<Fault>) -> Self {
-        let shared = Arc::new(Shared { upstream, fault, seen: Mutex::default() });
+        let shared = Arc::new(Shared { upstream, fault, tally: Mutex::default() });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut connections = JoinSet::new();
@@ -111,14 +121,14 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Method and target of each request that has come.
-    pub(crate) fn requests(&self) -> Vec<(String, String)> {
-        self.shared.seen.lock().unwrap().requests.clone()
+    /// The requests that have come.
+    pub(crate) fn requests(&self) -> Vec<Seen> {
+        self.shared.tally.lock().unwrap().requests.clone()
     }
 
     /// How many requests the fault has struck.
     pub(crate) fn struck(&self) -> u64 {
-        self.shared.seen.lock().unwrap().struck
+        self.shared.tally.lock().unwrap().struck
     }
 
     async fn accept(listener: TcpListener, shared: Arc<Shared>) {
@@ -168,16 +178,16 @@ impl Shared {
 
     /// Notes the request, and says what happens to it.
     fn what_happens(&self, request: &Request) -> Option<Action> {
-        let mut seen = self.seen.lock().unwrap();
-        seen.requests.push((request.method.clone(), request.target.clone()));
+        let mut tally = self.tally.lock().unwrap();
+        tally.requests.push(request.seen.clone());
         let fault = self.fault.as_ref()?;
-        if fault.method != request.method || !request.target.contains(&fault.target) {
+        if fault.method != request.seen.method || !request.seen.target.contains(&fault.target) {
             return None;
         }
-        let number = seen.matched;
-        seen.matched += 1;
+        let number = tally.matched;
+        tally.matched += 1;
         let strikes = fault.nth.contains(&number);
-        seen.struck += u64::from(strikes);
+        tally.struck += u64::from(strikes);
         strikes.then_some(fault.action)
     }
 
@@ -205,8 +215,7 @@ fn half(answer: &[u8]) -> usize {
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 struct Request {
-    method: String,
-    target: String,
+    seen: Seen,
     /// Up to the end of its last header.
     head: Vec<u8>,
     body: Vec<u8>,
@@ -229,18 +238,19 @@ impl Request {
         read.truncate(end + "\r\n".len());
         let mut words = head.split(' ');
         let (method, target) = (words.next().unwrap().to_owned(), words.next().unwrap().to_owned());
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
-        });
+        let header = |wanted: &str| {
+            let headers = head.lines().filter_map(|line| line.split_once(':'));
+            headers.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim()).next()
+        };
         // What this proxy cannot read, it must not take for empty.
-        assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "a body in chunks: {head}");
-        let length: usize = length.unwrap_or(0);
+        assert_eq!(header("transfer-encoding"), None, "a body in chunks");
+        let length: usize = header("content-length").map_or(0, |length| length.parse().unwrap());
+        let seen = Seen { method, target, is_conditional: header("if-none-match").is_some() };
         while body.len() < length {
             if client.read_buf(&mut body).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        Ok(Some(Self { method, target, head: read, body }))
+        Ok(Some(Self { seen, head: read, body }))
     }
 }

@@ -74,11 +74,6 @@ impl Tied {
         self.0.args(arguments);
         self
     }
-
-    pub(crate) fn env(&mut self, name: &str, value: &str) -> &mut Self {
-        self.0.env(name, value);
-        self
-    }
 }
 
 /// The Python of the servers' environment.

@@ -20,8 +20,6 @@ const READ_AT: &str = "ingestedAt";
 pub(crate) struct Tables {
     /// The number of the newest commit; 0 where there is none.
     pub(crate) commit: u64,
-    /// The run that made it.
-    pub(crate) run: Option<String>,
     /// The commit itself, and the files that it lists, by their keys.
     objects: BTreeMap<String, Bytes>,
     /// The keys of the files of each table.
@@ -32,7 +30,7 @@ impl Tables {
     /// Reads all of them; fails where a file that is listed is not there.
     pub(crate) async fn of(bucket: &Bucket) -> Self {
         let Some(commit) = CommitLog::of(bucket).latest().await.unwrap() else {
-            return Self { commit: 0, run: None, objects: BTreeMap::new(), files: BTreeMap::new() };
+            return Self { commit: 0, objects: BTreeMap::new(), files: BTreeMap::new() };
         };
         let mut objects = BTreeMap::new();
         let mut files = BTreeMap::new();
@@ -46,7 +44,7 @@ impl Tables {
         }
         let own = bucket.list("_sluice/commits").await.unwrap().pop().unwrap().key;
         objects.insert(own.clone(), bucket.get(&own).await.unwrap().unwrap());
-        Self { commit: commit.number, run: Some(commit.author.run.to_string()), objects, files }
+        Self { commit: commit.number, objects, files }
     }
 
     /// The rows of all tables as text, but for the time of reading.

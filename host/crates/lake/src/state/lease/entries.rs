@@ -101,7 +101,12 @@ impl Entries {
         if self.newest().await? != Some(entry.number) {
             return Ok(false);
         }
-        match self.create(entry).await? {
+        // Asked once more if there is no answer: the entry is there whatever has become of that request.
+        let created = match self.create(entry).await {
+            Err(error) if error.may_have_happened() => self.create(entry).await?,
+            answered => answered?,
+        };
+        match created {
             Put::Exists => Ok(true),
             Put::Created => Err(LeaseError::NoConditions { bucket: self.describe() }),
         }
