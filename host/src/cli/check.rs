@@ -28,10 +28,17 @@ fn text(checks: &[Check]) -> String {
     let mut text = String::new();
     for Check { what, outcome } in checks {
         let (word, lines) = match outcome {
-            Outcome::Fine { notes } => ("ok", notes.clone()),
-            Outcome::Failed { error, hint, .. } => {
+            Outcome::Fine { warnings, notes } => {
+                let word = if warnings.is_empty() { "ok" } else { "warn" };
+                let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
+                (word, warnings.chain(notes.iter().cloned()).collect())
+            }
+            Outcome::Failed { error, hint, without, statements, left, .. } => {
                 let mut lines: Vec<String> = error.lines().map(str::to_owned).collect();
+                lines.extend(without.iter().map(|without| format!("without it: {without}")));
                 lines.extend(hint.iter().map(|hint| format!("hint: {hint}")));
+                lines.extend(statements.iter().map(|statement| format!("statement: {statement}")));
+                lines.extend(left.iter().map(|left| format!("left there: {left}")));
                 ("FAIL", lines)
             }
             Outcome::NotTried => ("-", vec!["not tried: it depends on what failed above".to_owned()]),
@@ -44,10 +51,19 @@ fn text(checks: &[Check]) -> String {
 
 fn json(checks: &[Check]) -> Value {
     let all = checks.iter().map(|Check { what, outcome }| match outcome {
-        Outcome::Fine { notes } => json!({ "check": what, "outcome": "ok", "notes": notes }),
-        Outcome::Failed { error, hint, exit_code } => {
-            json!({ "check": what, "outcome": "failed", "error": error, "hint": hint, "exit_code": exit_code })
+        Outcome::Fine { warnings, notes } => {
+            json!({ "check": what, "outcome": "ok", "warnings": warnings, "notes": notes })
         }
+        Outcome::Failed { error, hint, without, statements, left, exit_code } => json!({
+            "check": what,
+            "outcome": "failed",
+            "error": error,
+            "without": without,
+            "hint": hint,
+            "statements": statements,
+            "left": left,
+            "exit_code": exit_code,
+        }),
         Outcome::NotTried => json!({ "check": what, "outcome": "not tried" }),
     });
     let exit_code = pipeline::exit_code_of_checks(checks);

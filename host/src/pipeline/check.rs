@@ -1,10 +1,16 @@
 //! Everything that a run needs, tried without a run: plugins, token, streams, plan and guard, role, bucket.
 //!
-//! What does not depend on something that failed is tried all the same, so that one look tells all there is to mend.
+//! What does not depend on something that failed is tried all the same, so that one look tells all there is to mend. What a run
+//! can do without for now is a warning, and no failure: what the token may do beyond need, and an API version near its end
+//! ([`advice`]).
+
+mod advice;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sluice_hubspot::source::Source;
+use sluice_lake::bucket::{Bucket, Probe, ProbeError, Rules, Settings};
 use sluice_model::{error_chain, run_id::RunId};
 use sluice_plan::Plan;
 
@@ -16,6 +22,7 @@ use super::{
 
 const PLAN: &str = "plan and guard";
 const PRICE: &str = "price";
+const SCOPES: &str = "scopes";
 
 /// One thing that a run needs.
 #[derive(Debug)]
@@ -31,6 +38,8 @@ pub struct Check {
 pub enum Outcome {
     /// As a run needs it.
     Fine {
+        /// What somebody should look after, although a run ends well: a line each.
+        warnings: Vec<String>,
         /// What is good to know, a line each.
         notes: Vec<String>,
     },
@@ -40,6 +49,12 @@ pub enum Outcome {
         error: String,
         /// What would mend it.
         hint: Option<String>,
+        /// What a run comes to all the same, where it is more than that it fails.
+        without: Option<&'static str>,
+        /// Statements of a policy that would mend it, as JSON.
+        statements: Vec<String>,
+        /// What trying it has left behind.
+        left: Option<String>,
         /// The exit code of a run that fails on it: who must act.
         exit_code: u8,
     },
@@ -49,13 +64,50 @@ pub enum Outcome {
 
 impl Check {
     fn new(what: impl Into<String>, outcome: Result<Vec<String>, Error>) -> Self {
-        let outcome = match outcome {
-            Ok(notes) => Outcome::Fine { notes },
+        match outcome {
+            Ok(notes) => Self::fine(what, Vec::new(), notes),
             Err(error) => {
-                Outcome::Failed { error: error_chain(&error), hint: error.hint(), exit_code: error.exit_code() }
+                let outcome = Outcome::Failed {
+                    error: error_chain(&error),
+                    hint: error.hint(),
+                    without: None,
+                    statements: Vec::new(),
+                    left: None,
+                    exit_code: error.exit_code(),
+                };
+                Self { what: what.into(), outcome }
             }
+        }
+    }
+
+    fn fine(what: impl Into<String>, warnings: Vec<String>, notes: Vec<String>) -> Self {
+        Self { what: what.into(), outcome: Outcome::Fine { warnings, notes } }
+    }
+
+    fn not_tried(what: impl Into<String>) -> Self {
+        Self { what: what.into(), outcome: Outcome::NotTried }
+    }
+
+    /// Something that is done with the bucket.
+    fn of_probe(probe: Probe) -> Self {
+        let what = format!("bucket: {}", probe.what);
+        let outcome = match probe.outcome {
+            Ok(()) => {
+                let notes =
+                    probe.permission.map(|permission| format!("`{permission}` is granted")).into_iter().collect();
+                Outcome::Fine { warnings: Vec::new(), notes }
+            }
+            Err(ProbeError::NotTried(_)) => Outcome::NotTried,
+            Err(error) => Outcome::Failed {
+                error: error_chain(&error),
+                hint: probe.missing.as_ref().map(|missing| missing.hint.clone()).or_else(|| error.hint()),
+                without: probe.missing.as_ref().map(|_| probe.without),
+                statements: probe.missing.map(|missing| missing.statements).unwrap_or_default(),
+                left: probe.left,
+                exit_code: if error.is_for_the_owner() { 2 } else { 1 },
+            },
         };
-        Self { what: what.into(), outcome }
+        Self { what, outcome }
     }
 
     /// Whether a run would fail on it.
@@ -84,24 +136,47 @@ pub async fn check(pipeline: &Pipeline, described: Option<Arc<dyn Source>>) -> V
         Some(source) => Some(source),
         None => token(pipeline, &mut checks).await,
     };
-    match (&source, &loaded) {
-        (Some(source), Some(plugins)) => {
-            if let Some(plan) = planned(pipeline, source.as_ref(), plugins, &mut checks).await {
-                let prices = price::price(pipeline, source.as_ref(), &plan).await;
-                let judged = prices.as_ref().map_or(Ok(()), |prices| prices.judge(&plan.file));
-                let told = prices.map_or_else(|| vec![Prices::UNKNOWN.to_owned()], |prices| prices.lines());
-                checks.push(Check::new(PRICE, judged.map(|()| told)));
-                if !offline {
-                    streams(source.as_ref(), &plan, &mut checks).await;
-                }
-            }
+    let plan = match (&source, &loaded) {
+        (Some(source), Some(plugins)) => planned(pipeline, source.as_ref(), plugins, &mut checks).await,
+        _ => {
+            checks.push(Check::not_tried(PLAN));
+            None
         }
-        _ => checks.push(Check { what: PLAN.to_owned(), outcome: Outcome::NotTried }),
+    };
+    checks.push(api_version(pipeline, plan.as_ref()));
+    match (&source, &plan) {
+        (Some(source), Some(plan)) => of_plan(pipeline, source.as_ref(), plan, offline, &mut checks).await,
+        _ if offline => {}
+        _ => checks.push(Check::not_tried(SCOPES)),
     }
     if !offline {
         bucket(pipeline, &mut checks).await;
     }
     checks
+}
+
+/// What is known once there is a plan: what the token may do beyond it, what it costs, and whether each stream can be read.
+async fn of_plan(pipeline: &Pipeline, source: &dyn Source, plan: &Plan, offline: bool, checks: &mut Vec<Check>) {
+    if !offline {
+        let streams: Vec<_> = plan.streams.iter().map(|it| &it.stream).collect();
+        let (warnings, notes) = advice::of_scopes(source.unneeded(&streams).await.as_deref());
+        checks.push(Check::fine(SCOPES, warnings, notes));
+    }
+    let prices = price::price(pipeline, source, plan).await;
+    let judged = prices.as_ref().map_or(Ok(()), |prices| prices.judge(&plan.file));
+    let told = prices.map_or_else(|| vec![Prices::UNKNOWN.to_owned()], |prices| prices.lines());
+    checks.push(Check::new(PRICE, judged.map(|()| told)));
+    if !offline {
+        streams(source, plan, checks).await;
+    }
+}
+
+/// How long the versions of the API are supported that the streams are asked of.
+fn api_version(pipeline: &Pipeline, plan: Option<&Plan>) -> Check {
+    let kinds = plan.into_iter().flat_map(|plan| &plan.streams).map(|it| &it.stream.kind);
+    let today = Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let (warnings, notes) = advice::of_versions(&pipeline.api_paths().support(kinds, today));
+    Check::fine("API version", warnings, notes)
 }
 
 fn digests(plugins: &Plugins) -> Vec<String> {
@@ -155,22 +230,24 @@ async fn streams(source: &dyn Source, plan: &Plan, checks: &mut Vec<Check>) {
 
 /// Whether the role can be assumed, and all be done in the bucket that a run does there.
 async fn bucket(pipeline: &Pipeline, checks: &mut Vec<Check>) {
-    let opened = pipeline.bucket().await;
-    let name = RunId::new(jiff::Timestamp::now()).map_err(Error::RunId);
+    let name = RunId::new(Timestamp::now()).map_err(Error::RunId);
+    let opened = match pipeline.bucket_settings() {
+        Ok(settings) => Bucket::open(&settings).await.map(|bucket| (bucket, settings)).map_err(Error::Bucket),
+        Err(error) => Err(error),
+    };
     match (opened, name) {
-        (Ok(bucket), Ok(name)) => {
+        (Ok((bucket, settings)), Ok(name)) => {
             checks.push(Check::new("role and bucket", Ok(vec![bucket.describe().to_owned()])));
-            for probe in bucket.probe(&name.to_string(), &sluice_lake::bucket::Rules::default()).await {
-                let outcome = match probe.outcome {
-                    Ok(()) => Outcome::Fine { notes: Vec::new() },
-                    Err(error) => Outcome::Failed {
-                        error: error_chain(&error),
-                        hint: error.hint(),
-                        exit_code: if error.is_for_the_owner() { 2 } else { 1 },
-                    },
-                };
-                checks.push(Check { what: format!("bucket: {}", probe.what), outcome });
+            let rules = match settings {
+                Settings::S3(settings) => settings.rules,
+                Settings::File { .. } => Rules::default(),
+            };
+            let probes = bucket.probe(&name.to_string(), &rules).await;
+            let is_reached = !probes.iter().all(|probe| probe.outcome.is_err());
+            if is_reached && let Some(facts) = bucket.facts().await {
+                checks.push(Check::fine("bucket: settings", Vec::new(), advice::of_bucket(&facts, pipeline.keeps())));
             }
+            checks.extend(probes.into_iter().map(Check::of_probe));
         }
         (Err(error), _) | (_, Err(error)) => checks.push(Check::new("role and bucket", Err(error))),
     }

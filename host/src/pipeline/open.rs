@@ -112,11 +112,7 @@ impl Pipeline {
         let settings = hubspot::Settings {
             base_url,
             token: self.secret("source.token", &source.token)?,
-            paths: match source.api_version {
-                ApiVersion::September2026 => Paths::Dated("2026-09"),
-                ApiVersion::March2026 => Paths::Dated("2026-03"),
-                ApiVersion::V3 => Paths::Numbered,
-            },
+            paths: self.api_paths(),
             requests_per_10s: source.requests_per_10s,
             reserve: Reserve::of(source.reserve.map_or(RESERVE, |share| share.0)),
             retry,
@@ -128,6 +124,20 @@ impl Pipeline {
             events: source.events.as_ref().map(|events| scope(events.get_ref(), Timestamp::now())),
         };
         Ok(Arc::new(HubSpot::new(&settings)?))
+    }
+
+    /// The version of the source's API.
+    pub(super) fn api_paths(&self) -> Paths {
+        match self.spec.pipeline.source.api_version {
+            ApiVersion::September2026 => Paths::Dated("2026-09"),
+            ApiVersion::March2026 => Paths::Dated("2026-03"),
+            ApiVersion::V3 => Paths::Numbered,
+        }
+    }
+
+    /// Whether the file says how long older commits are kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.sink().keep.is_some()
     }
 
     /// The plugins, loaded, with the memory that they share.

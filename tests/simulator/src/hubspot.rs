@@ -19,7 +19,7 @@
 //!
 //! What is simulated: objects (list, one, batch read, with property history, and search), properties, schemas, owners, users, teams,
 //! pipelines, associations (batch read, of one record, labels, configured limits), lists (search, by id, members by
-//! id and by time, the lists of records), account details, daily usage, record limits, the object library, events (types,
+//! id and by time, the lists of records), the scopes of a token, account details, daily usage, record limits, the object library, events (types,
 //! occurrences, the definitions of the account's own).
 //! Requests for associations beside records, `idProperty`, full-text `query`, the filters and orders of lists, those of events
 //! by id or property, and paging backwards are refused with 501; paths that are not simulated get HubSpot's 404,

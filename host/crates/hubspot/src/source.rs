@@ -66,6 +66,12 @@ pub trait Source: Send + Sync {
     /// Which account of the service this is; `None` where it does not tell. Never a reason to fail.
     async fn account(&self) -> Option<String>;
 
+    /// What this identity may do beyond reading these streams, the gravest first; `None` where the service does not tell. Never
+    /// a reason to fail.
+    async fn unneeded(&self, _: &[&StreamInfo]) -> Option<Vec<Unneeded>> {
+        None
+    }
+
     /// The object types whose records' ids a stream is asked with: the edges of the graph of streams. Where a run reads those
     /// records too, it reads them before, and lets the source keep the ids ([`ReadRequest::keeps_ids`]), so that none is
     /// listed twice.
@@ -200,6 +206,26 @@ pub enum Unreadable {
     Absent,
     /// This identity may not see it.
     Forbidden,
+}
+
+/// Something that an identity may do and need not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unneeded {
+    /// How grave that is.
+    pub reach: Reach,
+    /// What the service calls the permission.
+    pub scope: String,
+}
+
+/// What a permission reaches, the gravest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// It lets things be changed, which no run does.
+    Writes,
+    /// It lets sensitive values be read.
+    Sensitive,
+    /// Anything else.
+    Other,
 }
 
 /// What reading has cost.

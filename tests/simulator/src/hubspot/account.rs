@@ -1,14 +1,19 @@
 //! The account: its details, what was used of its limits, and which types it has.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
+use super::auth::Token;
 use super::limits::Limits;
-use super::server::Call;
+use super::server::{self, Call};
 use crate::data::PORTAL_ID;
 use crate::data::object_type::ObjectType;
+use crate::data::property::Sensitivity;
 
 /// The account's time zone, in which its days begin, in hours from UTC.
 const UTC_OFFSET_HOURS: i8 = -4;
@@ -30,6 +35,44 @@ pub(super) fn details() -> Answer {
         "uiDomain": "app.hubspot.com",
         "dataHostingLocation": "na1",
     }))
+}
+
+/// Scopes of which none belongs to a type of records.
+const FURTHER_SCOPES: [&str; 9] = [
+    "behavioral_events.event_definitions.read_write",
+    "crm.export",
+    "crm.lists.read",
+    "crm.lists.write",
+    "crm.objects.contacts.write",
+    "crm.objects.owners.read",
+    "oauth",
+    "settings.users.read",
+    "settings.users.teams.read",
+];
+
+/// A question about a token, which shows it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenQuestion {
+    token_key: String,
+}
+
+/// What the token may do that the question shows: one that may do everything is told all scopes that there are.
+pub(super) fn token_info(call: &Call<'_>, tokens: &[Token]) -> Result<Answer, Refusal> {
+    let question: TokenQuestion = server::body(call.body)?;
+    let token = tokens.iter().find(|token| token.text == question.token_key).ok_or(Refusal::UnknownToken)?;
+    let types = call.portal.types().iter().map(|object_type| object_type.scopes());
+    let of_types = types.flat_map(|scopes| {
+        let sensitive = [Sensitivity::Sensitive, Sensitivity::HighlySensitive].map(|level| scopes.sensitive(level));
+        [scopes.read(), scopes.definitions(), sensitive.concat()].concat()
+    });
+    let all: BTreeSet<String> = of_types.chain(FURTHER_SCOPES.map(str::to_owned)).collect();
+    Ok(Answer::ok(&json!({
+        "userId": 1,
+        "hubId": PORTAL_ID,
+        "appId": 1,
+        "scopes": token.scopes.among(all),
+    })))
 }
 
 /// The one answer that knows the time of day: the limit ends with the account's day.

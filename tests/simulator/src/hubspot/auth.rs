@@ -34,6 +34,14 @@ impl Scopes {
             Self::Only(scopes) => scopes.contains(scope),
         }
     }
+
+    /// The scopes by name, where `all` are those that there are.
+    pub(super) fn among(&self, all: BTreeSet<String>) -> BTreeSet<String> {
+        match self {
+            Self::All | Self::AllButSensitive => all.into_iter().filter(|scope| self.hold(scope)).collect(),
+            Self::Only(scopes) => scopes.clone(),
+        }
+    }
 }
 
 impl Token {

@@ -11,6 +11,9 @@ use super::answer::Refusal;
 const OCCURRENCES: &str = "events/occurrences";
 const DEFINITIONS: &str = "events/definitions";
 
+/// Where the scopes of a token are told, in whatever version the rest is asked.
+const TOKEN_INFO: [&str; 5] = ["oauth", "v2", "private-apps", "get", "access-token-info"];
+
 /// The version of the API that a path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
@@ -78,6 +81,7 @@ pub(super) enum Endpoint {
     EventTypes,
     EventOccurrences,
     EventDefinitions,
+    TokenInfo,
 }
 
 impl Endpoint {
@@ -112,6 +116,14 @@ impl Endpoint {
 /// The version and endpoint that a request means.
 pub(super) fn route(method: &Method, path: &str) -> Result<(Version, Endpoint), Refusal> {
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    if segments == TOKEN_INFO {
+        // It has no version that others have, too.
+        return if method == Method::POST {
+            Ok((Version::V3, Endpoint::TokenInfo))
+        } else {
+            Err(Refusal::MethodNotAllowed)
+        };
+    }
     let (version, area, rest) = match segments.as_slice() {
         ["crm", "account-info", ..] | ["crm", _, "account-info", ..] => return Err(Refusal::NoSuchPage),
         ["events", rest @ ..] => events(rest).ok_or(Refusal::NoSuchPage)?,
@@ -315,6 +327,14 @@ mod tests {
         ] {
             assert_eq!(get(path), Err(Refusal::NoSuchPage), "{path}");
         }
+    }
+
+    #[test]
+    fn the_scopes_of_a_token_are_asked_with_post() {
+        let path = "/oauth/v2/private-apps/get/access-token-info";
+        assert_eq!(route(&Method::POST, path), Ok((Version::V3, Endpoint::TokenInfo)));
+        assert_eq!(get(path), Err(Refusal::MethodNotAllowed));
+        assert_eq!(get("/oauth/v2/private-apps/get"), Err(Refusal::NoSuchPage));
     }
 
     #[test]

@@ -289,6 +289,7 @@ impl Server {
             Endpoint::EventTypes => events::types(call),
             Endpoint::EventOccurrences => events::occurrences(call),
             Endpoint::EventDefinitions => events::definitions(call),
+            Endpoint::TokenInfo => account::token_info(call, &self.options.tokens),
         }
     }
 }

@@ -40,6 +40,7 @@ mod ranged;
 mod ranges;
 mod read;
 mod record;
+mod scopes;
 mod sensitivity;
 mod slices;
 #[cfg(test)]
@@ -62,11 +63,14 @@ use sluice_model::{
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::{Price, Quota, ReadRequest, Reading, Source, SourceError, Unreadable, Usage};
+use super::{Price, Quota, ReadRequest, Reading, Source, SourceError, Unneeded, Unreadable, Usage};
 use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, Reserve, RetryPolicy, SetupError};
 
 use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
-pub use self::{api::Paths, ids::Ids};
+pub use self::{
+    api::{Paths, Standing, Support},
+    ids::Ids,
+};
 
 /// Where HubSpot answers.
 pub const BASE_URL: &str = "https://api.hubapi.com";
@@ -138,6 +142,7 @@ struct CustomTypes {
 #[derive(Debug, Clone)]
 pub struct HubSpot {
     client: Client,
+    token: Secret,
     paths: Paths,
     general: Budget,
     search: Budget,
@@ -178,6 +183,7 @@ impl HubSpot {
                 Arc::new(vendor::HubSpotRules),
                 Options { retry: settings.retry, ..Options::default() },
             )?,
+            token: settings.token.clone(),
             paths: settings.paths,
             general: Budget::new(general),
             search: Budget::new(search),
@@ -400,6 +406,10 @@ impl Source for HubSpot {
 
     async fn account(&self) -> Option<String> {
         self.account_id().await
+    }
+
+    async fn unneeded(&self, streams: &[&StreamInfo]) -> Option<Vec<Unneeded>> {
+        self.unneeded_scopes(streams).await
     }
 
     fn needs(&self, stream: &StreamInfo) -> Vec<String> {

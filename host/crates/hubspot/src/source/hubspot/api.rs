@@ -4,6 +4,7 @@
 //! form than its documentation says is read as far as it can be ([`super::json`]).
 
 mod paths;
+mod versions;
 
 use serde::{
     Deserialize, Deserializer,
@@ -11,7 +12,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-pub use self::paths::Paths;
+pub use self::{
+    paths::Paths,
+    versions::{Standing, Support},
+};
 use super::{json, paging::Paging};
 
 /// An answer with a list, perhaps one of several pages.
@@ -39,6 +43,12 @@ impl<T> ListPage<T> {
 pub(super) struct Account {
     #[serde(deserialize_with = "json::id")]
     pub(super) portal_id: String,
+}
+
+/// What a token may do.
+#[derive(Debug, Deserialize)]
+pub(super) struct TokenInfo {
+    pub(super) scopes: Vec<String>,
 }
 
 /// How much of a day's requests is used up.

@@ -1,7 +1,7 @@
 //! Where things are, in each version of the API.
 
 /// The first dated version, which has what later ones may lack.
-const MARCH: &str = "2026-03";
+pub(super) const MARCH: &str = "2026-03";
 
 /// Where things are in one version of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,8 +149,16 @@ impl Paths {
         format!("/account-info/{}/api-usage/daily/private-apps", self.version())
     }
 
-    /// The version, where it stands by itself.
-    fn version(self) -> &'static str {
+    /// The version that users and teams are asked of.
+    pub(super) fn people(self) -> &'static str {
+        match self {
+            Self::Dated(_) => MARCH,
+            Self::Numbered => self.version(),
+        }
+    }
+
+    /// The version, as it is called where it stands by itself.
+    pub fn version(self) -> &'static str {
         match self {
             Self::Dated(date) => date,
             Self::Numbered => "v3",
