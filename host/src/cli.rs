@@ -8,6 +8,7 @@ mod check;
 #[cfg(feature = "simulator")]
 mod demo;
 mod discover;
+mod expire;
 mod init;
 mod inspect;
 mod new;
@@ -80,6 +81,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
         format: PlanFormat,
     },
+    /// Remove commits that are older than `keep` says, and the files that only they list.
+    Expire(expire::Arguments),
     /// Write a starter pipeline file, with comments.
     Init {
         /// The file to write.
@@ -188,6 +191,10 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "simulator")]
         Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),
         Command::Init { file } => init::init(&file, output),
+        Command::Expire(arguments) => {
+            output::start_log(output::LogForm::Text);
+            runtime()?.block_on(expire::expire(&arguments, output))
+        }
         Command::Discover { file, format } => {
             output::start_log(output::LogForm::Text);
             runtime()?.block_on(discover::discover(&file, format, output))

@@ -25,6 +25,7 @@
 
 mod answer;
 mod cause;
+mod client_stub;
 mod error;
 mod identity;
 mod judge;
@@ -37,6 +38,7 @@ mod probe;
 mod s3;
 pub mod settings;
 mod upload;
+mod versions;
 
 #[cfg(test)]
 pub(crate) mod failing;
@@ -59,6 +61,7 @@ pub use self::{
     probe::{Probe, ProbeError},
     settings::{Credentials, Encryption, Role, Rules, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
+    versions::{Left, OldVersions, StillThere},
 };
 use self::{
     location::Location,
@@ -88,6 +91,7 @@ pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     location: Arc<Location>,
     folder: Option<local::Folder>,
+    on_s3: Option<(aws_sdk_s3::Client, String)>,
     parts: Arc<Semaphore>,
 }
 
@@ -124,7 +128,8 @@ impl Bucket {
         match settings {
             Settings::S3(settings) => {
                 let (store, location) = s3::open(settings, Clock::system()).await?;
-                Ok(Self::over(Arc::new(store), location, None))
+                let on_s3 = Some((client_stub::client(settings).await, settings.bucket.clone()));
+                Ok(Self { on_s3, ..Self::over(Arc::new(store), location, None) })
             }
             Settings::File { path } => {
                 let (store, folder, location) = local::open(path).await?;
@@ -139,12 +144,18 @@ impl Bucket {
     }
 
     fn over(store: Arc<dyn ObjectStore>, location: Location, folder: Option<local::Folder>) -> Self {
-        Self { store, location: Arc::new(location), folder, parts: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)) }
+        let parts = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
+        Self { store, location: Arc::new(location), folder, on_s3: None, parts }
     }
 
     /// The bucket as people write it: `s3://bucket/prefix`, `file:///folder`. Keys follow after a `/`.
     pub fn describe(&self) -> &str {
         &self.location.description
+    }
+
+    /// The AWS SDK's client of the bucket, and the bucket's name; `None` where it is not on S3.
+    fn client(&self) -> Option<(&aws_sdk_s3::Client, &str)> {
+        self.on_s3.as_ref().map(|(client, bucket)| (client, bucket.as_str()))
     }
 
     /// The content of an object; `None` if there is none of that key. For small objects: commits and leases.

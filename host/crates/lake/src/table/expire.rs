@@ -48,16 +48,23 @@ const REMOVALS_AT_ONCE: usize = 16;
 /// What an expiry did.
 #[derive(Debug, Default)]
 pub struct Expired {
-    /// The commits that are gone.
-    pub commits: u64,
-    /// The files that are gone with them, some of which an expiry that was cut short may have removed before.
-    pub files: u64,
-    /// Their bytes, as the commits had them.
-    pub bytes: u64,
+    /// What is gone.
+    pub gone: Gone,
     /// The number of the oldest commit that is left; `None` if there is none at all, or if the log could not be listed.
     pub oldest: Option<u64>,
     /// What did not work. Readers are none the worse for it, and the next expiry goes on.
     pub failures: Vec<LogError>,
+}
+
+/// What is gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Commits.
+    pub commits: u64,
+    /// The files that went with them, some of which an expiry that was cut short may have removed before.
+    pub files: u64,
+    /// Their bytes, as the commits had them.
+    pub bytes: u64,
 }
 
 /// Removes the commits that are older than `keep`, as of `now`, but for the newest of them, and the files that are listed by
@@ -152,8 +159,8 @@ async fn remove(bucket: &Bucket, old: &Old, expired: &mut Expired) {
     while let Some(removal) = removals.next().await {
         match removal {
             Ok(bytes) => {
-                expired.files += 1;
-                expired.bytes += bytes;
+                expired.gone.files += 1;
+                expired.gone.bytes += bytes;
             }
             Err(error) => expired.failures.push(error.into()),
         }
@@ -163,7 +170,7 @@ async fn remove(bucket: &Bucket, old: &Old, expired: &mut Expired) {
     }
     let entry: Result<(), BucketError> = bucket.delete(&numbered::key(&key::commits(), old.number)).await;
     match entry {
-        Ok(()) => expired.commits += 1,
+        Ok(()) => expired.gone.commits += 1,
         Err(error) => expired.failures.push(error.into()),
     }
 }

@@ -96,11 +96,15 @@ impl CommitLog {
             if let Some(obstacle) = obstacle(base, change, &newest) {
                 return Err(LogError::late(change, newest, obstacle));
             }
-            match self.read(newest.number + 1).await? {
-                Some(newer) => newest = newer,
+            newest = match self.read(newest.number + 1).await? {
+                Some(newer) => newer,
                 None if self.first_above(newest.number).await?.is_none() => return Ok(newest),
-                None => return Err(LogError::Outlived { base: newest.number }),
-            }
+                // It was made between the two looks, or there is a gap.
+                None => match self.read(newest.number + 1).await? {
+                    Some(newer) => newer,
+                    None => return Err(LogError::Outlived { base: newest.number }),
+                },
+            };
         }
     }
 
@@ -119,8 +123,10 @@ impl CommitLog {
         if let Some(before_base) = commit.number.checked_sub(2) {
             return Ok(above(before_base).await? == Some(commit.number - 1));
         }
-        let Some(next) = above(commit.number).await? else { return Ok(true) };
-        let next = if next == commit.number + 1 { self.read(next).await? } else { None };
+        if above(commit.number).await?.is_none() {
+            return Ok(true);
+        }
+        let next = self.read(commit.number + 1).await?;
         Ok(next.is_some_and(|next| next.tables.values().any(|table| table.run == commit.author.run)))
     }
 }

@@ -71,9 +71,9 @@ async fn size(bucket: &Bucket) -> (usize, u64) {
     (all.len(), all.iter().map(|entry| entry.bytes).sum())
 }
 
-/// What the runs of a night commit: `crm` its tables, some of them each week only, and `sales`, at noon, one of its own.
-fn of_night(number: i64, pipeline: &str) -> Change {
-    let id = run(u32::try_from(number * 2).unwrap() + u32::from(pipeline == "sales"));
+/// What the runs of a night write: `crm` its tables, some of them each week only, and `sales`, at noon, one of its own.
+fn of_night(number: i64, now: Timestamp, random: u32, pipeline: &str) -> Change {
+    let id = format!("{}-{random:08x}", RunId::time_part(now)).parse().unwrap();
     if pipeline == "sales" {
         return by("sales", change(&id, &["owners"]));
     }
@@ -114,10 +114,10 @@ async fn a_year_over(bucket: &Bucket) {
             world.lock().unwrap().now = now;
             if pipeline == "crm" && number % 20 == 3 {
                 // A run that died.
-                let dead = of_night(1000 + number, pipeline);
+                let dead = of_night(number, now, 1, pipeline);
                 written(&watched, now, dead).await;
             }
-            let change = written(&watched, now, of_night(number, pipeline)).await;
+            let change = written(&watched, now, of_night(number, now, 2, pipeline)).await;
             let base = log.latest().await.unwrap();
             let commit = log.commit(base.as_ref(), change).await.unwrap();
             world.lock().unwrap().newest(&commit);
@@ -125,7 +125,7 @@ async fn a_year_over(bucket: &Bucket) {
             assert!(swept.failures.is_empty(), "{:?}", swept.failures);
             let expired = expire(&watched, KEEP, now).await;
             assert!(expired.failures.is_empty(), "{:?}", expired.failures);
-            gone = (gone.0 + expired.commits, gone.1 + expired.files);
+            gone = (gone.0 + expired.gone.commits, gone.1 + expired.gone.files);
         }
         let (objects, bytes) = size(bucket).await;
         assert_eq!(objects, world.lock().unwrap().objects.len(), "the bucket is what was heard of it");

@@ -52,7 +52,7 @@ async fn a_run_whose_number_has_been_taken_and_is_free_again_is_told() {
         assert_untouched(&bucket, u64::try_from(2 + others).unwrap()).await;
         // What it has left goes like any old commit.
         let expired = expire(&bucket, KEEP, night(200)).await;
-        assert_eq!((expired.commits, numbers(&bucket).await.len()), (1, 1), "{expired:?}");
+        assert_eq!((expired.gone.commits, numbers(&bucket).await.len()), (1, 1), "{expired:?}");
         assert_eq!(files(&bucket).await.iter().filter(|file| file.ends_with("00000009")).count(), 0);
         assert_untouched(&bucket, u64::try_from(2 + others).unwrap()).await;
     }
