@@ -30,7 +30,16 @@ const STEPS: [(&str, &[&str]); 10] = [
     ("read the newest commit", &["list commits", "get commit", "list leases"]),
     (
         "look for what dead runs left",
-        &["get note", "list folders", "list table", "list table", "list kept", "list commits", "get commit", "list leases"],
+        &[
+            "get note",
+            "list folders",
+            "list table",
+            "list table",
+            "list kept",
+            "list commits",
+            "get commit",
+            "list leases",
+        ],
     ),
     ("commit nothing, before removing it", &["put commit", "list commits"]),
     ("remove it", &["delete file", "put note"]),

@@ -81,7 +81,9 @@ pub(super) async fn expire(arguments: &Arguments, output: &mut Output) -> anyhow
     }
     match versions.and_then(|versions| versions.left.into_iter().next()) {
         Some(Left { why: StillThere::Bucket(error), .. }) => Err(pipeline::Error::from(error).into()),
-        Some(Left { key, why, .. }) => Err(anyhow::Error::new(why).context(format!("an old version of `{key}` is left"))),
+        Some(Left { key, why, .. }) => {
+            Err(anyhow::Error::new(why).context(format!("an old version of `{key}` is left")))
+        }
         None => Ok(()),
     }
 }

@@ -122,7 +122,9 @@ impl Error {
             }
             Self::Sink(SinkError::Bucket { cause, .. })
             | Self::Bucket(cause)
-            | Self::Log(LogError::Bucket(cause) | LogError::Unconfirmed { source: cause, .. }) => cause.is_for_the_owner(),
+            | Self::Log(LogError::Bucket(cause) | LogError::Unconfirmed { source: cause, .. }) => {
+                cause.is_for_the_owner()
+            }
             Self::Lease(error) => match &**error {
                 LeaseError::Bucket(cause) => cause.is_for_the_owner(),
                 LeaseError::NoConditions { .. } | LeaseError::Claimed { .. } => true,

@@ -148,7 +148,10 @@ pub(super) async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease)
 pub(super) async fn expire(run: &Run<'_>) -> Option<Gone> {
     let Expired { gone, failures, .. } = expire::expire(run.bucket, run.pipeline.keep()?, Timestamp::now()).await;
     for failure in &failures {
-        tracing::warn!(error = error_chain(failure), "not all that is too old could be removed; the next run tries again");
+        tracing::warn!(
+            error = error_chain(failure),
+            "not all that is too old could be removed; the next run tries again"
+        );
     }
     Some(gone)
 }

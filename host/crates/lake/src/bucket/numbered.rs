@@ -68,10 +68,18 @@ pub async fn newest(bucket: &Bucket, folder: &str) -> Result<Option<u64>, Bucket
     }
 }
 
-/// The lowest number of an entry above one; `None` if there is none. One request.
+/// The lowest number of an entry above one; `None` if there is none. One request, unless a thousand objects that are no entries
+/// lie before it.
 pub async fn first_above(bucket: &Bucket, folder: &str, above: u64) -> Result<Option<u64>, BucketError> {
-    let page = bucket.list_after(folder, &key(folder, above), PAGE).await?;
-    Ok(page.iter().find_map(|entry| number(folder, &entry.key)))
+    let mut after = key(folder, above);
+    loop {
+        let page = bucket.list_after(folder, &after, PAGE).await?;
+        let first = page.iter().find_map(|entry| number(folder, &entry.key));
+        match page.last() {
+            Some(last) if first.is_none() && page.len() == PAGE => after.clone_from(&last.key),
+            _ => return Ok(first),
+        }
+    }
 }
 
 /// The numbers of all entries below one, the greatest first. They are asked for a thousand at a time, so that who stops early
@@ -96,7 +104,7 @@ pub fn below<'b>(
 
 /// The numbers of all entries from one on and below another, ascending.
 async fn between(bucket: &Bucket, folder: &str, from: u64, end: u64) -> Result<Vec<u64>, BucketError> {
-    let end_key = key(folder, end);
+    let last_key = key(folder, end - 1);
     let mut after = key(folder, from - 1);
     let mut numbers = Vec::new();
     loop {
@@ -104,7 +112,7 @@ async fn between(bucket: &Bucket, folder: &str, from: u64, end: u64) -> Result<V
         numbers.extend(page.iter().filter_map(|entry| number(folder, &entry.key)).filter(|number| *number < end));
         match page.last() {
             // What else lies in the folder may have filled the page.
-            Some(last) if page.len() == PAGE && last.key < end_key => after.clone_from(&last.key),
+            Some(last) if page.len() == PAGE && last.key < last_key => after.clone_from(&last.key),
             _ => return Ok(numbers),
         }
     }

@@ -127,7 +127,9 @@ impl LogError {
                 "run again; expiry removes what this run has left, unless a commit lists it by now".to_owned()
             }
             Self::Unconfirmed { number, .. } => {
-                format!("all is well, unless this run stood still for days; the newest commit is {number} or one after it")
+                format!(
+                    "all is well, unless this run stood still for days; the newest commit is {number} or one after it"
+                )
             }
             Self::Newer { .. } => "a newer sluice wrote it: use that version for this bucket".to_owned(),
             Self::Malformed { key, .. } => format!("restore `{key}` from a version or a copy of the bucket"),

@@ -154,7 +154,8 @@ fn files_of(commit: &Commit) -> BTreeMap<String, u64> {
 
 /// Removes the files of a commit, and then its entry.
 async fn remove(bucket: &Bucket, old: &Old, expired: &mut Expired) {
-    let removals = futures::stream::iter(&old.files).map(async |(key, bytes)| bucket.delete(key).await.map(|()| *bytes));
+    let removals =
+        futures::stream::iter(&old.files).map(async |(key, bytes)| bucket.delete(key).await.map(|()| *bytes));
     let mut removals = removals.buffer_unordered(REMOVALS_AT_ONCE);
     while let Some(removal) = removals.next().await {
         match removal {

@@ -114,7 +114,9 @@ pub async fn sweep_before(
     let commit = match CommitLog::of(bucket).commit(base.as_ref(), unchanged).await {
         Ok(commit) => commit,
         // Whether it stands is of no interest to anybody: it changes nothing.
-        Err(LogError::Unknown { source: Some(error), .. }) => return Err(error.into()),
+        Err(LogError::Unknown { source: Some(error), .. } | LogError::Unconfirmed { source: error, .. }) => {
+            return Err(error.into());
+        }
         Err(error) => return Err(error),
     };
     let swept = remove(bucket, doomed, &commit, &still_ours).await;

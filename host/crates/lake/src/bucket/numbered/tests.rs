@@ -68,6 +68,8 @@ async fn what_else_lies_in_the_folder_hides_no_entry() {
     let found: Vec<u64> = below(&bucket, "log", 30).try_collect().await.unwrap();
     assert_eq!(found, (1..30).rev().collect::<Vec<_>>());
     assert_eq!(first_above(&bucket, "log", 9).await.unwrap(), Some(10));
+    assert_eq!(first_above(&bucket, "log", 10).await.unwrap(), Some(11));
+    assert_eq!(first_above(&bucket, "log", 30).await.unwrap(), None);
 }
 
 proptest! {

@@ -76,7 +76,8 @@ const FILE: u64 = 1000;
 #[tokio::test]
 async fn what_was_the_newest_within_the_span_stays_and_all_before_it_goes() {
     let bucket = Bucket::memory();
-    nights(&bucket, &[&["contacts", "deals"], &["contacts"], &["contacts", "deals"], &["contacts"], &["contacts"]]).await;
+    nights(&bucket, &[&["contacts", "deals"], &["contacts"], &["contacts", "deals"], &["contacts"], &["contacts"]])
+        .await;
     // To the second: the second commit was seen until the third was made.
     let before = expire(&bucket, KEEP, night(5) - SignedDuration::from_secs(1)).await;
     assert_eq!((counts(&before), before.oldest), ((1, 1, FILE), Some(2)));
@@ -182,14 +183,22 @@ async fn a_commit_that_is_yet_to_come_says_nothing_and_the_next_decides() {
 #[tokio::test]
 async fn nothing_above_an_entry_that_cannot_be_read_goes() {
     for (content, expected) in [
-        ("{\"format\": 2}", "commit `_sluice/commits/00000000000000000003.json` in `memory://` is of format 2, which this version cannot read"),
+        (
+            "{\"format\": 2}",
+            "commit `_sluice/commits/00000000000000000003.json` in `memory://` is of format 2, which this version cannot read",
+        ),
         ("{", "commit `_sluice/commits/00000000000000000003.json` in `memory://` is damaged"),
     ] {
         let bucket = Bucket::memory();
         of_contacts(&bucket, 6).await;
         bucket.put(&numbered::key(&key::commits(), 3), Bytes::from_static(content.as_bytes())).await.unwrap();
         let expired = expire(&bucket, KEEP, night(100)).await;
-        assert_eq!((expired.gone.commits, expired.gone.files, expired.oldest), (1, 1, Some(2)), "{:?}", expired.failures);
+        assert_eq!(
+            (expired.gone.commits, expired.gone.files, expired.oldest),
+            (1, 1, Some(2)),
+            "{:?}",
+            expired.failures
+        );
         let told: Vec<String> = expired.failures.iter().map(ToString::to_string).collect();
         assert_eq!(told, [expected]);
         assert!(expired.failures[0].hint().is_some());
@@ -199,13 +208,19 @@ async fn nothing_above_an_entry_that_cannot_be_read_goes() {
 
 #[tokio::test]
 async fn a_file_that_may_not_be_removed_keeps_its_commit_and_all_above() {
-    let (bucket, _) = failing_s3(|call, path, _| {
-        if call == Call::Delete && path.contains("-00000001/") { Fault::Denied } else { Fault::None }
-    });
+    let (bucket, _) =
+        failing_s3(
+            |call, path, _| {
+                if call == Call::Delete && path.contains("-00000001/") { Fault::Denied } else { Fault::None }
+            },
+        );
     of_contacts(&bucket, 4).await;
     let expired = expire(&bucket, KEEP, night(100)).await;
     assert_eq!((expired.gone.commits, expired.gone.files, expired.oldest), (1, 1, Some(2)));
-    assert!(matches!(&expired.failures[..], [LogError::Bucket(BucketError::AccessDenied { action: "s3:DeleteObject", .. })]));
+    assert!(matches!(
+        &expired.failures[..],
+        [LogError::Bucket(BucketError::AccessDenied { action: "s3:DeleteObject", .. })]
+    ));
     assert_eq!(numbers(&bucket).await, [2, 3, 4]);
 }
 

@@ -38,7 +38,8 @@ async fn at_whatever_request_an_expiry_ends_commits_that_are_left_are_whole_and_
                 for number in &left {
                     // What an entry lists is there, but for the files of the oldest that go before it.
                     let keys: Vec<String> = bucket.list("").await.unwrap().into_iter().map(|entry| entry.key).collect();
-                    let whole = files_of(&log.read(*number).await.unwrap().unwrap()).keys().all(|key| keys.contains(key));
+                    let whole =
+                        files_of(&log.read(*number).await.unwrap().unwrap()).keys().all(|key| keys.contains(key));
                     assert!(whole || (number == &left[0] && *number < 5), "{what}: {number}, {there:?}");
                 }
                 assert_eq!(u64::try_from(6 - left.len()).unwrap(), expired.gone.commits, "{what}");
@@ -47,7 +48,11 @@ async fn at_whatever_request_an_expiry_ends_commits_that_are_left_are_whole_and_
                 let again = expire(&bucket, KEEP, night(7)).await;
                 assert!(again.failures.is_empty(), "{what}: {again:?}");
                 assert_eq!(numbers(&bucket).await, [5, 6], "{what}");
-                assert_eq!(files(&bucket).await, ["contacts 00000004", "contacts 00000005", "deals 00000003"], "{what}");
+                assert_eq!(
+                    files(&bucket).await,
+                    ["contacts 00000004", "contacts 00000005", "deals 00000003"],
+                    "{what}"
+                );
                 if is_done {
                     assert!(struck >= 14, "only {struck} requests were tried");
                     break;

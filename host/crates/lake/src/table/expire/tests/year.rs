@@ -133,7 +133,10 @@ async fn a_year_over(bucket: &Bucket) {
             most = (most.0.max(objects), most.1.max(bytes));
         } else {
             // Numbers of commits get another digit.
-            assert!(objects <= most.0 && bytes <= most.1 + most.1 / 100, "night {number}: {objects}, {bytes}; {most:?}");
+            assert!(
+                objects <= most.0 && bytes <= most.1 + most.1 / 100,
+                "night {number}: {objects}, {bytes}; {most:?}"
+            );
         }
     }
     // Two commits a night, of thirty nights and the one before.

@@ -137,7 +137,8 @@ async fn who_is_late_while_the_log_expires_under_it_makes_no_entry_in_the_gap() 
 
 #[tokio::test]
 async fn where_it_cannot_be_seen_whether_a_commit_counts_that_is_said() {
-    let (bucket, _) = failing_s3(|call, _, count| if call == Call::List && count > 1 { Fault::Denied } else { Fault::None });
+    let (bucket, _) =
+        failing_s3(|call, _, count| if call == Call::List && count > 1 { Fault::Denied } else { Fault::None });
     let log = CommitLog::of(&bucket);
     let base = log.latest().await.unwrap();
     let error = log.commit(base.as_ref(), change(&run(1), &["contacts"])).await.unwrap_err();
