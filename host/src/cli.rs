@@ -8,6 +8,7 @@ mod check;
 #[cfg(feature = "simulator")]
 mod demo;
 mod discover;
+mod expire;
 mod iam;
 mod init;
 mod inspect;
@@ -81,6 +82,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
         format: PlanFormat,
     },
+    /// Remove commits that are older than `keep` says, and the files that only they list.
+    Expire(expire::Arguments),
     /// Print what AWS must be told so that a pipeline may use its bucket, and do nothing else. Asks nobody, needs no secret.
     #[command(subcommand)]
     Iam(iam::Command),
@@ -193,6 +196,10 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),
         Command::Iam(command) => iam::iam(&command, output),
         Command::Init { file } => init::init(&file, output),
+        Command::Expire(arguments) => {
+            output::start_log(output::LogForm::Text);
+            runtime()?.block_on(expire::expire(&arguments, output))
+        }
         Command::Discover { file, format } => {
             output::start_log(output::LogForm::Text);
             runtime()?.block_on(discover::discover(&file, format, output))

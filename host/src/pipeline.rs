@@ -9,7 +9,7 @@
 //! 3. streams are read, a few at once: pages become batches, batches go through the transforms and into the files of their
 //!    table (`stream`); bounded channels between them slow whoever is ahead;
 //! 4. when every stream is complete, one conditional write commits all tables;
-//! 5. what is in no commit is swept again, and the lease released.
+//! 5. what is in no commit is swept again, what has had its time expires (`[sink] keep`), and the lease is released.
 //!
 //! The first error stops everything: readers stop, the run's files are taken back, nothing is committed, and the tables are
 //! what they were. So does an interrupt.
@@ -238,7 +238,8 @@ async fn read_all(run: &Run<'_>, lease: &Lease, context: &Arc<Context>, begun: B
     let commit = log.commit(base.as_ref(), change).await?;
     tracing::info!(commit = commit.number, run = %commit.author.run, "committed");
     tables::sweep_after(run.bucket, &commit, lease).await;
-    let done = report::Done { base, commit, written: streams, not_written, rule: run.pipeline.ledger() };
+    let expired = tables::expire(run).await;
+    let done = report::Done { base, commit, expired, written: streams, not_written, rule: run.pipeline.ledger() };
     Ok(report::of(context, done, started.elapsed()))
 }
 

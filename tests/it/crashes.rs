@@ -30,13 +30,22 @@ const STEPS: [(&str, &[&str]); 10] = [
     ("read the newest commit", &["list commits", "get commit", "list leases"]),
     (
         "look for what dead runs left",
-        &["get note", "list folders", "list table", "list table", "list kept", "get commit", "list leases"],
+        &[
+            "get note",
+            "list folders",
+            "list table",
+            "list table",
+            "list kept",
+            "list commits",
+            "get commit",
+            "list leases",
+        ],
     ),
-    ("commit nothing, before removing it", &["put commit"]),
+    ("commit nothing, before removing it", &["put commit", "list commits"]),
     ("remove it", &["delete file", "put note"]),
     ("claim the tables", &["put lease", "list leases", "get lease"]),
     ("write the data files", &["put file", "put file"]),
-    ("commit", &["put commit"]),
+    ("commit", &["put commit", "list commits"]),
     (
         "look again for what dead runs left",
         &[
@@ -45,6 +54,7 @@ const STEPS: [(&str, &[&str]); 10] = [
             "list table",
             "list table",
             "list kept",
+            "list commits",
             "get commit",
             "get commit",
             "get commit",

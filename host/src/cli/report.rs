@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sluice_hubspot::source::Unreadable;
+use sluice_lake::table::expire::Gone;
 use sluice_model::{
     ledger::Ledger,
     printable::{printable, some},
@@ -84,6 +85,9 @@ pub(super) fn text(report: &Report) -> String {
         }
     }
     text.push_str(&not_written(&report.not_written));
+    if let Some(gone) = report.expired.filter(|gone| *gone != Gone::default()) {
+        text.push_str(&format!("gone, since the pipeline file keeps them no longer: {}\n", told_of_gone(gone)));
+    }
     let usage = &report.usage;
     text.push_str(&format!(
         "{} requests ({} retried, {} over the limit), waited {:.1} s for the limit and {:.1} s for retries\n",
@@ -306,6 +310,7 @@ pub(super) fn json(report: &Report) -> Value {
         "unreadable": unreadable,
         "kept": kept,
         "retired": report.not_written.retired,
+        "expired": report.expired.map(gone_json),
         "plugins": plugins,
         "api": {
             "requests": report.usage.requests,
@@ -317,6 +322,20 @@ pub(super) fn json(report: &Report) -> Value {
             "budget_share": report.usage.budget_share,
         },
     })
+}
+
+/// What has had its time, for people.
+pub(super) fn told_of_gone(gone: Gone) -> String {
+    let number = |number: u64, what: &str| match number {
+        1 => format!("1 {what}"),
+        more => format!("{} {what}s", thousands(more)),
+    };
+    format!("{} and {} ({})", number(gone.commits, "commit"), number(gone.files, "file"), bytes(gone.bytes))
+}
+
+/// The same, for programs.
+pub(super) fn gone_json(gone: Gone) -> Value {
+    json!({ "commits": gone.commits, "files": gone.files, "bytes": gone.bytes })
 }
 
 /// The exit code of a run that has committed.

@@ -120,7 +120,9 @@ impl Error {
             Self::Source(SourceError::Http { cause, .. }) => {
                 cause.status().is_some_and(|status| matches!(status.as_u16(), 300..=399 | 488))
             }
-            Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) | Self::Log(LogError::Bucket(cause)) => {
+            Self::Sink(SinkError::Bucket { cause, .. })
+            | Self::Bucket(cause)
+            | Self::Log(LogError::Bucket(cause) | LogError::Unconfirmed { source: cause, .. }) => {
                 cause.is_for_the_owner()
             }
             Self::Lease(error) => match &**error {

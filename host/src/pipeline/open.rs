@@ -92,6 +92,11 @@ impl Pipeline {
         self.spec.pipeline.run.ledger
     }
 
+    /// How long the file says that commits are kept; for ever, if it says nothing.
+    pub fn keep(&self) -> Option<Duration> {
+        self.sink().keep.map(|keep| keep.0)
+    }
+
     /// The source.
     pub fn source(&self, patience: Patience) -> Result<Arc<dyn Source>, Error> {
         let retry = match patience {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use sluice_hubspot::source::{Beyond, Read, Unreadable, Usage};
-use sluice_lake::table::Commit;
+use sluice_lake::table::{Commit, expire::Gone};
 use sluice_model::{ledger::Ledger, schema::Field};
 use sluice_plan::{StreamPlan, spec::LedgerRule};
 
@@ -34,6 +34,8 @@ pub struct Report {
     pub unreadable: Vec<LeftOut>,
     /// The tables of the bucket that the run did not write.
     pub not_written: NotWritten,
+    /// What has had its time and is gone; `None` if the file keeps all for ever.
+    pub expired: Option<Gone>,
     /// What a stream does of which not as many records were read as the source counts.
     pub rule: LedgerRule,
 }
@@ -147,6 +149,8 @@ pub(super) struct Done {
     pub(super) base: Option<Commit>,
     /// The commit it has made.
     pub(super) commit: Commit,
+    /// What has had its time and is gone.
+    pub(super) expired: Option<Gone>,
     /// What became of the streams, in the order of the plan.
     pub(super) written: Vec<Written>,
     /// The tables that it did not write.
@@ -156,7 +160,7 @@ pub(super) struct Done {
 }
 
 pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
-    let Done { base, commit, written, not_written, rule } = done;
+    let Done { base, commit, expired, written, not_written, rule } = done;
     let plan = &context.planned.plan;
     let is_kept = |stream: &StreamPlan| {
         stream.tables.iter().all(|table| not_written.kept.iter().any(|kept| kept.table == table.name))
@@ -206,6 +210,7 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
         streams,
         unreadable: context.planned.unreadable.clone(),
         not_written,
+        expired,
         rule,
     }
 }

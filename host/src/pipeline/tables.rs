@@ -1,4 +1,5 @@
-//! What a run leaves in the bucket: the change that it commits, what it takes back, what it sweeps.
+//! What a run leaves in the bucket: the change that it commits, what it takes back, what it sweeps, what has had
+//! its time.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,7 @@ use sluice_lake::{
     state::lease::Lease,
     table::{
         Author, Change, Commit, DataFile, FedBy,
+        expire::{self, Expired, Gone},
         sweep::{self, Swept},
     },
 };
@@ -139,6 +141,19 @@ pub(super) async fn sweep_before(
 /// Removes what no commit lists any more.
 pub(super) async fn sweep_after(bucket: &Bucket, commit: &Commit, lease: &Lease) {
     tell_of_sweep(&sweep::sweep_after(bucket, commit, async || lease.confirm().await.is_ok()).await);
+}
+
+/// Removes commits that are older than the file says, with the files that only they list. Gives what is gone; `None` if the
+/// file keeps all for ever.
+pub(super) async fn expire(run: &Run<'_>) -> Option<Gone> {
+    let Expired { gone, failures, .. } = expire::expire(run.bucket, run.pipeline.keep()?, Timestamp::now()).await;
+    for failure in &failures {
+        tracing::warn!(
+            error = error_chain(failure),
+            "not all that is too old could be removed; the next run tries again"
+        );
+    }
+    Some(gone)
 }
 
 fn tell_of_sweep(swept: &Swept) {

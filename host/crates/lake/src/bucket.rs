@@ -40,6 +40,7 @@ mod probe;
 mod s3;
 pub mod settings;
 mod upload;
+mod versions;
 
 #[cfg(test)]
 pub(crate) mod failing;
@@ -65,6 +66,7 @@ pub use self::{
     probe::{Probe, ProbeError},
     settings::{Credentials, Encryption, Role, Rules, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
+    versions::{Left, OldVersions, StillThere},
 };
 use self::{
     location::Location,

@@ -17,7 +17,7 @@
 //! - `commits`: what makes tables visible, a trait; `log`: the one that does so far, the entries in a bucket, and the race for
 //!   the next;
 //! - `kept`: what a run that died had finished already, noted so that the next can take it over;
-//! - `sweep`: removing what runs that crashed have left, but for that;
+//! - `sweep`: removing what runs that crashed have left, but for that; `expire`: removing old commits, with what only they list;
 //! - `key`: the names of data files; `range`: between which keys their rows lie; `wire`: the entries as stored; `audit`: the
 //!   audit records in them.
 //!
@@ -28,6 +28,7 @@ mod change;
 mod commit;
 mod commits;
 mod error;
+pub mod expire;
 pub mod kept;
 pub mod key;
 mod log;

@@ -84,14 +84,27 @@ pub(in crate::bucket) fn failing_at(
     location: Location,
     plan: impl Fn(Call, &str, usize) -> Fault + Send + Sync + 'static,
 ) -> (Bucket, Arc<FailingStore>) {
-    let store = Arc::new(FailingStore {
-        inner: Arc::new(InMemory::new()),
+    let store = Arc::new(store_over(Arc::new(InMemory::new()), plan));
+    (Bucket::over(Arc::new(Shared(Arc::clone(&store))), location, None), store)
+}
+
+/// A bucket that does as another, of which a test hears each request before it takes effect, and may have it fail.
+pub(crate) fn over(bucket: &Bucket, plan: impl Fn(Call, &str, usize) -> Fault + Send + Sync + 'static) -> Bucket {
+    let store = Shared(Arc::new(store_over(Arc::clone(&bucket.store), plan)));
+    Bucket { store: Arc::new(store), ..bucket.clone() }
+}
+
+fn store_over(
+    inner: Arc<dyn ObjectStore>,
+    plan: impl Fn(Call, &str, usize) -> Fault + Send + Sync + 'static,
+) -> FailingStore {
+    FailingStore {
+        inner,
         plan: Box::new(plan),
         calls: Mutex::default(),
         parts_in_flight: AtomicUsize::new(0),
         most_parts_in_flight: AtomicUsize::new(0),
-    });
-    (Bucket::over(Arc::new(Shared(Arc::clone(&store))), location, None), store)
+    }
 }
 
 impl FailingStore {

@@ -61,7 +61,7 @@ impl Location {
         BucketError::Other { location: self.location(key), operation: operation.verb(), source: Cause::of(error) }
     }
 
-    fn judge_answer(&self, operation: Operation, key: &str, answer: &Answer) -> BucketError {
+    pub(super) fn judge_answer(&self, operation: Operation, key: &str, answer: &Answer) -> BucketError {
         let source = answer.cause("S3");
         let (bucket, prefix, region) = match &self.kind {
             Kind::S3 { bucket, prefix, region, .. } => (bucket.clone(), prefix.as_str(), region.clone()),
@@ -87,7 +87,7 @@ impl Location {
                 resource: {
                     let arn = Partition::of(&region).arn;
                     match operation {
-                        Operation::List => format!("arn:{arn}:s3:::{bucket}"),
+                        Operation::List | Operation::ListVersions => format!("arn:{arn}:s3:::{bucket}"),
                         _ if prefix.is_empty() => format!("arn:{arn}:s3:::{bucket}/*"),
                         _ => format!("arn:{arn}:s3:::{bucket}/{prefix}/*"),
                     }
@@ -154,7 +154,7 @@ impl Location {
         BucketError::TooLarge { location: self.location(key), limit }
     }
 
-    fn unavailable(&self, operation: Operation, key: &str, source: Cause) -> BucketError {
+    pub(super) fn unavailable(&self, operation: Operation, key: &str, source: Cause) -> BucketError {
         BucketError::Unavailable { location: self.location(key), operation: operation.verb(), source }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Entry `n` of a folder is the object `<folder>/<n in 20 digits>.json`, so that a list in the order of keys is one in the
 //! order of numbers. Entries are made by [`Bucket::put_if_absent`] of the newest number plus one: whoever is second is told
-//! so.
+//! so. Entries may be removed, the lowest first; the newest never is, so that no number is given twice.
+
+use futures::{Stream, stream};
 
 use super::{Bucket, BucketError};
 
@@ -63,6 +65,56 @@ pub async fn newest(bucket: &Bucket, folder: &str) -> Result<Option<u64>, Bucket
             Some(end) if end - known - 1 <= PAGE as u64 => known,
             Some(end) => known + (end - known) / 2,
         };
+    }
+}
+
+/// The lowest number of an entry above one; `None` if there is none. One request, unless a thousand objects that are no entries
+/// lie before it.
+pub async fn first_above(bucket: &Bucket, folder: &str, above: u64) -> Result<Option<u64>, BucketError> {
+    let mut after = key(folder, above);
+    loop {
+        let page = bucket.list_after(folder, &after, PAGE).await?;
+        let first = page.iter().find_map(|entry| number(folder, &entry.key));
+        match page.last() {
+            Some(last) if first.is_none() && page.len() == PAGE => after.clone_from(&last.key),
+            _ => return Ok(first),
+        }
+    }
+}
+
+/// The numbers of all entries below one, the greatest first. They are asked for a thousand at a time, so that who stops early
+/// has not paid for the rest; numbers that are missing at the low end cost one request together.
+pub fn below<'b>(
+    bucket: &'b Bucket,
+    folder: &'b str,
+    end: u64,
+) -> impl Stream<Item = Result<u64, BucketError>> + use<'b> {
+    stream::try_unfold((end, Vec::new()), move |(mut end, mut numbers)| async move {
+        while numbers.is_empty() && end > 1 {
+            let from = end.saturating_sub(PAGE as u64).max(1);
+            numbers = between(bucket, folder, from, end).await?;
+            if numbers.is_empty() && first_above(bucket, folder, 0).await?.is_none_or(|first| first >= from) {
+                break;
+            }
+            end = from;
+        }
+        Ok(numbers.pop().map(|number| (number, (end, numbers))))
+    })
+}
+
+/// The numbers of all entries from one on and below another, ascending.
+async fn between(bucket: &Bucket, folder: &str, from: u64, end: u64) -> Result<Vec<u64>, BucketError> {
+    let last_key = key(folder, end - 1);
+    let mut after = key(folder, from - 1);
+    let mut numbers = Vec::new();
+    loop {
+        let page = bucket.list_after(folder, &after, PAGE).await?;
+        numbers.extend(page.iter().filter_map(|entry| number(folder, &entry.key)).filter(|number| *number < end));
+        match page.last() {
+            // What else lies in the folder may have filled the page.
+            Some(last) if page.len() == PAGE && last.key < last_key => after.clone_from(&last.key),
+            _ => return Ok(numbers),
+        }
     }
 }
 

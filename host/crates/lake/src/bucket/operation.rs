@@ -8,6 +8,8 @@ pub(super) enum Operation {
     List,
     Delete,
     AbortUpload,
+    ListVersions,
+    DeleteVersion,
 }
 
 impl Operation {
@@ -19,6 +21,8 @@ impl Operation {
             Self::List => "s3:ListBucket",
             Self::Delete => "s3:DeleteObject",
             Self::AbortUpload => "s3:AbortMultipartUpload",
+            Self::ListVersions => "s3:ListBucketVersions",
+            Self::DeleteVersion => "s3:DeleteObjectVersion",
         }
     }
 
@@ -29,6 +33,8 @@ impl Operation {
             Self::List => "list",
             Self::Delete => "remove",
             Self::AbortUpload => "abort the upload of",
+            Self::ListVersions => "list the old versions of",
+            Self::DeleteVersion => "remove an old version of",
         }
     }
 }

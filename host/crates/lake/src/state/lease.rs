@@ -55,6 +55,7 @@ use tokio::{
 
 pub use self::{
     decide::{Decision, Holder, LeaseEntry, decide},
+    entries::is_of,
     error::{LeaseError, Loss},
 };
 use self::{

@@ -52,6 +52,22 @@ pub enum LogError {
         /// The last failure.
         source: Option<BucketError>,
     },
+    /// What the run builds on is kept no longer, so its entry, if it made one, stands below the newest and counts for nothing.
+    #[error(
+        "commit {base}, which this run builds on, has expired meanwhile: the run stood still for longer than commits are kept"
+    )]
+    Outlived {
+        /// The number of that commit; 0 if the log was empty when the run looked.
+        base: u64,
+    },
+    /// The entry was made, and the bucket did not let the run see whether it counts.
+    #[error("commit {number} was made, and it could not be seen whether it counts")]
+    Unconfirmed {
+        /// The commit's number.
+        number: u64,
+        /// What failed.
+        source: BucketError,
+    },
     /// An entry of a version that writes another format.
     #[error("commit `{key}` in `{bucket}` is of format {format}, which this version cannot read")]
     Newer {
@@ -91,7 +107,9 @@ impl LogError {
     /// Whether the commit that failed with this may stand all the same, or may come to: its files must stay.
     pub fn may_have_been_made(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::Newer { .. } | Self::Malformed { .. } => true,
+            Self::Unknown { .. } | Self::Unconfirmed { .. } | Self::Newer { .. } | Self::Malformed { .. } => true,
+            // An earlier attempt, whose answer was lost before the run stood still, may have been built on since.
+            Self::Outlived { .. } => true,
             // Refused, or never asked for; the one that may have been made is `Unknown`.
             Self::Raced { .. } | Self::TablesMeet { .. } | Self::Bucket(_) => false,
         }
@@ -104,6 +122,14 @@ impl LogError {
             Self::TablesMeet { .. } => "give each pipeline a folder of its own, or its tables other names".to_owned(),
             Self::Unknown { number, .. } => {
                 format!("look at the newest commit: if it is {number} and of this run, all is well; else run again")
+            }
+            Self::Outlived { .. } => {
+                "run again; expiry removes what this run has left, unless a commit lists it by now".to_owned()
+            }
+            Self::Unconfirmed { number, .. } => {
+                format!(
+                    "all is well, unless this run stood still for days; the newest commit is {number} or one after it"
+                )
             }
             Self::Newer { .. } => "a newer sluice wrote it: use that version for this bucket".to_owned(),
             Self::Malformed { key, .. } => format!("restore `{key}` from a version or a copy of the bucket"),

@@ -2,7 +2,7 @@
 
 use sluice_model::run_id::RunId;
 
-use crate::bucket::OWN_FOLDER;
+use crate::bucket::{OWN_FOLDER, numbered};
 
 /// Characters of the name of a pipeline, at most: what a pipeline file allows.
 const LONGEST_PIPELINE: usize = 64;
@@ -67,6 +67,14 @@ impl NoteKey {
         let parsed = Self { pipeline: pipeline.to_owned(), run: run.parse().ok()?, number };
         (is_pipeline_name(pipeline) && parsed.format() == key).then_some(parsed)
     }
+}
+
+/// Whether a key is one that runs of a pipeline write: of its data files and notes, or of the log that all pipelines share.
+pub fn is_of(pipeline: &str, key: &str) -> bool {
+    DataKey::parse(key).is_some_and(|parsed| parsed.pipeline == pipeline)
+        || NoteKey::parse(key).is_some_and(|parsed| parsed.pipeline == pipeline)
+        || key == swept(pipeline)
+        || numbered::number(&commits(), key).is_some()
 }
 
 /// Whether a table can have this name. Whatever else lies at the top of a bucket is not ours to touch.
@@ -173,6 +181,23 @@ mod tests {
         ] {
             let other = key.replacen(from, to, 1);
             assert!(other != key && NoteKey::parse(&other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_a_pipeline_writes_is_told_from_what_others_do() {
+        for (key, ours) in [
+            (KEY, true),
+            ("_sluice/commits/00000000000000000001.json", true),
+            ("_sluice/swept/crm.json", true),
+            ("_sluice/kept/crm/20261123T201500Z-1a2b3c4d/00f86d081884c7d6.json", true),
+            ("_sluice/swept/sales.json", false),
+            ("_sluice/kept/sales/20261123T201500Z-1a2b3c4d/00f86d081884c7d6.json", false),
+            ("objects_contacts/pipeline=sales/run=20261123T201500Z-1a2b3c4d/part-00007.parquet", false),
+            ("_sluice/commits/readme.md", false),
+            ("readme.md", false),
+        ] {
+            assert_eq!(is_of("crm", key), ours, "{key}");
         }
     }
 

@@ -15,7 +15,15 @@
 //! hence this needs no count; only requests without an answer are counted.
 //!
 //! Entries are never changed and never removed here, and a reader may hold on to an older one: its files stay as long as
-//! it does.
+//! it does. `expire` removes old ones, the oldest first and never the newest.
+//!
+//! **A number that has expired must not be taken anew.** A run that stood still for longer than commits are kept, in a
+//! machine that slept, could make an entry of a number that was free when it looked, taken meanwhile, and is free again. It
+//! would stand far below the newest, and the run would believe it had committed. So after its entry was made a run looks
+//! whether what it builds on is still there: entries go oldest first, so a number that has been free twice has nothing before
+//! it. And who is late and finds no further commit looks whether there is one beyond a gap. The entry stays where it is: it
+//! may be the run's second attempt at a commit that was made, built on, and has expired; and as any old entry, it expires
+//! with the files that nothing later lists.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -28,7 +36,7 @@ use super::{
     key,
     wire::{self, Unreadable},
 };
-use crate::bucket::{Bucket, Put, numbered};
+use crate::bucket::{Bucket, BucketError, Put, numbered};
 
 /// The commit log of a bucket.
 #[derive(Debug, Clone)]
@@ -65,7 +73,7 @@ impl CommitLog {
                 Ok(Put::Exists) => match self.read(commit.number).await {
                     Ok(Some(there)) if there.author.run == commit.author.run => return Ok(Made::Ours),
                     Ok(Some(there)) => return Ok(Made::Late(there)),
-                    // Removed in between, by someone who has no business to.
+                    // Expired in between: what is made now is not what comes after its base.
                     Ok(None) => continue,
                     // Whose it is stays open, ours included.
                     Err(LogError::Bucket(error)) => error,
@@ -88,11 +96,38 @@ impl CommitLog {
             if let Some(obstacle) = obstacle(base, change, &newest) {
                 return Err(LogError::late(change, newest, obstacle));
             }
-            match self.read(newest.number + 1).await? {
-                Some(newer) => newest = newer,
-                None => return Ok(newest),
-            }
+            newest = match self.read(newest.number + 1).await? {
+                Some(newer) => newer,
+                None if self.first_above(newest.number).await?.is_none() => return Ok(newest),
+                // It was made between the two looks, or there is a gap.
+                None => match self.read(newest.number + 1).await? {
+                    Some(newer) => newer,
+                    None => return Err(LogError::Outlived { base: newest.number }),
+                },
+            };
         }
+    }
+
+    /// The lowest number of a commit above one.
+    async fn first_above(&self, number: u64) -> Result<Option<u64>, BucketError> {
+        numbered::first_above(&self.bucket, &key::commits(), number).await
+    }
+
+    /// Whether an entry that was made comes after the commit that it builds on, which was the newest when it was read. Where
+    /// it builds on nothing, only others that have been built on it may be above.
+    async fn counts(&self, commit: &Commit) -> Result<bool, LogError> {
+        let above = async |number| {
+            let unconfirmed = |source| LogError::Unconfirmed { number: commit.number, source };
+            self.first_above(number).await.map_err(unconfirmed)
+        };
+        if let Some(before_base) = commit.number.checked_sub(2) {
+            return Ok(above(before_base).await? == Some(commit.number - 1));
+        }
+        if above(commit.number).await?.is_none() {
+            return Ok(true);
+        }
+        let next = self.read(commit.number + 1).await?;
+        Ok(next.is_some_and(|next| next.tables.values().any(|table| table.run == commit.author.run)))
     }
 }
 
@@ -113,7 +148,7 @@ impl Commits for CommitLog {
             commit = next(Some(&newest), change.clone());
             base = Some(newest);
         }
-        Ok(commit)
+        if self.counts(&commit).await? { Ok(commit) } else { Err(LogError::Outlived { base: commit.number - 1 }) }
     }
 }
 

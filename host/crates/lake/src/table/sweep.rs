@@ -37,7 +37,8 @@
 //! files of runs that began later; or of the first run of which a slice was spared, if that is earlier, so that what else it
 //! has left is not overlooked, nor are the slices when their time is over. It reads older commits, newest first, only until
 //! every file it found is accounted for. In the usual case that is one list for each table and a commit or two, and as many
-//! more as other pipelines have made within the hour. The notes of kept slices are one list more after each commit; before
+//! more as other pipelines have made within the hour. Where a file is left that the newest commit does not account for, the
+//! log is listed from its end, and what has expired is not looked for (`expire`). The notes of kept slices are one list more after each commit; before
 //! reading, only where the newest commit does not account for everything. The whole log is read only to prove that what a
 //! crashed run has left is in none of it.
 
@@ -113,7 +114,9 @@ pub async fn sweep_before(
     let commit = match CommitLog::of(bucket).commit(base.as_ref(), unchanged).await {
         Ok(commit) => commit,
         // Whether it stands is of no interest to anybody: it changes nothing.
-        Err(LogError::Unknown { source: Some(error), .. }) => return Err(error.into()),
+        Err(LogError::Unknown { source: Some(error), .. } | LogError::Unconfirmed { source: error, .. }) => {
+            return Err(error.into());
+        }
         Err(error) => return Err(error),
     };
     let swept = remove(bucket, doomed, &commit, &still_ours).await;

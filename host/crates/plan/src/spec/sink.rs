@@ -47,8 +47,9 @@ pub struct SinkSpec {
     pub tags: Tags<10>,
     /// The storage class of the tables' files; commits and the lease are always of the standard class. Default: the bucket's.
     pub storage_class: Option<StorageClass>,
-    /// How long commits are kept that are not the newest, from when they were made, in days or more. What goes takes with it the
-    /// files that no other commit lists. Default: for ever.
+    /// How long commits are kept that are not the newest, from when the next was made: a day or more, such as "30d". What goes
+    /// takes with it the files that no other commit lists. Pipelines that share a folder share its commits: the shortest span
+    /// holds for all. Default: for ever.
     pub keep: Option<Retention>,
     /// The role that is assumed to write to the bucket.
     pub role: Option<RoleSpec>,

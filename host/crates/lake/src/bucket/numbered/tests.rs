@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
 use super::*;
@@ -45,6 +46,32 @@ async fn other_objects_in_the_folder_are_not_entries() {
     assert_eq!(all(&bucket, "log").await.unwrap(), [1, 2]);
 }
 
+#[tokio::test]
+async fn who_stops_early_has_not_listed_all_and_a_gap_costs_little() {
+    let (bucket, store) = bucket_of(1..=5000).await;
+    let newest: Vec<u64> = below(&bucket, "log", 5000).take(10).try_collect().await.unwrap();
+    assert_eq!(newest, (4990..5000).rev().collect::<Vec<_>>());
+    assert_eq!(store.count(Call::List), 1);
+
+    let (bucket, store) = bucket_of(90_000..=90_010).await;
+    let found: Vec<u64> = below(&bucket, "log", 90_010).try_collect().await.unwrap();
+    assert_eq!(found, (90_000..90_010).rev().collect::<Vec<_>>());
+    assert!(store.count(Call::List) <= 3, "{}", store.count(Call::List));
+}
+
+#[tokio::test]
+async fn what_else_lies_in_the_folder_hides_no_entry() {
+    let (bucket, _) = bucket_of(1..=30).await;
+    for number in 0..2500 {
+        bucket.put(&format!("log/00000000000000000010.json.{number}"), Bytes::new()).await.unwrap();
+    }
+    let found: Vec<u64> = below(&bucket, "log", 30).try_collect().await.unwrap();
+    assert_eq!(found, (1..30).rev().collect::<Vec<_>>());
+    assert_eq!(first_above(&bucket, "log", 9).await.unwrap(), Some(10));
+    assert_eq!(first_above(&bucket, "log", 10).await.unwrap(), Some(11));
+    assert_eq!(first_above(&bucket, "log", 30).await.unwrap(), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -62,8 +89,10 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let found = runtime.block_on(async {
             let (bucket, _) = bucket_of(numbers.iter().copied()).await;
-            newest(&bucket, "log").await.unwrap()
+            (newest(&bucket, "log").await.unwrap(), below(&bucket, "log", from).try_collect::<Vec<_>>().await.unwrap())
         });
-        prop_assert_eq!(found, numbers.last().copied());
+        prop_assert_eq!(found.0, numbers.last().copied());
+        numbers.reverse();
+        prop_assert_eq!(found.1, numbers);
     }
 }

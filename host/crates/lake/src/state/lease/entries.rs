@@ -20,18 +20,28 @@ pub(super) struct Observed {
     pub(super) newest: Option<LeaseEntry>,
 }
 
+/// Whether a key is that of an entry of a pipeline's lease.
+pub fn is_of(pipeline: &str, key: &str) -> bool {
+    numbered::number(&folder_of(pipeline), key).is_some()
+}
+
+/// The folder of the leases of all pipelines.
+fn folder_of_all() -> String {
+    format!("{OWN_FOLDER}/leases")
+}
+
+/// The folder of a pipeline's lease.
+fn folder_of(pipeline: &str) -> String {
+    format!("{}/{pipeline}", folder_of_all())
+}
+
 impl Entries {
     pub(super) fn of(bucket: &Bucket, pipeline: &str) -> Self {
         Self { bucket: bucket.clone(), pipeline: pipeline.to_owned() }
     }
 
-    /// The folder of the leases of all pipelines.
-    fn folder_of_all() -> String {
-        format!("{OWN_FOLDER}/leases")
-    }
-
     fn folder(&self) -> String {
-        format!("{}/{}", Self::folder_of_all(), self.pipeline)
+        folder_of(&self.pipeline)
     }
 
     pub(super) fn key(&self, number: u64) -> String {
@@ -48,7 +58,7 @@ impl Entries {
 
     /// All pipelines that have entries, each with the number of its newest.
     async fn newest_of_all(&self) -> Result<BTreeMap<String, u64>, BucketError> {
-        let all = Self::folder_of_all();
+        let all = folder_of_all();
         let mut newest = BTreeMap::new();
         for found in self.bucket.list(&all).await? {
             let Some((folder, _)) = found.key.rsplit_once('/') else { continue };

@@ -1,16 +1,17 @@
 //! What a sweep is to remove: the files that no commit accounts for and no note spares, and the notes that are of no use.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, pin::pin};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use sluice_model::run_id::RunId;
 
 use super::{SweepError, reach::Reach};
 use crate::{
-    bucket::{Bucket, BucketError, Unfinished},
+    bucket::{Bucket, BucketError, Unfinished, numbered},
     table::{
         commit::Commit,
+        error::LogError,
         kept::{self, Note},
         key::{self, DataKey},
         log::CommitLog,
@@ -145,9 +146,10 @@ async fn but_for(
     }));
     found.retain(|found| !found.is_file_of(to_spare));
     Accounted::by(newest).leave(&mut found);
-    let log = CommitLog::of(bucket);
-    let numbers = (1..newest.map_or(1, |newest| newest.number)).rev();
-    let mut older = futures::stream::iter(numbers).map(|number| log.read(number)).buffered(READS_AT_ONCE);
+    let (log, commits) = (CommitLog::of(bucket), key::commits());
+    let numbers = numbered::below(bucket, &commits, newest.map_or(1, |newest| newest.number));
+    let older = numbers.map_err(LogError::from).map_ok(|number| log.read(number)).try_buffered(READS_AT_ONCE);
+    let mut older = pin!(older);
     while !found.is_empty()
         && let Some(commit) = older.try_next().await?
     {

@@ -1,0 +1,158 @@
+//! `sluice expire`: old commits go, with the files that only they list, without a run; and what a bucket that keeps versions
+//! still has of all that is gone.
+
+use std::{collections::BTreeMap, error::Error, path::PathBuf, time::Duration};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sluice_lake::{
+    bucket::{Bucket, BucketError, Left, OldVersions, StillThere},
+    state::lease,
+    table::{
+        expire::{self, Expired},
+        key,
+    },
+};
+use sluice_model::{error_chain, printable::printable};
+use sluice_plan::spec::Retention;
+
+use super::{
+    PlanFormat, Usage,
+    output::{self, Output, thousands},
+    report::{gone_json, told_of_gone},
+};
+use crate::pipeline::{self, Pipeline};
+
+/// Characters of a version's id that are shown; S3's have 32.
+const LONGEST_VERSION: usize = 64;
+
+/// What can be typed behind `sluice expire`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The pipeline file, for its sink and what it says of `keep`.
+    file: PathBuf,
+    /// How long commits are kept, in place of what the file says: a day at least, such as `30d`. What readers saw at any time
+    /// within the span stays; the newest commit always does.
+    #[arg(long, value_name = "SPAN", value_parser = keep)]
+    keep: Option<Duration>,
+    /// Remove old versions, too, and marks of removals, from a bucket that keeps them: of all objects that this pipeline has
+    /// replaced or removed, and of commits. Then tell what is provably gone.
+    #[arg(long)]
+    versions: bool,
+    /// How to print what went.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+    format: PlanFormat,
+}
+
+/// A span for which commits can be kept, as the pipeline file writes it.
+fn keep(text: &str) -> Result<Duration, String> {
+    text.parse::<Retention>().map(|keep| keep.0)
+}
+
+pub(super) async fn expire(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
+    let pipeline = Pipeline::read(&arguments.file)?;
+    let Some(keep) = arguments.keep.or(pipeline.keep()) else {
+        let why = "nothing says how long commits are kept: set `keep` under [sink], or give `--keep 30d`";
+        return Err(Usage(why.to_owned()).into());
+    };
+    let bucket = Bucket::open_existing(&pipeline.bucket_settings()?).await.map_err(pipeline::Error::from)?;
+    let expired = expire::expire(&bucket, keep, Timestamp::now()).await;
+    let (versions, unknown) = match old_versions(arguments, &pipeline, &bucket).await {
+        Ok(versions) => (versions, None),
+        Err(error) => (None, Some(error)),
+    };
+    match arguments.format {
+        PlanFormat::Table => output.data(&text(&expired, versions.as_ref(), bucket.describe()))?,
+        PlanFormat::Json => {
+            let json = json(&expired, versions.as_ref(), bucket.describe());
+            output.data(&(serde_json::to_string_pretty(&json)? + "\n"))?;
+        }
+    }
+    if arguments.versions && versions.is_none() && unknown.is_none() {
+        output.say(&format!("{} is a folder, which keeps no versions", bucket.describe()));
+    }
+    // The first failure says what to do about it; the others are of its kind.
+    if let Some(failure) = expired.failures.into_iter().next() {
+        return Err(pipeline::Error::from(failure).into());
+    }
+    if let Some(error) = unknown {
+        return Err(pipeline::Error::from(error).into());
+    }
+    match versions.and_then(|versions| versions.left.into_iter().next()) {
+        Some(Left { why: StillThere::Bucket(error), .. }) => Err(pipeline::Error::from(error).into()),
+        Some(Left { key, why, .. }) => {
+            Err(anyhow::Error::new(why).context(format!("an old version of `{key}` is left")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Removes old versions, where that is asked for.
+async fn old_versions(
+    arguments: &Arguments,
+    pipeline: &Pipeline,
+    bucket: &Bucket,
+) -> Result<Option<OldVersions>, BucketError> {
+    if !arguments.versions {
+        return Ok(None);
+    }
+    let name = pipeline.name();
+    bucket.remove_old_versions(|key| key::is_of(name, key) || lease::is_of(name, key)).await
+}
+
+/// What is left, by the reason: of each reason how many, and the first of them.
+fn by_reason(left: &[Left]) -> BTreeMap<String, (u64, &Left)> {
+    let mut reasons = BTreeMap::new();
+    for left in left {
+        let reason = match &left.why {
+            // The place is told apart.
+            StillThere::Bucket(error) => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+            why => why.to_string(),
+        };
+        reasons.entry(reason).or_insert((0, left)).0 += 1;
+    }
+    reasons
+}
+
+fn text(expired: &Expired, versions: Option<&OldVersions>, place: &str) -> String {
+    let oldest = match expired.oldest {
+        Some(number) => format!("the oldest commit is {number} now"),
+        None => "it has no commits".to_owned(),
+    };
+    let mut text = format!("{} went from {place}; {oldest}\n", told_of_gone(expired.gone));
+    if let Some(OldVersions { versions, bytes, marks, left }) = versions {
+        text.push_str(&format!(
+            "provably gone: {} old versions ({}) and {} marks of removals\n",
+            thousands(*versions),
+            output::bytes(*bytes),
+            thousands(*marks)
+        ));
+        for (reason, (number, first)) in by_reason(left) {
+            text.push_str(&format!(
+                "NOT gone: {}, such as version {} of `{}`: {reason}\n",
+                thousands(number),
+                printable(&first.version, LONGEST_VERSION),
+                first.key
+            ));
+        }
+    }
+    text
+}
+
+fn json(expired: &Expired, versions: Option<&OldVersions>, place: &str) -> Value {
+    let failures: Vec<String> = expired.failures.iter().map(|failure| error_chain(failure)).collect();
+    let versions = versions.map(|OldVersions { versions, bytes, marks, left }| {
+        let left = left.iter().map(|left| {
+            json!({ "key": left.key, "version": left.version, "bytes": left.bytes, "why": error_chain(&left.why) })
+        });
+        json!({ "versions": versions, "bytes": bytes, "marks": marks, "left": left.collect::<Vec<_>>() })
+    });
+    json!({
+        "bucket": place,
+        "expired": gone_json(expired.gone),
+        "oldest_commit": expired.oldest,
+        "failures": failures,
+        "old_versions": versions,
+    })
+}
