@@ -2,8 +2,8 @@
 
     moto_account.py ENDPOINT < ACCOUNT
 
-The account is JSON: `buckets`, names; `user`, a name; `roles`, of which each has a `name`, an `external_id`, and `allows`, the
-statements of its policy. Prints the user's keys as JSON: `access_key_id`, `secret_access_key`.
+The account is JSON: `buckets`, names; `user`, a name; `roles`, of which each has a `name`, `allows`, the statements of its policy,
+and either `trust`, the whole policy of who may assume it, or an `external_id`, with which the user may. Prints the user's keys as JSON: `access_key_id`, `secret_access_key`.
 """
 
 import json
@@ -25,6 +25,11 @@ def policy(statements):
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
+def trusts(user, external_id):
+    condition = {"StringEquals": {"sts:ExternalId": external_id}}
+    return policy([{"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sts:AssumeRole", "Condition": condition}])
+
+
 def make(endpoint, account):
     s3, iam = client("s3", endpoint), client("iam", endpoint)
     for bucket in account["buckets"]:
@@ -33,13 +38,8 @@ def make(endpoint, account):
     may_assume = [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]
     iam.put_user_policy(UserName=account["user"], PolicyName="assume", PolicyDocument=policy(may_assume))
     for role in account["roles"]:
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"AWS": user},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"sts:ExternalId": role["external_id"]}},
-        }
-        iam.create_role(RoleName=role["name"], AssumeRolePolicyDocument=policy([trust]))
+        trust = json.dumps(role["trust"]) if "trust" in role else trusts(user, role["external_id"])
+        iam.create_role(RoleName=role["name"], AssumeRolePolicyDocument=trust)
         iam.put_role_policy(RoleName=role["name"], PolicyName="bucket", PolicyDocument=policy(role["allows"]))
     return iam.create_access_key(UserName=account["user"])["AccessKey"]
 

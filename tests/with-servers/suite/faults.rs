@@ -51,10 +51,6 @@ impl Kind {
     fn has(&self, folder: &str, request: &Seen) -> bool {
         request.method == self.method && request.target.contains(&self.target(folder))
     }
-
-    fn is_list(&self) -> bool {
-        self.name.starts_with("list-")
-    }
 }
 
 /// All that a run asks for where files are of one part.
@@ -100,7 +96,7 @@ const fn lasting(name: &'static str, action: Action) -> Mishap {
 }
 
 /// What may happen to any request.
-const MISHAPS: [Mishap; 10] = [
+const MISHAPS: [Mishap; 11] = [
     passing("late", Action::Delay(LATE)),
     passing("cut-before", Action::CutBefore),
     passing("cut-after", Action::CutAfter),
@@ -111,6 +107,8 @@ const MISHAPS: [Mishap; 10] = [
     passing("error-before", Action::Answer(Answer::InternalError)),
     passing("error-after", Action::AnswerAfter(Answer::InternalError)),
     lasting("denied", Action::Answer(Answer::AccessDenied)),
+    // S3 does not do so, but something in between may.
+    lasting("denied-after", Action::AnswerAfter(Answer::AccessDenied)),
 ];
 /// What may happen besides to a conditional write.
 const OF_CONDITIONAL_WRITES: [Mishap; 2] = [
@@ -136,10 +134,8 @@ impl Case {
         Fault { method: self.kind.method, target: self.kind.target(folder), nth, action: self.mishap.action }
     }
 
-    /// Half a list, and half an answer about an upload, are what passes and is not asked for again.
     fn must_end_well(&self) -> bool {
-        let is_not_asked_again = self.kind.is_list() || self.kind.method == "POST";
-        self.mishap.passes && !(is_not_asked_again && self.mishap.action == Action::CutAnswer)
+        self.mishap.passes
     }
 }
 

@@ -16,6 +16,8 @@ mod contract;
 mod faults;
 /// moto, and an account in it: who may assume which role, and do what with it.
 mod moto;
+/// What `sluice iam` prints, enforced by moto.
+mod policy;
 /// A simulated HubSpot and a pipeline from it to a bucket.
 mod portal;
 /// A proxy that does to requests what networks and S3 do.

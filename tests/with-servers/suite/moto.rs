@@ -21,15 +21,15 @@ use crate::{
     tables::Tables,
 };
 
-const BUCKET: &str = "bucket";
-const EXTERNAL_ID: &str = "sluice-external-id";
+pub(crate) const BUCKET: &str = "bucket";
+pub(crate) const EXTERNAL_ID: &str = "sluice-external-id";
 /// Roles that lack one action, by that action.
 const ACTIONS: [&str; 4] = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject"];
 
 /// moto, with an account in it.
-static MOTO: LazyLock<Moto> = LazyLock::new(Moto::start);
+static MOTO: LazyLock<Moto> = LazyLock::new(|| Moto::start("moto", &account()));
 
-struct Moto {
+pub(crate) struct Moto {
     _server: Server,
     address: SocketAddr,
     endpoint: String,
@@ -60,16 +60,17 @@ fn without(action: &str) -> String {
 }
 
 impl Moto {
-    fn start() -> Self {
+    /// Starts one that says what it says into a folder of that name, with this account in it.
+    pub(crate) fn start(name: &'static str, account: &Value) -> Self {
         let [port] = servers::free_ports();
         let mut command = Tied::new(&servers::python());
         let script = servers::script("moto_strict.py");
         let address = ["-H".to_owned(), "127.0.0.1".to_owned(), "-p".to_owned(), port.to_string()];
         command.args([script.into_os_string()]).args(address);
-        let mut server = Server::start("moto", &mut command, &servers::folder("moto"));
+        let mut server = Server::start("moto", &mut command, &servers::folder(name));
         server.until(|| servers::status(port, "GET", "/"));
         let endpoint = format!("http://127.0.0.1:{port}");
-        let keys = made(&endpoint, &account());
+        let keys = made(&endpoint, account);
         let key = |name: &str| keys[name].as_str().unwrap().to_owned();
         let address = (Ipv4Addr::LOCALHOST, port).into();
         Self {
@@ -82,45 +83,59 @@ impl Moto {
     }
 
     /// A folder of the bucket through a role.
-    fn settings(&self, role: Role, prefix: &str) -> S3Settings {
-        S3Settings {
-            bucket: BUCKET.to_owned(),
-            prefix: prefix.to_owned(),
-            region: Some("us-east-1".to_owned()),
-            endpoint: Some(self.endpoint.parse().unwrap()),
-            path_style: true,
-            dual_stack: None,
-            fips: None,
-            rules: Rules::default(),
-            credentials: Credentials::Static {
-                access_key_id: Secret::new(&self.access_key_id),
-                secret_access_key: Secret::new(&self.secret_access_key),
-                session_token: None,
-            },
-            role: Some(role),
-        }
+    pub(crate) fn settings(&self, role: Role, prefix: &str) -> S3Settings {
+        let credentials = Credentials::Static {
+            access_key_id: Secret::new(&self.access_key_id),
+            secret_access_key: Secret::new(&self.secret_access_key),
+            session_token: None,
+        };
+        S3Settings { credentials, ..settings_at(&self.endpoint, role, prefix) }
     }
 
-    fn role(&self, name: &str) -> Role {
-        Role {
-            arn: arn(name),
-            external_id: Some(EXTERNAL_ID.to_owned()),
-            session_name: "sluice-crm".to_owned(),
-            duration: Duration::from_hours(1),
-            session_policy: None,
-            session_tags: BTreeMap::new(),
-            source_identity: None,
-            sts_endpoint: Some(self.endpoint.parse().unwrap()),
-        }
+    pub(crate) fn role(&self, name: &str) -> Role {
+        role_at(&self.endpoint, name)
     }
 
-    async fn open(&self, role: &str, prefix: &str) -> Bucket {
+    pub(crate) async fn open(&self, role: &str, prefix: &str) -> Bucket {
         Bucket::open(&Settings::S3(self.settings(self.role(role), prefix))).await.unwrap()
     }
 
     /// Why a bucket cannot be opened.
     async fn refusal(&self, settings: S3Settings) -> String {
         told(&Bucket::open(&Settings::S3(settings)).await.unwrap_err())
+    }
+}
+
+/// A folder of the bucket of a moto that is there, with keys that it does not know.
+pub(crate) fn settings_at(endpoint: &str, role: Role, prefix: &str) -> S3Settings {
+    S3Settings {
+        bucket: BUCKET.to_owned(),
+        prefix: prefix.to_owned(),
+        region: Some("us-east-1".to_owned()),
+        endpoint: Some(endpoint.parse().unwrap()),
+        path_style: true,
+        dual_stack: None,
+        fips: None,
+        rules: Rules::default(),
+        credentials: Credentials::Static {
+            access_key_id: Secret::new("AKIAIOSFODNN7EXAMPLE"),
+            secret_access_key: Secret::new("of nobody"),
+            session_token: None,
+        },
+        role: Some(role),
+    }
+}
+
+pub(crate) fn role_at(endpoint: &str, name: &str) -> Role {
+    Role {
+        arn: arn(name),
+        external_id: Some(EXTERNAL_ID.to_owned()),
+        session_name: "sluice-crm".to_owned(),
+        duration: Duration::from_hours(1),
+        session_policy: None,
+        session_tags: BTreeMap::new(),
+        source_identity: None,
+        sts_endpoint: Some(endpoint.parse().unwrap()),
     }
 }
 

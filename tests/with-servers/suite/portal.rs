@@ -60,6 +60,15 @@ impl Portal {
     }
 
     fn command(&self, name: &str, settings: &S3Settings, lines: &str) -> Command {
+        self.command_of(&["run"], name, settings, lines)
+    }
+
+    /// What another command says of such a pipeline; these words begin it, and others come after the file.
+    pub(crate) fn said(&self, words: &[&str], after: &[&str], name: &str, settings: &S3Settings) -> Output {
+        Running::start(self.command_of(words, name, settings, "").args(after)).output()
+    }
+
+    fn command_of(&self, words: &[&str], name: &str, settings: &S3Settings, lines: &str) -> Command {
         let file = format!("{name}.toml");
         let text = format!(
             "pipeline = \"test\"\n\n[source]\ntype = \"hubspot\"\nbase_url = \"{}\"\ntoken = {{ file = \"token\" }}\n\
@@ -69,7 +78,7 @@ impl Portal {
         );
         fs::write(self.folder.path().join(&file), text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
-        command.current_dir(self.folder.path()).args(["run", &file]).env_clear();
+        command.current_dir(self.folder.path()).args(words).arg(&file).env_clear();
         command.env("SLUICE_CACHE_DIR", self.folder.path());
         command
     }

@@ -32,14 +32,15 @@ pub(in crate::bucket) const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For how long a request is tried again. S3 asks clients to slow down for minutes at most.
 const RETRY_TIMEOUT: Duration = Duration::from_mins(3);
-/// How often a request is tried again at most: with the pauses below, the time is used up first.
-const RETRIES: usize = 20;
+/// How often a request is tried again at most: with the pauses below, which are some seconds each, the time is used up first.
+const RETRIES: usize = 200;
 /// The first pause before a request is tried again; S3's hiccups are over in less.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause; longer ones would only lengthen the run after S3 is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// By how much pauses grow, before the jitter.
-const PAUSE_GROWTH: f64 = 2.0;
+/// By how much a pause may be longer than the one before it, which is drawn from all lengths up to that: at two, pauses would
+/// be as long as the first for ever.
+const PAUSE_GROWTH: f64 = 3.0;
 
 /// This machine's own addresses, as a list of hosts that no proxy is asked for; one of `*` would leave out addresses.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";

@@ -191,12 +191,13 @@ impl Upload {
         }
         let Some(mut parts) = self.parts.upload.take() else { return Ok(()) };
         let Err(error) = parts.complete().await else { return Ok(()) };
-        if Location::means_absent(&error) && self.is_complete().await {
-            // The upload is gone because it was completed, by a request whose answer was lost.
+        let failure = self.judge(&error);
+        // The upload may be gone because it was completed, by a request whose answer was lost.
+        if (Location::means_absent(&error) || failure.may_have_happened()) && self.is_complete().await {
             return Ok(());
         }
         self.parts.upload = Some(parts);
-        Err(self.judge(&error))
+        Err(failure)
     }
 
     /// Whether the object is there with all that was written.

@@ -4,7 +4,9 @@
 //! says instead of such an answer that the request failed, for a reason that is an [`Answer`]: that is in the chain of
 //! errors in the end, whatever stands around it. Of the kinds of failures, the object store tries [`HttpErrorKind::Request`]
 //! again whatever the request was, and [`HttpErrorKind::Unknown`] never: so what it would try again by itself is of the
-//! first, and the rest of the second.
+//! first, and the rest of the second. What it would not try again and should is a list, or the beginning of an upload, whose
+//! answer breaks off: these are read whole, and then are of the first kind, too. (A second beginning makes a second upload. What
+//! becomes of the first is for the bucket's rule for unfinished uploads.)
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,12 +22,15 @@ pub(super) struct Reading(pub(super) HttpClient);
 #[async_trait]
 impl HttpService for Reading {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let query = request.uri().query().unwrap_or_default();
+        let lists = request.method() == Method::GET && query.contains("list-type=2");
+        let begins = request.method() == Method::POST && query.starts_with("uploads");
         // The end of an upload is the one request that may be answered with a success whose body says that it failed.
-        let may_fail_yet = request.method() == Method::POST;
+        let may_fail_yet = request.method() == Method::POST && !begins;
         let response = self.0.execute(request).await?;
         let status = response.status();
         if status.is_success() && !may_fail_yet {
-            return Ok(response);
+            return if lists || begins { whole(response).await } else { Ok(response) };
         }
         if status.is_redirection() {
             // Without a place to go on: the bucket is in another region. What the body says is no more than that.
@@ -48,6 +53,15 @@ impl HttpService for Reading {
             return Ok(HttpResponse::from_parts(head, body.into()));
         }
         Err(HttpError::new(HttpErrorKind::Unknown, answer))
+    }
+}
+
+/// An answer, read to its end, of what may be asked for again where it breaks off.
+async fn whole(response: HttpResponse) -> Result<HttpResponse, HttpError> {
+    let (head, body) = response.into_parts();
+    match body.bytes().await {
+        Ok(body) => Ok(HttpResponse::from_parts(head, body.into())),
+        Err(broken) => Err(HttpError::new(HttpErrorKind::Request, broken)),
     }
 }
 
@@ -143,7 +157,7 @@ mod tests {
     }
 
     /// What an answer comes to whose body breaks off.
-    async fn cut(method: Method, status: &str) -> HttpError {
+    async fn cut(method: Method, query: &str, status: &str) -> HttpError {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint: url::Url = format!("http://{}/x", listener.local_addr().unwrap()).parse().unwrap();
         let answer =
@@ -158,7 +172,7 @@ mod tests {
         let options = client_options(&endpoint, None).unwrap();
         let client = HttpClient::new(Reading(ReqwestConnector::default().connect(&options).unwrap()));
         let mut request = HttpRequest::new(String::new().into());
-        (*request.method_mut(), *request.uri_mut()) = (method, endpoint.as_str().parse().unwrap());
+        (*request.method_mut(), *request.uri_mut()) = (method, format!("{endpoint}{query}").parse().unwrap());
         let error = client.execute(request).await.unwrap_err();
         answered.await.unwrap();
         error
@@ -166,12 +180,16 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_breaks_off_says_no_more_than_its_status() {
-        let error = cut(Method::PUT, "503").await;
+        let error = cut(Method::PUT, "", "503").await;
         let answer = Answer { status: 503, ..Answer::default() };
         assert_eq!((error.kind(), Answer::within(&error)), (HttpErrorKind::Request, Some(&answer)));
-        for (method, status) in [(Method::PUT, "403"), (Method::POST, "200")] {
-            let error = cut(method, status).await;
+        for (method, query, status) in [(Method::PUT, "", "403"), (Method::POST, "?uploadId=1", "200")] {
+            let error = cut(method, query, status).await;
             assert_eq!((error.kind(), Answer::within(&error)), (HttpErrorKind::Unknown, None), "{status}");
+        }
+        for (method, query) in [(Method::GET, "?list-type=2&prefix=x"), (Method::POST, "?uploads")] {
+            let error = cut(method, query, "200").await;
+            assert_eq!((error.kind(), Answer::within(&error)), (HttpErrorKind::Request, None), "{query}");
         }
     }
 }
