@@ -110,7 +110,10 @@ pub(super) fn iam(command: &Command, output: &mut Output) -> anyhow::Result<()> 
             let policy = policy(&permissions, use_of_bucket);
             let role = permissions.made(permissions.handover().role(&trust, &policy, file.format.form()))?;
             if file.format == Format::Json {
-                output.say("the role may do nothing until it is given the policy that `sluice iam policy` prints");
+                let versions = if use_of_bucket.versions { " --versions" } else { "" };
+                output.say(&format!(
+                    "the role may do nothing until it is given the policy that `sluice iam policy{versions}` prints"
+                ));
             }
             say_capability(file.format, output);
             say_lifecycle(&permissions, output);
