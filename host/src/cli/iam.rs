@@ -28,7 +28,7 @@ pub(super) enum Command {
         #[command(flatten)]
         whom: Whom,
     },
-    /// Print what makes the role: the input of `aws iam create-role`, or, for Terraform and CloudFormation, the role with its
+    /// Print what makes the role: the input of `aws iam create-role`, or, for Terraform and `CloudFormation`, the role with its
     /// policy.
     Role {
         #[command(flatten)]
@@ -71,7 +71,7 @@ enum Format {
     Json,
     /// A file of Terraform's, `sluice.tf.json`.
     Terraform,
-    /// A template of CloudFormation.
+    /// A template of `CloudFormation`.
     #[value(name = "cloudformation")]
     CloudFormation,
 }
@@ -110,7 +110,10 @@ pub(super) fn iam(command: &Command, output: &mut Output) -> anyhow::Result<()> 
             let policy = policy(&permissions, use_of_bucket);
             let role = permissions.made(permissions.handover().role(&trust, &policy, file.format.form()))?;
             if file.format == Format::Json {
-                output.say("the role may do nothing until it is given the policy that `sluice iam policy` prints");
+                let versions = if use_of_bucket.versions { " --versions" } else { "" };
+                output.say(&format!(
+                    "the role may do nothing until it is given the policy that `sluice iam policy{versions}` prints"
+                ));
             }
             say_capability(file.format, output);
             say_lifecycle(&permissions, output);

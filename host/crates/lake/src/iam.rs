@@ -6,7 +6,7 @@
 //! - [`Access`] is what a pipeline does with its bucket, as far as permissions differ; [`Access::policy`], the policy that
 //!   allows this and no more. A role has it, and a session is narrowed to it ([`session_policy`]).
 //! - [`Trust`] is who may assume the role, and on which terms; [`Trust::policy`], the policy that says so.
-//! - [`Handover`] is these as the AWS command line, Terraform and CloudFormation take them.
+//! - [`Handover`] is these as the AWS command line, Terraform and `CloudFormation` take them.
 //!
 //! **What is allowed and why.** Listing is bound to the folder by the prefix that the request names. What the bucket is
 //! (its region, versioning, encryption, rules) is asked without a prefix, so it stands in a statement of its own: under the

@@ -1,7 +1,7 @@
 //! Documents in the forms in which they are handed to AWS.
 //!
 //! By themselves, or as what makes the role: the input of `aws iam create-role`, a file of Terraform's in its JSON syntax
-//! (`sluice.tf.json`), or a template of CloudFormation.
+//! (`sluice.tf.json`), or a template of `CloudFormation`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,7 +26,7 @@ pub enum Form {
     Json,
     /// Terraform's JSON syntax.
     Terraform,
-    /// A template of CloudFormation.
+    /// A template of `CloudFormation`.
     CloudFormation,
 }
 
@@ -209,7 +209,7 @@ fn in_terraform(text: &str) -> String {
     text.replace("${", "$${").replace("%{", "%%{")
 }
 
-/// A template of CloudFormation.
+/// A template of `CloudFormation`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Template<'t> {
