@@ -165,7 +165,8 @@ def what_is_told_to_be_gone_is_gone_and_the_rest_is_as_it_was(world):
     assert report["left"] == [] and report["bytes"] > 0, report
     assert report["versions"] == len([it for it in before if not it[3]]), report
     assert report["marks"] == len([it for it in before if it[3]]) and report["marks"] >= len(world.gone), report
-    assert [it for it in world.old() if it[0] not in foreign] == []
+    left = [it for it in world.old() if it[0] not in foreign]
+    assert left == [], (len(left), len(before), left[:5])
     assert not any(world.is_readable(key, id) for key, id, _, is_mark in before if key in world.gone and not is_mark)
     assert world.seen() == seen, "what readers see is what they saw"
     assert [it for it in world.versions() if it in others] == others, "what is not sluice's is as it was"

@@ -264,14 +264,14 @@ fn denial_hint(action: &str, resource: &str, answer: &str) -> String {
         return "the bucket is encrypted with a KMS key: the identity needs `kms:GenerateDataKey` and `kms:Decrypt` on it"
             .to_owned();
     }
-    if answer.contains("object lock") {
-        return "the bucket's object lock keeps it, until its time is over or its legal hold is lifted: run again then"
-            .to_owned();
-    }
     let statement = format!("a policy of the identity must allow `{action}` on `{resource}`, and none may deny it");
     if action == Operation::Get.action() {
         // Without the right to list, S3 answers 403 rather than 404 for what is absent.
         return format!("{statement}; `s3:ListBucket` on the bucket is needed, too");
+    }
+    if action == Operation::DeleteVersion.action() {
+        // S3 refuses both with the same code.
+        return format!("{statement}; or a lock keeps it, until its time is over or its legal hold is lifted");
     }
     statement
 }

@@ -29,8 +29,9 @@ use super::{
     operation::Operation,
 };
 
-/// How many versions are removed at once.
-const REMOVALS_AT_ONCE: usize = 16;
+/// Of how many objects versions are removed at once. Those of one object go one after the other: there are stores that lose
+/// a removal where two of one object meet.
+const KEYS_AT_ONCE: usize = 16;
 
 /// What became of old versions.
 #[derive(Debug, Default)]
@@ -168,19 +169,34 @@ impl OldIn<'_> {
         }
     }
 
-    /// Removes these. Gives those that were not, and why.
+    /// Removes these, those of one key one after the other. Gives those that were not removed, and why.
     async fn remove(&self, versions: Vec<&Version>) -> BTreeMap<Version, StillThere> {
-        let removals = futures::stream::iter(versions).map(async |version| {
-            let path = match self.location.prefix() {
-                "" => version.key.clone(),
-                prefix => format!("{prefix}/{}", version.key),
-            };
-            let request = self.client.delete_object().bucket(self.name).key(path).version_id(&version.id);
-            let failure = request.send().await.err()?;
-            let failure = self.location.judge_sdk(Operation::DeleteVersion, &version.key, &failure);
-            Some((version.clone(), StillThere::from(failure)))
+        let mut by_key: BTreeMap<&str, Vec<&Version>> = BTreeMap::new();
+        for version in versions {
+            by_key.entry(&version.key).or_default().push(version);
+        }
+        let removals = futures::stream::iter(by_key.into_values()).map(async |of_key| {
+            let mut failed = Vec::new();
+            for version in of_key {
+                if let Err(error) = self.remove_one(version).await {
+                    failed.push((version.clone(), StillThere::from(error)));
+                }
+            }
+            failed
         });
-        removals.buffer_unordered(REMOVALS_AT_ONCE).filter_map(async |failed| failed).collect().await
+        removals.buffer_unordered(KEYS_AT_ONCE).flat_map(futures::stream::iter).collect().await
+    }
+
+    async fn remove_one(&self, version: &Version) -> Result<(), BucketError> {
+        let path = match self.location.prefix() {
+            "" => version.key.clone(),
+            prefix => format!("{prefix}/{}", version.key),
+        };
+        let request = self.client.delete_object().bucket(self.name).key(path).version_id(&version.id);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.location.judge_sdk(Operation::DeleteVersion, &version.key, &error)),
+        }
     }
 }
 

@@ -107,9 +107,12 @@ impl LogError {
     /// Whether the commit that failed with this may stand all the same, or may come to: its files must stay.
     pub fn may_have_been_made(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::Unconfirmed { .. } | Self::Newer { .. } | Self::Malformed { .. } => true,
+            Self::Unknown { .. }
+            | Self::Unconfirmed { .. }
             // An earlier attempt, whose answer was lost before the run stood still, may have been built on since.
-            Self::Outlived { .. } => true,
+            | Self::Outlived { .. }
+            | Self::Newer { .. }
+            | Self::Malformed { .. } => true,
             // Refused, or never asked for; the one that may have been made is `Unknown`.
             Self::Raced { .. } | Self::TablesMeet { .. } | Self::Bucket(_) => false,
         }

@@ -58,7 +58,8 @@ async fn of_contacts(bucket: &Bucket, number: usize) {
 /// The data files of a bucket, by table and run.
 async fn files(bucket: &Bucket) -> Vec<String> {
     let all = bucket.list("").await.unwrap().into_iter().filter_map(|entry| DataKey::parse(&entry.key));
-    all.map(|key| format!("{} {}", key.table, &key.run.as_str()[17..])).collect()
+    let random = |run: &RunId| run.as_str().rsplit('-').next().unwrap_or_default().to_owned();
+    all.map(|key| format!("{} {}", key.table, random(&key.run))).collect()
 }
 
 async fn numbers(bucket: &Bucket) -> Vec<u64> {
