@@ -136,12 +136,11 @@ pub async fn check(pipeline: &Pipeline, described: Option<Arc<dyn Source>>) -> V
         Some(source) => Some(source),
         None => token(pipeline, &mut checks).await,
     };
-    let plan = match (&source, &loaded) {
-        (Some(source), Some(plugins)) => planned(pipeline, source.as_ref(), plugins, &mut checks).await,
-        _ => {
-            checks.push(Check::not_tried(PLAN));
-            None
-        }
+    let plan = if let (Some(source), Some(plugins)) = (&source, &loaded) {
+        planned(pipeline, source.as_ref(), plugins, &mut checks).await
+    } else {
+        checks.push(Check::not_tried(PLAN));
+        None
     };
     checks.push(api_version(pipeline, plan.as_ref()));
     match (&source, &plan) {

@@ -61,7 +61,7 @@ struct TokenQuestion {
 pub(super) fn token_info(call: &Call<'_>, tokens: &[Token]) -> Result<Answer, Refusal> {
     let question: TokenQuestion = server::body(call.body)?;
     let token = tokens.iter().find(|token| token.text == question.token_key).ok_or(Refusal::UnknownToken)?;
-    let types = call.portal.types().iter().map(|object_type| object_type.scopes());
+    let types = call.portal.types().iter().map(ObjectType::scopes);
     let of_types = types.flat_map(|scopes| {
         let sensitive = [Sensitivity::Sensitive, Sensitivity::HighlySensitive].map(|level| scopes.sensitive(level));
         [scopes.read(), scopes.definitions(), sensitive.concat()].concat()

@@ -7,7 +7,10 @@
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
-    types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule, ServerSideEncryption, ServerSideEncryptionRule},
+    types::{
+        BucketLocationConstraint, BucketVersioningStatus, ExpirationStatus, LifecycleRule, ServerSideEncryption,
+        ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    },
 };
 use futures::join;
 
@@ -95,14 +98,15 @@ impl Bucket {
     /// What the bucket says of itself; `None` of a folder.
     pub async fn facts(&self) -> Option<Facts> {
         let (client, Kind::S3 { bucket, prefix, .. }) = (self.client()?, &self.location.kind) else { return None };
+        // Boxed: the SDK's futures are thousands of bytes each.
         let (location, versioning, encryption, lifecycle) = join!(
-            client.get_bucket_location().bucket(bucket).send(),
-            client.get_bucket_versioning().bucket(bucket).send(),
-            client.get_bucket_encryption().bucket(bucket).send(),
-            client.get_bucket_lifecycle_configuration().bucket(bucket).send(),
+            Box::pin(client.get_bucket_location().bucket(bucket).send()),
+            Box::pin(client.get_bucket_versioning().bucket(bucket).send()),
+            Box::pin(client.get_bucket_encryption().bucket(bucket).send()),
+            Box::pin(client.get_bucket_lifecycle_configuration().bucket(bucket).send()),
         );
         let region = known("s3:GetBucketLocation", location, |answer| {
-            region(answer.and_then(|it| it.location_constraint().map(|region| region.as_str().to_owned())))
+            region(answer.as_ref().and_then(|it| it.location_constraint()).map(BucketLocationConstraint::as_str))
         });
         let versioning =
             known("s3:GetBucketVersioning", versioning, |answer| match answer.and_then(|it| it.status().cloned()) {
@@ -112,7 +116,7 @@ impl Bucket {
             });
         let encryption = known("s3:GetEncryptionConfiguration", encryption, |answer| {
             let rules = answer.and_then(|it| it.server_side_encryption_configuration().cloned());
-            encryption_in_words(rules.as_ref().map(|rules| rules.rules()).unwrap_or_default())
+            encryption_in_words(rules.as_ref().map(ServerSideEncryptionConfiguration::rules).unwrap_or_default())
         });
         let unfinished = known("s3:GetLifecycleConfiguration", lifecycle, |answer| {
             answer.and_then(|it| days_of_unfinished(it.rules(), prefix))
@@ -145,8 +149,8 @@ fn known<T, O, E: ProvideErrorMetadata + std::error::Error + 'static>(
     }
 }
 
-fn region(constraint: Option<String>) -> String {
-    match constraint.as_deref() {
+fn region(constraint: Option<&str>) -> String {
+    match constraint {
         None | Some("") => UNNAMED.to_owned(),
         Some(name) if name == EUROPE.0 => EUROPE.1.to_owned(),
         Some(name) => name.to_owned(),

@@ -72,6 +72,7 @@ impl ProbeError {
 }
 
 /// Something that a run does with a bucket.
+#[derive(Clone, Copy)]
 struct Need {
     what: &'static str,
     operation: Operation,

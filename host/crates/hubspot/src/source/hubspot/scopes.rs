@@ -242,8 +242,10 @@ mod tests {
             (pipelines, "crm.pipelines.orders.read"),
         ] {
             let scopes = [needed, "crm.export", "crm.objects.carts.write"];
-            let told: Vec<String> =
-                beyond_need(&scopes, &[stream.clone()], false).into_iter().map(|(_, scope)| scope).collect();
+            let told: Vec<String> = beyond_need(&scopes, std::slice::from_ref(&stream), false)
+                .into_iter()
+                .map(|(_, scope)| scope)
+                .collect();
             assert_eq!(told, ["crm.objects.carts.write", "crm.export"], "{}", stream.name);
         }
     }
