@@ -15,7 +15,6 @@
 
 mod access;
 mod arn;
-mod document;
 mod error;
 mod handover;
 mod lifecycle;
@@ -24,10 +23,11 @@ mod trust;
 #[cfg(test)]
 mod tests;
 
+pub use crate::policy::Document;
+
 pub use self::{
     access::{Access, session_policy},
     arn::{Principal, RoleArn},
-    document::Document,
     error::IamError,
     handover::{Form, Handover},
     lifecycle::end_unfinished_uploads,

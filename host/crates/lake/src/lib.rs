@@ -13,4 +13,6 @@ pub mod state;
 
 pub mod bucket;
 
+mod policy;
+
 pub mod iam;

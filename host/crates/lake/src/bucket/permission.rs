@@ -3,10 +3,6 @@
 //! S3 refuses a write for whatever the write takes: the write itself, its tags, its access control list, the key that it is
 //! encrypted with. Within an account S3 says which of them it was; to other accounts it says no more than "Access Denied".
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
-
 use super::{
     error::BucketError,
     location::{Kind, Location},
@@ -14,6 +10,7 @@ use super::{
     partition::Partition,
     settings::{Encryption, Rules},
 };
+use crate::policy::{Statement, literal};
 
 /// What S3 puts before the action that it refuses, and before what it refuses it on.
 const PERFORM: &str = "is not authorized to perform: ";
@@ -29,8 +26,6 @@ const PUT_TAGS: &str = "s3:PutObjectTagging";
 const KMS_ACTIONS: [&str; 2] = ["kms:GenerateDataKey", "kms:Decrypt"];
 /// What the names of all actions on keys begin with.
 const KMS: &str = "kms:";
-
-const ALLOW: &str = "Allow";
 
 /// A permission that is missing, or one of several of which S3 does not say which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,50 +102,31 @@ fn further(rules: &Rules) -> (Vec<&'static str>, Option<String>) {
     (acl.into_iter().chain(tags).collect(), key)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Statement<'a> {
-    effect: &'static str,
-    action: &'a [&'a str],
-    resource: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    condition: Option<BTreeMap<&'static str, BTreeMap<&'static str, String>>>,
-}
-
-impl Statement<'_> {
-    fn json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|error| unreachable!("texts are JSON: {error}"))
-    }
-}
-
 fn of_objects(actions: &[&str], resource: &str) -> String {
-    Statement { effect: ALLOW, action: actions, resource, condition: None }.json()
+    Statement::allow(actions).on(resource).compact()
 }
 
 /// Listing is allowed on the bucket, and bounded by the prefix that is asked for.
 fn of_list(resource: &str, prefix: &str) -> String {
-    let condition = (!prefix.is_empty()).then(|| only("StringLike", "s3:prefix", format!("{prefix}/*")));
-    Statement { effect: ALLOW, action: &[Operation::List.action()], resource, condition }.json()
+    let list = Statement::allow(&[Operation::List.action()]).on(resource);
+    let list = if prefix.is_empty() { list } else { list.when("StringLike", "s3:prefix", literal(prefix) + "/*") };
+    list.compact()
 }
 
 /// A key that is known by its id or alias alone is bounded by who uses it: S3 of this region.
 fn of_key(key: &str, region: &str) -> String {
-    let condition = (!key.starts_with("arn:"))
-        .then(|| only("StringEquals", "kms:ViaService", format!("s3.{region}.{}", Partition::of(region).domain)));
-    let resource = if condition.is_some() { "*" } else { key };
-    Statement { effect: ALLOW, action: &KMS_ACTIONS, resource, condition }.json()
-}
-
-fn only(
-    operator: &'static str,
-    key: &'static str,
-    value: String,
-) -> BTreeMap<&'static str, BTreeMap<&'static str, String>> {
-    BTreeMap::from([(operator, BTreeMap::from([(key, value)]))])
+    let of_key = Statement::allow(&KMS_ACTIONS);
+    if key.starts_with("arn:") {
+        return of_key.on(key).compact();
+    }
+    let service = format!("s3.{region}.{}", Partition::of(region).domain);
+    of_key.on("*").when("StringEquals", "kms:ViaService", service).compact()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::bucket::cause::Cause;
 
@@ -201,6 +177,7 @@ mod tests {
     #[test]
     fn a_bucket_of_its_own_is_listed_whole() {
         assert!(!of_list("arn:aws:s3:::lake", "").contains("Condition"));
+        assert!(of_list("arn:aws:s3:::lake", "a*b").contains("\"a${*}b/*\""), "a star in a prefix is no pattern");
     }
 
     fn all_rules() -> Rules {

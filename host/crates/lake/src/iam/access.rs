@@ -2,10 +2,12 @@
 
 use super::{
     arn::{Key, RoleArn},
-    document::{Document, Statement, literal},
     error::IamError,
 };
-use crate::bucket::{Encryption, Partition, Rules};
+use crate::{
+    bucket::{Encryption, Partition, Rules},
+    policy::{Document, Statement, literal},
+};
 
 /// Characters of a session's policy that STS takes, at most.
 const LONGEST_SESSION_POLICY: usize = 2048;
@@ -73,31 +75,29 @@ impl Access {
             if folder.is_empty() { statement } else { statement.when("StringLike", "s3:prefix", format!("{folder}*")) }
         };
         let mut statements = vec![
-            below_folder(Statement::allow("ListTheFolder", &["s3:ListBucket"]).on(&bucket)),
-            Statement::allow(
-                "LookAtTheBucket",
-                &[
-                    "s3:GetBucketLocation",
-                    "s3:GetBucketVersioning",
-                    "s3:GetEncryptionConfiguration",
-                    "s3:GetLifecycleConfiguration",
-                ],
-            )
+            below_folder(Statement::allow(&["s3:ListBucket"]).named("ListTheFolder").on(&bucket)),
+            Statement::allow(&[
+                "s3:GetBucketLocation",
+                "s3:GetBucketVersioning",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetLifecycleConfiguration",
+            ])
+            .named("LookAtTheBucket")
             .on(&bucket),
         ];
         let mut actions = vec!["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"];
         actions.extend(self.acl.then_some("s3:PutObjectAcl"));
         actions.extend(self.tags.then_some("s3:PutObjectTagging"));
-        statements.push(Statement::allow("UseTheFolder", &actions).on(format!("{bucket}/{folder}*")));
+        statements.push(Statement::allow(&actions).named("UseTheFolder").on(format!("{bucket}/{folder}*")));
         if self.versions {
-            let list = Statement::allow("ListVersionsInTheFolder", &["s3:ListBucketVersions"]).on(&bucket);
+            let list = Statement::allow(&["s3:ListBucketVersions"]).named("ListVersionsInTheFolder").on(&bucket);
             statements.push(below_folder(list));
-            let remove = Statement::allow("RemoveVersionsFromTheFolder", &["s3:DeleteObjectVersion"]);
+            let remove = Statement::allow(&["s3:DeleteObjectVersion"]).named("RemoveVersionsFromTheFolder");
             statements.push(remove.on(format!("{bucket}/{folder}*")));
         }
         statements.extend(self.key.as_ref().map(|key| {
             // What is read is decrypted, and so are the parts of an upload before they are one object.
-            let statement = Statement::allow("UseTheKey", &["kms:GenerateDataKey", "kms:Decrypt"]);
+            let statement = Statement::allow(&["kms:GenerateDataKey", "kms:Decrypt"]).named("UseTheKey");
             let statement = statement.on(key.resource(self.partition));
             match key.alias() {
                 Some(alias) => statement.when("ForAnyValue:StringEquals", "kms:ResourceAliases", alias),

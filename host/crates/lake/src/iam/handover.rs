@@ -7,11 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-use super::{
-    arn::RoleArn,
-    document::{Document, pretty},
-    error::IamError,
-};
+use super::{arn::RoleArn, error::IamError};
+use crate::policy::{Document, pretty};
 
 /// The shortest longest session that a role can allow.
 const SHORTEST_LONGEST_SESSION: Duration = Duration::from_hours(1);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{
     access::agreed,
     arn::{Principal, RoleArn},
-    document::{Document, Statement},
     error::IamError,
 };
+use crate::policy::{Document, Statement};
 
 /// Characters of an external id that STS takes, at most; the least is 2.
 const LONGEST_EXTERNAL_ID: usize = 1224;
@@ -48,7 +48,7 @@ impl Trust {
 
     /// The policy that says so. Each action is asked for by itself, with what a request says of it.
     pub fn policy(&self) -> Document {
-        let allow = |sid, action| Statement::allow(sid, &[action]).to(&self.principal.text);
+        let allow = |sid, action| Statement::allow(&[action]).named(sid).to(&self.principal.text);
         let assume = allow("AssumeTheRole", "sts:AssumeRole");
         let mut statements = vec![assume.when("StringEquals", "sts:ExternalId", &self.external_id)];
         if !self.session_tags.is_empty() {

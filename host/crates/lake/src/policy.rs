@@ -1,4 +1,4 @@
-//! Policies, as IAM writes them.
+//! Policies, as IAM writes them: whole ones, which `iam` makes, and the statement that a bucket's refusal lacks.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Document {
 }
 
 impl Document {
-    pub(super) fn of(statement: Vec<Statement>) -> Self {
+    pub(crate) fn of(statement: Vec<Statement>) -> Self {
         Self { version: LANGUAGE, statement }
     }
 
@@ -32,7 +32,7 @@ impl Document {
 }
 
 /// Any of this crate's documents, for people, with an end of line.
-pub(super) fn pretty(document: &impl Serialize) -> String {
+pub(crate) fn pretty(document: &impl Serialize) -> String {
     let text = serde_json::to_string_pretty(document);
     text.unwrap_or_else(|_| unreachable!("texts and lists are always JSON")) + "\n"
 }
@@ -40,12 +40,13 @@ pub(super) fn pretty(document: &impl Serialize) -> String {
 /// One thing that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Statement {
-    sid: &'static str,
+pub(crate) struct Statement {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'static str>,
     effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<BTreeMap<&'static str, String>>,
-    action: Vec<&'static str>,
+    action: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -61,36 +62,48 @@ enum Values {
 }
 
 impl Statement {
-    /// Allows these actions, under a name that says what they are for.
-    pub(super) fn allow(sid: &'static str, actions: &[&'static str]) -> Self {
-        let condition = BTreeMap::new();
-        Self { sid, effect: "Allow", principal: None, action: actions.to_vec(), resource: None, condition }
+    /// Allows these actions.
+    pub(crate) fn allow(actions: &[&str]) -> Self {
+        let (action, condition) = (actions.iter().map(|&action| action.to_owned()).collect(), BTreeMap::new());
+        Self { sid: None, effect: "Allow", principal: None, action, resource: None, condition }
+    }
+
+    /// Under a name that says what it is for.
+    #[must_use]
+    pub(crate) fn named(mut self, sid: &'static str) -> Self {
+        self.sid = Some(sid);
+        self
+    }
+
+    /// As a text of one line.
+    pub(crate) fn compact(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| unreachable!("texts and lists are always JSON"))
     }
 
     /// Only on what has this name.
     #[must_use]
-    pub(super) fn on(mut self, resource: impl Into<String>) -> Self {
+    pub(crate) fn on(mut self, resource: impl Into<String>) -> Self {
         self.resource = Some(resource.into());
         self
     }
 
     /// Only to this role, user or account.
     #[must_use]
-    pub(super) fn to(mut self, principal: &str) -> Self {
+    pub(crate) fn to(mut self, principal: &str) -> Self {
         self.principal = Some(BTreeMap::from([("AWS", principal.to_owned())]));
         self
     }
 
     /// Only if what the request says of `key` compares with this value.
     #[must_use]
-    pub(super) fn when(mut self, comparison: &'static str, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub(crate) fn when(mut self, comparison: &'static str, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.condition.entry(comparison).or_default().insert(key.into(), Values::One(value.into()));
         self
     }
 
     /// Only if what the request says of `key` compares with these values.
     #[must_use]
-    pub(super) fn when_any(mut self, comparison: &'static str, key: &str, values: Vec<String>) -> Self {
+    pub(crate) fn when_any(mut self, comparison: &'static str, key: &str, values: Vec<String>) -> Self {
         self.condition.entry(comparison).or_default().insert(key.to_owned(), Values::Any(values));
         self
     }
@@ -98,7 +111,7 @@ impl Statement {
 
 /// A text that is to be compared as it is: what IAM takes for a pattern or a variable is written as the variable that stands
 /// for it.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
