@@ -79,7 +79,10 @@ pub(super) async fn expire(arguments: &Arguments, output: &mut Output) -> anyhow
     if let Some(error) = unknown {
         return Err(pipeline::Error::from(error).into());
     }
-    match versions.and_then(|versions| versions.left.into_iter().next()) {
+    // What was refused comes before what stays because of it.
+    let mut left = versions.map(|versions| versions.left).unwrap_or_default();
+    left.sort_by_key(|left| !matches!(left.why, StillThere::Bucket(_)));
+    match left.into_iter().next() {
         Some(Left { why: StillThere::Bucket(error), .. }) => Err(pipeline::Error::from(error).into()),
         Some(Left { key, why, .. }) => {
             Err(anyhow::Error::new(why).context(format!("an old version of `{key}` is left")))
