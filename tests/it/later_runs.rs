@@ -335,6 +335,19 @@ fn a_run_that_fails_takes_back_all_its_files() {
     }
 }
 
+/// S3 does not say what is absent to whoever may list one folder, and forbids it.
+#[test]
+fn a_role_of_one_folder_is_enough_and_nothing_is_warned_of() {
+    let permissions = aws::Permissions::all().within("crm/");
+    let workspace = Workspace::with(portal(), aws::Options { permissions, ..aws::Options::default() });
+    let sink = workspace.s3_sink("external_id = \"sluice-external-id\"", "");
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &sink]);
+    for _ in 0..3 {
+        let told = run(&workspace, &[], 0);
+        assert!(!told.contains("WARN") && !told.contains("warning"), "{told}");
+    }
+}
+
 /// A bucket whose objects are locked, or a role that may not remove them.
 #[test]
 fn where_nothing_can_be_removed_runs_go_on() {

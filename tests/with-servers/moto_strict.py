@@ -6,6 +6,7 @@
 - A role that does not exist cannot be assumed.
 - A condition on the prefix that a listing asks for (`StringLike` of `s3:prefix`) is held against the request, which has none
   unless it lists; a statement whose condition is not met allows nothing, and forbids nothing either.
+- Reading an object that is absent is refused to whoever may not list the whole bucket: that it is absent is not told then.
 - Asking how a bucket is encrypted takes `s3:GetEncryptionConfiguration`, and not the right to list.
 - A session that has ended is refused with `ExpiredToken`.
 - A refusal of STS has the form of AWS's, so that SDKs find its code: `<ErrorResponse><Error>`, without `<Errors>`.
@@ -25,8 +26,11 @@ from moto.iam import access_control, policy_conditions
 from moto.iam.exceptions import NotFoundException
 from moto.s3 import responses
 from moto.s3.exceptions import S3ClientError
+from moto.s3.models import s3_backends
 from moto.server import main
 from moto.sts.models import sts_backends
+
+ACCOUNT = "123456789012"
 
 
 def is_met(condition, actual):
@@ -78,7 +82,16 @@ def check_action_permitted(request, resource):
         raise S3ClientError("ExpiredToken", "The provided token has expired.")
     prefix = parse_qs(urlsplit(request._path).query, keep_blank_values=True).get("prefix")
     of_request.values = {"s3:prefix": prefix[0]} if prefix else {}
-    return is_permitted_to_moto(request, resource)
+    is_permitted_to_moto(request, resource)
+    if request._action == "s3:GetObject" and is_absent(resource):
+        # A request for an object names no prefix, and so fulfils no condition on it.
+        request._action = "s3:ListBucket"
+        is_permitted_to_moto(request, resource.split("/")[0])
+
+
+def is_absent(resource):
+    bucket, _, key = resource.split(":::")[1].partition("/")
+    return key not in s3_backends[ACCOUNT]["aws"].buckets[bucket].keys
 
 
 def has_ended(key):

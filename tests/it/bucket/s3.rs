@@ -123,6 +123,22 @@ async fn s3_keeps_the_contract() {
     assert_eq!(account.sessions(), 1);
 }
 
+/// To whom S3 says that an object is forbidden which is absent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_of_one_folder_keeps_the_contract_and_makes_commits() {
+    let permissions = Permissions::all().within("crm/raw/");
+    let account = Account::with(aws::Options { permissions, ..aws::Options::default() }).await;
+    let bucket = account.open().await;
+    keeps_the_contract(&bucket).await;
+    let log = CommitLog::of(&bucket);
+    assert_eq!(log.read(1).await.unwrap(), None);
+    let first = log.commit(None, change(run(1))).await.unwrap();
+    // Made again on the newer one, after which there is none.
+    let mut other = change(run(2));
+    other.author.pipeline = "other".to_owned();
+    assert_eq!(log.commit(None, other).await.unwrap().number, first.number + 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_outlives_the_session_it_began_with() {
     let options = aws::Options { session_lifetime: Some(Duration::from_secs(2)), ..aws::Options::default() };

@@ -190,8 +190,22 @@ impl Bucket {
         match answer {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if Location::means_absent(&error) => Ok(None),
-            Err(error) => Err(self.location.judge(Operation::Get, key, &error)),
+            Err(error) => match self.location.judge(Operation::Get, key, &error) {
+                denied @ BucketError::AccessDenied { .. } if self.is_there(key).await.unwrap_or(true) => Err(denied),
+                BucketError::AccessDenied { .. } => Ok(None),
+                failure => Err(failure),
+            },
         }
+    }
+
+    /// Whether there is an object of that key, by a list. S3 says that one is absent only to those who may list the whole bucket;
+    /// whoever may list a folder is refused to read it.
+    async fn is_there(&self, key: &str) -> Result<bool, BucketError> {
+        let Some((folder, _)) = key.rsplit_once('/') else { return Ok(true) };
+        let mut before = key.to_owned();
+        before.pop();
+        let after = self.list_after(folder, &before, 1).await?;
+        Ok(after.first().is_some_and(|found| found.key == key))
     }
 
     /// Writes an object, replacing one of the same key.

@@ -30,7 +30,8 @@ pub enum Action {
     AbortMultipartUpload,
     /// `s3:ListMultipartUploadParts`.
     ListMultipartUploadParts,
-    /// `s3:ListBucket`: listing keys. Without it a missing key is answered with 403 and not with 404, as AWS does.
+    /// `s3:ListBucket`: listing keys. Without it, and where it is limited to a prefix, a missing key is answered with 403 and
+    /// not with 404, as AWS does.
     ListBucket,
     /// `s3:ListBucketMultipartUploads`.
     ListBucketMultipartUploads,
@@ -203,7 +204,8 @@ impl S3Access for Gate {
         if !deletes_many && !self.allows(&caller, action, text) {
             return Err(self.refusal(&caller, action, key));
         }
-        let may_list = self.allows(&caller, Action::ListBucket, text);
+        // A request for an object names no prefix, and so fulfils no condition on it.
+        let may_list = self.allows(&caller, Action::ListBucket, if key.is_some() { "" } else { text });
         context.extensions_mut().insert(Admitted { caller, may_list, refused_keys: Vec::new() });
         Ok(())
     }
