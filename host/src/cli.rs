@@ -45,6 +45,7 @@ Exit codes:
   3    committed, but a table grows old: its stream cannot be read any more; or, with `ledger = \"strict\"`, not as many
        records were read as HubSpot counts
   130  interrupted; the tables are what they were
+Where the error says that the commit was made, or may have been, the tables may be the new ones all the same.
 `sluice check` ends with the code of a run that would fail in the same way; of several, 2 comes before 1.";
 
 /// Moves HubSpot data to S3 and lets its owner decide, in code, what may pass.

@@ -11,7 +11,7 @@
 - A session that has ended is refused with `ExpiredToken`.
 - A refusal of STS has the form of AWS's, so that SDKs find its code: `<ErrorResponse><Error>`, without `<Errors>`.
 
-What it still lets pass is in the README beside it. This changes what moto keeps to itself, so `requirements-servers.txt` pins
+What it still lets pass is in the README beside it. This changes what moto keeps to itself, so `requirements.txt` pins
 moto; the first test of the suite is refused an absent external id.
 """
 

@@ -135,7 +135,7 @@ fn with_any_part_missing_check_says_which() {
         let expected = match part {
             Part::Statement(name) => match name.as_str() {
                 "ListTheFolder" => (vec!["bucket: list"], vec!["s3:ListBucket"]),
-                "UseTheFolder" => (vec!["bucket: write"], vec!["s3:PutObject"]),
+                "UseTheFolder" => (vec!["bucket: write", "bucket: remove"], vec!["s3:PutObject", "s3:DeleteObject"]),
                 "LookAtTheBucket" => (vec![], vec!["s3:GetBucketLocation", "s3:GetBucketVersioning"]),
                 other => panic!("what is `{other}` for?"),
             },

@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-/// The variable with the Python that has what `requirements-servers.txt` asks for.
+/// The variable with the Python that has what `requirements.txt` asks for.
 const PYTHON: &str = "SLUICE_SERVERS_PYTHON";
 /// How long something may take that a test waits for: twenty times what the slowest server needs to start.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -80,7 +80,7 @@ impl Tied {
 pub(crate) fn python() -> PathBuf {
     let Some(python) = env::var_os(PYTHON) else {
         panic!(
-            "`{PYTHON}` names no Python with `requirements-servers.txt`: tests/with-servers/run makes one and sets it"
+            "`{PYTHON}` names no Python with `requirements.txt`: tests/with-servers/run makes one and sets it"
         )
     };
     python.into()
