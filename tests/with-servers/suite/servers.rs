@@ -79,9 +79,7 @@ impl Tied {
 /// The Python of the servers' environment.
 pub(crate) fn python() -> PathBuf {
     let Some(python) = env::var_os(PYTHON) else {
-        panic!(
-            "`{PYTHON}` names no Python with `requirements.txt`: tests/with-servers/run makes one and sets it"
-        )
+        panic!("`{PYTHON}` names no Python with `requirements.txt`: tests/with-servers/run makes one and sets it")
     };
     python.into()
 }

@@ -9,6 +9,9 @@ use crate::{
     policy::{Document, Statement, literal},
 };
 
+/// What the aliases of access points end in, and no name of a bucket does.
+const OF_ACCESS_POINTS: &str = "-s3alias";
+
 /// Characters of a session's policy that STS takes, at most.
 const LONGEST_SESSION_POLICY: usize = 2048;
 
@@ -34,6 +37,9 @@ impl Access {
         role: Option<&RoleArn>,
         rules: &Rules,
     ) -> Result<Self, IamError> {
+        if bucket.ends_with(OF_ACCESS_POINTS) {
+            return Err(IamError::AccessPoint { alias: bucket.to_owned() });
+        }
         let key = match &rules.encryption {
             Some(Encryption::Kms { key, .. } | Encryption::KmsInTwoLayers { key }) => key.as_deref(),
             Some(Encryption::S3) | None => None,

@@ -47,6 +47,12 @@ pub enum IamError {
         /// Its partition.
         of_other: &'static str,
     },
+    /// An access point has an ARN of its own, which its alias does not tell.
+    #[error("`{alias}` is the alias of an access point, whose ARN policies name")]
+    AccessPoint {
+        /// The alias.
+        alias: String,
+    },
     /// STS takes no such external id.
     #[error("`external_id` is none that STS takes")]
     ExternalId,
@@ -77,6 +83,10 @@ impl IamError {
             Self::KeyPlace { .. } => "set `role` under [sink], whose account it is then, or write the key's ARN",
             Self::Partitions { .. } => {
                 "partitions share nothing: bucket, role, key and whoever assumes the role must be of one"
+            }
+            Self::AccessPoint { .. } => {
+                "write the policy by hand: `sluice iam policy` for the bucket's own name, with the access point's ARN in place of \
+                 the bucket's, and `/object/` before the prefix"
             }
             Self::ExternalId => "write 2 to 1224 letters, digits and `_+=,.@:/-`",
             Self::NoRole => {

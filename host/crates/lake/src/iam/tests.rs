@@ -119,6 +119,12 @@ fn what_is_of_two_partitions_is_refused() {
 }
 
 #[test]
+fn an_access_point_has_another_name_in_policies() {
+    let error = Access::of("lake-x1y2-s3alias", "p", None, None, &Rules::default()).unwrap_err();
+    assert_eq!(error.to_string(), "`lake-x1y2-s3alias` is the alias of an access point, whose ARN policies name");
+}
+
+#[test]
 fn without_a_prefix_the_whole_bucket_is_the_folder() {
     let policy = policy("b", "", "eu-central-1", &Rules::default());
     assert_eq!(policy["ListTheFolder"].get("Condition"), None);
