@@ -216,7 +216,8 @@ fn each_missing_permission() {
             Action::DeleteObject,
             "s3:DeleteObject",
             "bucket: remove",
-            "files that no commit lists and old entries of the lease pile up, and each run warns of it",
+            "what no commit lists any more piles up: files, of which each run warns, old entries of the lease, and all that \
+                 `keep` should remove",
             allow("s3:DeleteObject", objects, ""),
             Some("`s3://bucket/crm/_sluice/probe/"),
         ),
@@ -248,7 +249,7 @@ fn what_a_bucket_does_not_let_be_asked_is_no_failure() {
     let (told, failed) = check_all(&workspace);
     assert!(failed.is_empty(), "{told}");
     assert!(told.contains("region: not known: `s3:GetBucketLocation` is not allowed"), "{told}");
-    assert!(told.contains("versioning: not known: the store does not tell"), "{told}");
+    assert!(told.contains("versioning: not known: the store says nothing of it that can be read"), "{told}");
     let (told, _) = check_all(&Workspace::new());
     assert!(told.contains("region: us-east-1"), "{told}");
 }

@@ -200,16 +200,27 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Runs with a mishap at the request of this number, counted from 0. Gives what the run says at its end, if it has one.
-fn run_with(workspace: &Workspace, mishap: Mishap, index: usize) -> Option<Output> {
+/// Runs with a mishap at one of the requests, by its number counted from 0. Gives what the run says at its end, if it has one.
+fn run_with(workspace: &Workspace, mishap: Mishap, requests: &[RequestRecord], index: usize) -> Option<Output> {
     let (this, next) = (index as u64 + 1, index as u64 + 2);
-    let (nth, action) = match mishap {
-        Mishap::Denied => (this..=this, FaultAction::AccessDenied),
-        Mishap::AnswerLost => (this..=this, FaultAction::CutAfterwards),
+    let fault = |nth, action| Fault { service: Service::S3, method: None, target_contains: String::new(), nth, action };
+    let request = &requests[index];
+    workspace.aws.add_fault(match mishap {
+        // What may not be read is asked for once more, where a list shows it.
+        Mishap::Denied if request.method == http::Method::GET && !request.key.is_empty() => {
+            let is_like_it = |other: &&RequestRecord| other.method == request.method && other.key == request.key;
+            let this = requests[..=index].iter().filter(is_like_it).count() as u64;
+            Fault {
+                method: Some(request.method.clone()),
+                target_contains: request.key.clone(),
+                ..fault(this..=u64::MAX, FaultAction::AccessDenied)
+            }
+        }
+        Mishap::Denied => fault(this..=this, FaultAction::AccessDenied),
+        Mishap::AnswerLost => fault(this..=this, FaultAction::CutAfterwards),
         // Nothing that it asks for after this one is heard, so that it does not matter when exactly it dies.
-        Mishap::Killed => (next..=u64::MAX, FaultAction::Cut),
-    };
-    workspace.aws.add_fault(Fault { service: Service::S3, method: None, target_contains: String::new(), nth, action });
+        Mishap::Killed => fault(next..=u64::MAX, FaultAction::Cut),
+    });
     let mut running = workspace.start(&["run", "pipeline.toml"]);
     if mishap != Mishap::Killed {
         return Some(running.output());
@@ -289,7 +300,7 @@ fn assert_told(request: &RequestRecord, output: &Output) {
 /// What is seen after a mishap at one request.
 fn at(before: &Before, requests: &[RequestRecord], index: usize, mishap: Mishap) -> Seen {
     let workspace = over_the_bucket_of(&before.workspace);
-    let output = run_with(&workspace, mishap, index);
+    let output = run_with(&workspace, mishap, requests, index);
     let status = if mishap == Mishap::Denied { Some(403) } else { None };
     let requests_made = to_bucket(&workspace);
     let struck = requests_made.iter().find(|request| request.status == status).unwrap();

@@ -1,7 +1,7 @@
 //! `sluice iam`: what is printed, what is said beside it, and what sessions are narrowed to.
 
 use serde_json::Value;
-use sluice::pipeline::Pipeline;
+use sluice::pipeline::{Patience, Pipeline};
 use sluice_lake::bucket;
 
 use crate::harness::{FILTERS, Workspace};
@@ -135,7 +135,7 @@ fn what_nothing_can_be_made_of_is_refused_with_what_mends_it() {
 fn session_policy(sink: &str) -> Result<Option<String>, String> {
     let workspace = Workspace::new();
     let file = workspace.pipeline(&[SOURCE, sink]);
-    match Pipeline::read(&file).unwrap().bucket_settings() {
+    match Pipeline::read(&file).unwrap().bucket_settings(Patience::OfARun) {
         Ok(bucket::Settings::S3(settings)) => Ok(settings.role.unwrap().session_policy),
         Ok(bucket::Settings::File { .. }) => panic!("this is no folder"),
         Err(error) => {

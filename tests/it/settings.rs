@@ -17,7 +17,7 @@ use parquet::{
     },
 };
 
-use sluice::pipeline::Pipeline;
+use sluice::pipeline::{Patience, Pipeline};
 use sluice_lake::bucket::{Encryption, Rules, Settings};
 use sluice_simulator::{aws, data, hubspot};
 
@@ -253,7 +253,9 @@ fn what_a_bucket_asks_for_reaches_the_bucket() {
                  acl = \"bucket-owner-full-control\"\ntags = { team = \"data\" }\nstorage_class = \"STANDARD_IA\"";
     let role = "source_identity = \"etl\", session_tags = { cost = \"42\" }";
     let file = workspace.pipeline(&[&workspace.source(""), &workspace.s3_sink(role, lines)]);
-    let Settings::S3(settings) = Pipeline::read(&file).unwrap().bucket_settings().unwrap() else { panic!() };
+    let Settings::S3(settings) = Pipeline::read(&file).unwrap().bucket_settings(Patience::OfARun).unwrap() else {
+        panic!()
+    };
     assert_eq!((settings.dual_stack, settings.fips), (Some(true), Some(false)));
     let one = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
     let encryption = Encryption::Kms { key: Some("alias/lake".to_owned()), bucket_key: Some(true) };
@@ -278,7 +280,9 @@ fn what_a_bucket_asks_for_reaches_the_bucket() {
     ] {
         let line = format!("encryption = {{ type = \"{encryption} }}");
         let file = workspace.pipeline(&[&workspace.source(""), &workspace.s3_sink("", &line).replace(", }", " }")]);
-        let Settings::S3(settings) = Pipeline::read(&file).unwrap().bucket_settings().unwrap() else { panic!() };
+        let Settings::S3(settings) = Pipeline::read(&file).unwrap().bucket_settings(Patience::OfARun).unwrap() else {
+            panic!()
+        };
         assert_eq!(settings.rules, Rules { encryption: Some(expected), ..Rules::default() });
     }
 }

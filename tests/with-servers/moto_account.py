@@ -2,7 +2,8 @@
 
     moto_account.py ENDPOINT < ACCOUNT
 
-The account is JSON: `buckets`, names; `user`, a name; `roles`, of which each has a `name`, `allows`, the statements of its policy,
+The account is JSON: `buckets`, names; `locked`, names of buckets in which whatever is put is locked for a day, and must have a
+digest; `user`, a name; `roles`, of which each has a `name`, `allows`, the statements of its policy,
 and either `trust`, the whole policy of who may assume it, or an `external_id`, with which the user may. Prints the user's keys as JSON: `access_key_id`, `secret_access_key`.
 """
 
@@ -34,6 +35,12 @@ def make(endpoint, account):
     s3, iam = client("s3", endpoint), client("iam", endpoint)
     for bucket in account["buckets"]:
         s3.create_bucket(Bucket=bucket)
+    for bucket in account.get("locked", []):
+        s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+        s3.put_object_lock_configuration(
+            Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+        )
     user = iam.create_user(UserName=account["user"])["User"]["Arn"]
     may_assume = [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]
     iam.put_user_policy(UserName=account["user"], PolicyName="assume", PolicyDocument=policy(may_assume))

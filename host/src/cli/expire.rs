@@ -1,13 +1,13 @@
 //! `sluice expire`: old commits go, with the files that only they list, without a run; and what a bucket that keeps versions
 //! still has of all that is gone.
 
-use std::{collections::BTreeMap, error::Error, path::PathBuf, time::Duration};
+use std::{error::Error, path::PathBuf, time::Duration};
 
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_lake::{
-    bucket::{Bucket, BucketError, Left, OldVersions, StillThere},
+    bucket::{Bucket, BucketError, Left, LeftOfAKind, OldVersions, StillThere},
     state::lease,
     table::{
         expire::{self, Expired},
@@ -22,7 +22,7 @@ use super::{
     output::{self, Output, thousands},
     report::{gone_json, told_of_gone},
 };
-use crate::pipeline::{self, Pipeline};
+use crate::pipeline::{self, Patience, Pipeline};
 
 /// Characters of a version's id that are shown; S3's have 32.
 const LONGEST_VERSION: usize = 64;
@@ -56,13 +56,17 @@ pub(super) async fn expire(arguments: &Arguments, output: &mut Output) -> anyhow
         let why = "nothing says how long commits are kept: set `keep` under [sink], or give `--keep 30d`";
         return Err(Usage(why.to_owned()).into());
     };
-    let bucket = Bucket::open_existing(&pipeline.bucket_settings()?).await.map_err(pipeline::Error::from)?;
+    let bucket =
+        Bucket::open_existing(&pipeline.bucket_settings(Patience::OfARun)?).await.map_err(pipeline::Error::from)?;
     let expired = expire::expire(&bucket, keep, Timestamp::now()).await;
     let (versions, unknown) = match old_versions(arguments, &pipeline, &bucket).await {
         Ok(versions) => (versions, None),
         Err(error) => (None, Some(error)),
     };
+    // Of a bucket that cannot be listed there is nothing to say.
+    let says_nothing = expired.oldest.is_none() && versions.is_none() && !expired.failures.is_empty();
     match arguments.format {
+        PlanFormat::Table if says_nothing => {}
         PlanFormat::Table => output.data(&text(&expired, versions.as_ref(), bucket.describe()))?,
         PlanFormat::Json => {
             let json = json(&expired, versions.as_ref(), bucket.describe());
@@ -104,36 +108,28 @@ async fn old_versions(
     bucket.remove_old_versions(|key| key::is_of(name, key) || lease::is_of(name, key)).await
 }
 
-/// What is left, by the reason: of each reason how many, and the first of them.
-fn by_reason(left: &[Left]) -> BTreeMap<String, (u64, &Left)> {
-    let mut reasons = BTreeMap::new();
-    for left in left {
-        let reason = match &left.why {
-            // The place is told apart.
-            StillThere::Bucket(error) => error.source().map_or_else(|| error.to_string(), ToString::to_string),
-            why => why.to_string(),
-        };
-        reasons.entry(reason).or_insert((0, left)).0 += 1;
-    }
-    reasons
-}
-
 fn text(expired: &Expired, versions: Option<&OldVersions>, place: &str) -> String {
     let oldest = match expired.oldest {
         Some(number) => format!("the oldest commit is {number} now"),
         None => "it has no commits".to_owned(),
     };
     let mut text = format!("{} went from {place}; {oldest}\n", told_of_gone(expired.gone));
-    if let Some(OldVersions { versions, bytes, marks, left }) = versions {
+    if let Some(old) = versions {
+        let OldVersions { versions, bytes, marks, .. } = old;
         text.push_str(&format!(
             "provably gone: {} old versions ({}) and {} marks of removals\n",
             thousands(*versions),
             output::bytes(*bytes),
             thousands(*marks)
         ));
-        for (reason, (number, first)) in by_reason(left) {
+        for LeftOfAKind { number, first } in old.left_by_kind() {
+            let why = match &first.why {
+                // The place is told apart.
+                StillThere::Bucket(error) => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+                why => why.to_string(),
+            };
             text.push_str(&format!(
-                "NOT gone: {}, such as version {} of `{}`: {reason}\n",
+                "NOT gone: {}, such as version {} of `{}`: {why}\n",
                 thousands(number),
                 printable(&first.version, LONGEST_VERSION),
                 first.key

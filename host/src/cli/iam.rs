@@ -28,7 +28,7 @@ pub(super) enum Command {
         #[command(flatten)]
         whom: Whom,
     },
-    /// Print what makes the role: the input of `aws iam create-role`, or, for Terraform and `CloudFormation`, the role with its
+    /// Print what makes the role: the input of `aws iam create-role`, or, in the other forms, the role with its
     /// policy.
     Role {
         #[command(flatten)]
@@ -71,7 +71,7 @@ enum Format {
     Json,
     /// A file of Terraform's, `sluice.tf.json`.
     Terraform,
-    /// A template of `CloudFormation`.
+    /// A template of AWS's own.
     #[value(name = "cloudformation")]
     CloudFormation,
 }

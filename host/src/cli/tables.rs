@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sluice_lake::{
-    bucket::{Bucket, Credentials, Rules, S3Settings, Settings},
+    bucket::{Bucket, Credentials, PATIENCE_OF_A_LOOK, Rules, S3Settings, Settings},
     table::{Commit, CommitLog, Commits, Table, audit_json},
 };
 use sluice_model::{printable::printable, schema::Mark};
@@ -15,7 +15,7 @@ use super::{
     output::{Grid, Output, bytes, thousands},
     report::ledger_json,
 };
-use crate::pipeline::{self, Pipeline};
+use crate::pipeline::{self, Patience, Pipeline};
 
 /// Characters of a pipeline's name that are shown.
 const LONGEST_NAME: usize = 64;
@@ -24,7 +24,7 @@ pub(super) async fn tables(place: &str, format: TablesFormat, output: &mut Outpu
     super::output::start_log(super::output::LogForm::Text);
     let settings = match place.split_once("://") {
         Some(_) => settings_of_url(place)?,
-        None => Pipeline::read(Path::new(place))?.bucket_settings()?,
+        None => Pipeline::read(Path::new(place))?.bucket_settings(Patience::OfALook)?,
     };
     let root = root(&settings);
     let bucket = Bucket::open_existing(&settings).await.map_err(pipeline::Error::from)?;
@@ -56,6 +56,7 @@ fn settings_of_url(text: &str) -> Result<Settings, Usage> {
             path_style: false,
             dual_stack: None,
             fips: None,
+            patience: PATIENCE_OF_A_LOOK,
             rules: Rules::default(),
             credentials: Credentials::Chain,
             role: None,

@@ -231,7 +231,7 @@ async fn streams(source: &dyn Source, plan: &Plan, checks: &mut Vec<Check>) {
 /// Whether the role can be assumed, and all be done in the bucket that a run does there.
 async fn bucket(pipeline: &Pipeline, checks: &mut Vec<Check>) {
     let name = RunId::new(Timestamp::now()).map_err(Error::RunId);
-    let opened = match pipeline.bucket_settings() {
+    let opened = match pipeline.bucket_settings(Patience::OfALook) {
         Ok(settings) => Bucket::open(&settings).await.map(|bucket| (bucket, settings)).map_err(Error::Bucket),
         Err(error) => Err(error),
     };
@@ -245,7 +245,7 @@ async fn bucket(pipeline: &Pipeline, checks: &mut Vec<Check>) {
             let probes = bucket.probe(&name.to_string(), &rules).await;
             let is_reached = !probes.iter().all(|probe| probe.outcome.is_err());
             if is_reached && let Some(facts) = bucket.facts().await {
-                checks.push(Check::fine("bucket: settings", Vec::new(), advice::of_bucket(&facts, pipeline.keeps())));
+                checks.push(Check::fine("bucket: settings", Vec::new(), advice::of_bucket(&facts)));
             }
             checks.extend(probes.into_iter().map(Check::of_probe));
         }

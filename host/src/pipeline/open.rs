@@ -140,11 +140,6 @@ impl Pipeline {
         }
     }
 
-    /// Whether the file says how long older commits are kept.
-    pub(super) fn keeps(&self) -> bool {
-        self.sink().keep.is_some()
-    }
-
     /// The plugins, loaded, with the memory that they share.
     pub fn plugins(&self) -> Result<Plugins, Error> {
         let most = self.spec.pipeline.run.plugin_memory.as_ref().map_or(PLUGIN_MEMORY, |size| size.get_ref().0);
@@ -154,11 +149,11 @@ impl Pipeline {
 
     /// The bucket that the tables go to.
     pub async fn bucket(&self) -> Result<Bucket, Error> {
-        Ok(Bucket::open(&self.bucket_settings()?).await?)
+        Ok(Bucket::open(&self.bucket_settings(Patience::OfARun)?).await?)
     }
 
     /// The settings of that bucket.
-    pub fn bucket_settings(&self) -> Result<bucket::Settings, Error> {
+    pub fn bucket_settings(&self, patience: Patience) -> Result<bucket::Settings, Error> {
         let sink = self.sink();
         let url = sink.url.get_ref();
         if url.scheme() == "file" {
@@ -184,6 +179,10 @@ impl Pipeline {
             path_style: sink.path_style,
             dual_stack: sink.dual_stack,
             fips: sink.fips,
+            patience: match patience {
+                Patience::OfARun => self.spec.pipeline.run.patience.map_or(bucket::PATIENCE, |span| span.0),
+                Patience::OfALook => bucket::PATIENCE_OF_A_LOOK,
+            },
             rules: rules_of_bucket(sink),
             credentials: self.credentials()?,
             role: sink.role.as_ref().map(|role| self.role(role)).transpose()?,

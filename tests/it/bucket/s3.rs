@@ -8,7 +8,7 @@ use std::{
 
 use sluice_lake::state::lease::{Holder, Lease, LeaseError};
 use sluice_lake::{
-    bucket::{Bucket, BucketError, Credentials, PART_SIZE, Put, Role, Rules, S3Settings, Settings},
+    bucket::{Bucket, BucketError, Credentials, PART_SIZE, PATIENCE, Put, Role, Rules, S3Settings, Settings},
     table::{Author, Change, CommitLog, Commits, LogError},
 };
 use sluice_model::{clock::Clock, run_id::RunId, secret::Secret};
@@ -49,6 +49,7 @@ impl Account {
             path_style: true,
             dual_stack: None,
             fips: None,
+            patience: PATIENCE,
             rules: Rules::default(),
             credentials: Credentials::Static {
                 access_key_id: Secret::new(&account.access_key_id),

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sluice_lake::bucket::{Bucket, BucketError, Credentials, PART_SIZE, Role, Rules, S3Settings, Settings};
+use sluice_lake::bucket::{Bucket, BucketError, Credentials, PART_SIZE, PATIENCE, Role, Rules, S3Settings, Settings};
 use sluice_model::secret::Secret;
 
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 
 pub(crate) const BUCKET: &str = "bucket";
 pub(crate) const EXTERNAL_ID: &str = "sluice-external-id";
+/// A bucket in which whatever is put is locked, and must have a digest.
+const LOCKED: &str = "locked";
 /// Roles that lack one action, by that action.
 const ACTIONS: [&str; 4] = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject"];
 
@@ -52,7 +54,12 @@ fn account() -> Value {
         let others: Vec<&str> = all.iter().copied().filter(|action| *action != lacking).collect();
         roles.push(role(&without(lacking), allow(&others, "*")));
     }
-    json!({ "buckets": [BUCKET], "user": "sluice", "roles": roles })
+    let locked = json!([
+        { "Effect": "Allow", "Action": all, "Resource": format!("arn:aws:s3:::{LOCKED}/*") },
+        { "Effect": "Allow", "Action": all, "Resource": format!("arn:aws:s3:::{LOCKED}") },
+    ]);
+    roles.push(role("locked", locked));
+    json!({ "buckets": [BUCKET], "locked": [LOCKED], "user": "sluice", "roles": roles })
 }
 
 fn without(action: &str) -> String {
@@ -116,6 +123,7 @@ pub(crate) fn settings_at(endpoint: &str, role: Role, prefix: &str) -> S3Setting
         path_style: true,
         dual_stack: None,
         fips: None,
+        patience: PATIENCE,
         rules: Rules::default(),
         credentials: Credentials::Static {
             access_key_id: Secret::new("AKIAIOSFODNN7EXAMPLE"),
@@ -317,4 +325,21 @@ fn a_run_with_another_external_id_is_refused() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("cannot be assumed") && told.contains("\nhint: "), "{told}");
+}
+
+/// What is removed there stays under its version, and what is put without a digest is refused.
+#[test]
+fn runs_go_on_where_objects_are_locked() {
+    let portal = Portal::small();
+    let settings = S3Settings { bucket: LOCKED.to_owned(), ..MOTO.settings(MOTO.role("locked"), "run") };
+    for commit in 1..=3 {
+        portal.run_well("locked", &settings, "keep = \"1d\"\n");
+        portal.runtime.block_on(async {
+            let tables = Tables::of(&Bucket::open(&Settings::S3(settings.clone())).await.unwrap()).await;
+            assert_eq!(tables.commit, commit);
+            portal.assert_true(&tables);
+        });
+    }
+    let checked = portal.said(&["check"], &[], "locked", &settings);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
 }

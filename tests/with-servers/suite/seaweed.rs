@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::json;
-use sluice_lake::bucket::{Bucket, Credentials, PART_SIZE, Put, Role, Rules, S3Settings, Settings};
+use sluice_lake::bucket::{Bucket, Credentials, PART_SIZE, PATIENCE, Put, Role, Rules, S3Settings, Settings};
 use sluice_model::secret::Secret;
 
 use crate::{
@@ -95,6 +95,7 @@ impl Seaweed {
             path_style: true,
             dual_stack: None,
             fips: None,
+            patience: PATIENCE,
             rules: Rules::default(),
             credentials: keys(OWNER),
             role: None,

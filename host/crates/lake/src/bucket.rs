@@ -64,11 +64,12 @@ pub use self::{
     partition::Partition,
     permission::Missing,
     probe::{Probe, ProbeError},
-    settings::{Credentials, Encryption, Role, Rules, S3Settings, Settings},
+    settings::{Credentials, Encryption, PATIENCE, PATIENCE_OF_A_LOOK, Role, Rules, S3Settings, Settings},
     upload::{LARGEST_FILE, PART_SIZE, Upload},
-    versions::{Left, OldVersions, StillThere},
+    versions::{Left, LeftOfAKind, OldVersions, StillThere},
 };
 use self::{
+    identity::Renewed,
     location::Location,
     operation::Operation,
     s3::Opened,
@@ -105,7 +106,23 @@ pub struct Bucket {
 #[derive(Clone)]
 struct OnS3 {
     client: aws_sdk_s3::Client,
+    credentials: Arc<Renewed>,
     storage_class: Option<String>,
+}
+
+impl OnS3 {
+    /// Asks the AWS SDK's client for something, and once more in a new session where the one that it was asked in has ended.
+    async fn in_a_session<T>(&self, ask: impl AsyncFn() -> Result<T, BucketError>) -> Result<T, BucketError> {
+        let used = self.credentials.current().await?;
+        match ask().await {
+            Err(BucketError::Identity(IdentityError::Expired { .. } | IdentityError::Refused { .. }))
+                if self.credentials.instead_of(&used).await? != used =>
+            {
+                ask().await
+            }
+            answer => answer,
+        }
+    }
 }
 
 /// What a conditional put did.
@@ -140,9 +157,9 @@ impl Bucket {
     pub async fn open_existing(settings: &Settings) -> Result<Self, BucketError> {
         match settings {
             Settings::S3(settings) => {
-                let Opened { store, client, location } = s3::open(settings, Clock::system()).await?;
+                let Opened { store, client, credentials, location } = s3::open(settings, Clock::system()).await?;
                 let storage_class = settings.rules.storage_class.clone();
-                let on_s3 = Some(OnS3 { client, storage_class });
+                let on_s3 = Some(OnS3 { client, credentials, storage_class });
                 Ok(Self { on_s3, ..Self::over(Arc::new(store), location, None) })
             }
             Settings::File { path } => {
@@ -179,6 +196,22 @@ impl Bucket {
 
     /// The content of an object; `None` if there is none of that key. For small objects: commits and leases.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
+        let denied = match self.read(key).await {
+            Err(denied @ BucketError::AccessDenied { .. }) => denied,
+            read => return read,
+        };
+        // S3 says that an object is absent only to those who may list the whole bucket; whoever may list a folder alone is
+        // refused to read it.
+        match self.is_there(key).await {
+            Ok(false) => Ok(None),
+            // It may have come about in between.
+            Ok(true) => self.read(key).await,
+            Err(failure) if failure.is_for_the_owner() => Err(denied),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
         let path = self.path(key)?;
         let answer = match self.store.get(&path).await {
             Ok(found) if found.meta.size > LARGEST_READ => {
@@ -190,16 +223,11 @@ impl Bucket {
         match answer {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if Location::means_absent(&error) => Ok(None),
-            Err(error) => match self.location.judge(Operation::Get, key, &error) {
-                denied @ BucketError::AccessDenied { .. } if self.is_there(key).await.unwrap_or(true) => Err(denied),
-                BucketError::AccessDenied { .. } => Ok(None),
-                failure => Err(failure),
-            },
+            Err(error) => Err(self.location.judge(Operation::Get, key, &error)),
         }
     }
 
-    /// Whether there is an object of that key, by a list. S3 says that one is absent only to those who may list the whole bucket;
-    /// whoever may list a folder is refused to read it.
+    /// Whether there is an object of that key, by a list.
     async fn is_there(&self, key: &str) -> Result<bool, BucketError> {
         let Some((folder, _)) = key.rsplit_once('/') else { return Ok(true) };
         let mut before = key.to_owned();

@@ -20,6 +20,10 @@ impl Document {
         Self { version: LANGUAGE, statement }
     }
 
+    pub(crate) fn add(&mut self, statement: Statement) {
+        self.statement.push(statement);
+    }
+
     /// As a text of one line.
     pub fn compact(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|_| unreachable!("texts and lists are always JSON"))
@@ -108,6 +112,10 @@ impl Statement {
         self
     }
 }
+
+/// What the aliases of access points end in, and no name of a bucket does. Policies name an access point by its ARN, which the
+/// alias does not tell.
+pub(crate) const OF_ACCESS_POINTS: &str = "-s3alias";
 
 /// A text that is to be compared as it is: what IAM takes for a pattern or a variable is written as the variable that stands
 /// for it.

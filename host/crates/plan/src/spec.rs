@@ -235,6 +235,15 @@ fn check_sink(pipeline: &PipelineFile, text: &str, problems: &mut Vec<Problem>) 
                         .hint("write `s3://bucket/prefix`"),
                 );
             }
+            for (key, set) in [("fips", sink.fips == Some(true)), ("dual_stack", sink.dual_stack == Some(true))] {
+                if set && sink.endpoint.is_some() {
+                    problems.push(
+                        Problem::new(format!("`{key}` chooses among AWS's own addresses, and `endpoint` is set"))
+                            .at(Some(Place::of(text, pipeline.sink.span().start)))
+                            .hint(format!("remove `{key}`, or `endpoint`")),
+                    );
+                }
+            }
             if let Err(why) = url.prefix() {
                 problems.push(
                     Problem::new(format!("the prefix in the sink's `url` cannot be used: {why}"))

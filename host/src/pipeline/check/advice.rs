@@ -53,15 +53,15 @@ pub(super) fn of_versions(asked: &[Support]) -> (Vec<String>, Vec<String>) {
     (warnings, notes)
 }
 
-/// Notes of what the bucket says of itself. `keeps`: whether the file says how long older commits are kept.
-pub(super) fn of_bucket(facts: &Facts, keeps: bool) -> Vec<String> {
+/// Notes of what the bucket says of itself.
+pub(super) fn of_bucket(facts: &Facts) -> Vec<String> {
     let mut notes = facts.lines();
     if let Known::Is(versioning) = facts.versioning
         && versioning.keeps()
-        && !keeps
     {
         notes.push(
-            "records that HubSpot has deleted can still be read in older versions, until these are removed".to_owned(),
+            "what is removed, by `keep` too, can be read on in older versions, until `sluice expire --versions` removes them"
+                .to_owned(),
         );
     }
     if facts.unfinished == Known::Is(None) {
@@ -108,14 +108,13 @@ mod tests {
             encryption: Known::NotTold,
             unfinished: Known::Is(unfinished),
         };
-        let further = |facts: &Facts, keeps| of_bucket(facts, keeps)[facts.lines().len()..].to_vec();
-        assert_eq!(further(&facts(Versioning::Off, Some(7)), false), Vec::<String>::new());
+        let further = |facts: &Facts| of_bucket(facts)[facts.lines().len()..].to_vec();
+        assert_eq!(further(&facts(Versioning::Off, Some(7))), Vec::<String>::new());
         for versioning in [Versioning::On, Versioning::Suspended] {
-            let told = further(&facts(versioning, Some(7)), false);
-            assert!(told.len() == 1 && told[0].contains("older versions"), "{told:?}");
-            assert_eq!(further(&facts(versioning, Some(7)), true), Vec::<String>::new());
+            let told = further(&facts(versioning, Some(7)));
+            assert!(told.len() == 1 && told[0].contains("`sluice expire --versions`"), "{told:?}");
         }
-        let told = further(&facts(Versioning::Off, None), false);
+        let told = further(&facts(Versioning::Off, None));
         assert!(told.len() == 1 && told[0].contains("AbortIncompleteMultipartUpload"), "{told:?}");
     }
 }

@@ -90,7 +90,7 @@ fn line<T>(what: &str, known: &Known<T>, words: impl Fn(&T) -> String) -> String
     match known {
         Known::Is(value) => format!("{what}: {}", words(value)),
         Known::NotAllowed(action) => format!("{what}: not known: `{action}` is not allowed"),
-        Known::NotTold => format!("{what}: not known: the store does not tell"),
+        Known::NotTold => format!("{what}: not known: the store says nothing of it that can be read"),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     partition::Partition,
     settings::{Encryption, Rules},
 };
-use crate::policy::{Statement, literal};
+use crate::policy::{OF_ACCESS_POINTS, Statement, literal};
 
 /// What S3 puts before the action that it refuses, and before what it refuses it on.
 const PERFORM: &str = "is not authorized to perform: ";
@@ -40,7 +40,15 @@ impl Missing {
     /// What is missing, if that is why an operation failed.
     pub(super) fn of(error: &BucketError, location: &Location, rules: &Rules) -> Option<Self> {
         let BucketError::AccessDenied { action, resource, source, .. } = error else { return None };
-        let Kind::S3 { prefix, region, .. } = &location.kind else { return None };
+        let Kind::S3 { bucket, prefix, region, .. } = &location.kind else { return None };
+        // As a policy names it, where a star is a pattern.
+        let resource = &resource.replace(prefix.as_str(), &literal(prefix));
+        if bucket.ends_with(OF_ACCESS_POINTS) {
+            let hint = format!(
+                "a policy of the identity must allow `{action}` on the access point, which it names by its ARN"
+            );
+            return Some(Self { hint, statements: Vec::new() });
+        }
         let said = source.to_string();
         let named = named(&said);
         if said.contains(FORBIDDEN) {

@@ -107,7 +107,8 @@ const UPLOAD: Need = Need {
 const REMOVE: Need = Need {
     what: "remove",
     operation: Operation::Delete,
-    without: "files that no commit lists and old entries of the lease pile up, and each run warns of it",
+    without: "what no commit lists any more piles up: files, of which each run warns, old entries of the lease, and all that \
+              `keep` should remove",
 };
 
 impl Bucket {
@@ -166,7 +167,14 @@ impl Bucket {
         };
         let is_s3 = matches!(self.location.kind, Kind::S3 { .. });
         let permission = is_s3.then(|| need.operation.action());
-        Probe { what: need.what, permission, outcome, without: need.without, missing, left: None }
+        // A large object may not even be begun.
+        let is_refused_to_write = matches!(
+            &outcome,
+            Err(ProbeError::Bucket(BucketError::AccessDenied { action, .. })) if *action == Operation::Put.action()
+        );
+        let without =
+            if is_refused_to_write && need.operation == Operation::AbortUpload { WRITE.without } else { need.without };
+        Probe { what: need.what, permission, outcome, without, missing, left: None }
     }
 
     /// Sends a whole part and the beginning of another, so that it is an upload in parts, and gives it up.

@@ -30,8 +30,6 @@ use super::{
 pub(in crate::bucket) const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 /// How long it may take to connect: more than the three seconds after which a lost packet is sent again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For how long a request is tried again. S3 asks clients to slow down for minutes at most.
-const RETRY_TIMEOUT: Duration = Duration::from_mins(3);
 /// How often a request is tried again at most: with the pauses below, which are some seconds each, the time is used up first.
 const RETRIES: usize = 200;
 /// The first pause before a request is tried again; S3's hiccups are over in less.
@@ -51,6 +49,8 @@ pub(super) struct Opened {
     pub(super) store: AmazonS3,
     /// The AWS SDK's, for what that one does not know.
     pub(super) client: aws_sdk_s3::Client,
+    /// What both are signed with.
+    pub(super) credentials: Arc<Renewed>,
     pub(super) location: Location,
 }
 
@@ -81,11 +81,11 @@ pub(super) async fn open(settings: &S3Settings, clock: Clock) -> Result<Opened, 
         // Deleting many objects in one request is what stores that are not AWS's most often lack.
         .with_disable_bulk_delete(true)
         .with_client_options(options)
-        .with_http_connector(Connector { credentials, region, headers })
-        .with_retry(retries())
+        .with_http_connector(Connector { credentials: Arc::clone(&credentials), region, headers })
+        .with_retry(retries(settings.patience))
         .with_endpoint(address(&endpoint, &settings.bucket, path_style));
     let store = builder.build().map_err(|error| location.unusable(&error))?;
-    Ok(Opened { store, client, location })
+    Ok(Opened { store, client, credentials, location })
 }
 
 /// Makes the object store's own client, which signs what it sends and reads what is answered.
@@ -126,11 +126,11 @@ fn client_options(endpoint: &Url, authorities: Option<&Authorities>) -> object_s
         .with_allow_http(plain))
 }
 
-fn retries() -> RetryConfig {
+fn retries(patience: Duration) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: PAUSE_GROWTH },
         max_retries: RETRIES,
-        retry_timeout: RETRY_TIMEOUT,
+        retry_timeout: patience,
     }
 }
 

@@ -18,6 +18,12 @@ pub enum Settings {
     },
 }
 
+/// For how long a run sends a request to S3 again. S3 asks clients to slow down for minutes at most.
+pub const PATIENCE: Duration = Duration::from_mins(3);
+
+/// For how long somebody waits who only looks.
+pub const PATIENCE_OF_A_LOOK: Duration = Duration::from_secs(10);
+
 /// A bucket on S3.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
@@ -36,6 +42,8 @@ pub struct S3Settings {
     pub dual_stack: Option<bool>,
     /// Whether AWS is asked for at its FIPS addresses; without it, what the AWS environment says.
     pub fips: Option<bool>,
+    /// For how long a request is sent again that fails for a reason that may pass.
+    pub patience: Duration,
     /// What the bucket asks of those who use it.
     pub rules: Rules,
     /// Who we are.

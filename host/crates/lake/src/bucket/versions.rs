@@ -13,7 +13,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_s3::{
-    Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
 };
@@ -21,7 +20,7 @@ use aws_smithy_runtime_api::http::Response;
 use futures::StreamExt;
 
 use super::{
-    Bucket, BucketError, LONGEST_LIST,
+    Bucket, BucketError, LONGEST_LIST, OnS3,
     answer::Answer,
     cause::{Cause, chain},
     identity::IdentityError,
@@ -82,6 +81,31 @@ struct Version {
     bytes: Option<u64>,
 }
 
+/// What is left for one kind of reason.
+#[derive(Debug)]
+pub struct LeftOfAKind<'l> {
+    /// How many versions and marks.
+    pub number: u64,
+    /// The first of them.
+    pub first: &'l Left,
+}
+
+impl OldVersions {
+    /// What is left, by the kind of the reason: of each answer the words are others, and it has a number of its own.
+    pub fn left_by_kind(&self) -> Vec<LeftOfAKind<'_>> {
+        let mut kinds: BTreeMap<String, LeftOfAKind<'_>> = BTreeMap::new();
+        for left in &self.left {
+            let kind = match &left.why {
+                StillThere::Bucket(BucketError::AccessDenied { action, .. }) => (*action).to_owned(),
+                StillThere::Bucket(other) => format!("{:?}", std::mem::discriminant(other)),
+                why => why.to_string(),
+            };
+            kinds.entry(kind).or_insert(LeftOfAKind { number: 0, first: left }).number += 1;
+        }
+        kinds.into_values().collect()
+    }
+}
+
 impl Bucket {
     /// Removes all old versions of the objects whose keys are ours, and looks what is gone. `None` for a bucket that cannot
     /// have any, a folder.
@@ -92,10 +116,10 @@ impl Bucket {
         &self,
         is_ours: impl Fn(&str) -> bool,
     ) -> Result<Option<OldVersions>, BucketError> {
-        let (Some(client), Kind::S3 { bucket: name, .. }) = (self.client(), &self.location.kind) else {
+        let (Some(on_s3), Kind::S3 { bucket: name, .. }) = (&self.on_s3, &self.location.kind) else {
             return Ok(None);
         };
-        let old = OldIn { client, name, location: &self.location };
+        let old = OldIn { on_s3, name, location: &self.location };
         let before = old.list(&is_ours).await?;
         if before.is_empty() {
             return Ok(Some(OldVersions::default()));
@@ -135,7 +159,7 @@ fn outcome(
 
 /// A bucket in which old versions may be.
 struct OldIn<'b> {
-    client: &'b Client,
+    on_s3: &'b OnS3,
     name: &'b str,
     location: &'b Location,
 }
@@ -147,11 +171,23 @@ impl OldIn<'_> {
         let prefix = if prefix.is_empty() { None } else { Some(format!("{prefix}/")) };
         let mut found = BTreeSet::new();
         let mut from: (Option<String>, Option<String>) = (None, None);
+        let mut unclear = BTreeSet::new();
         loop {
-            let request = self.client.list_object_versions().bucket(self.name).set_prefix(prefix.clone());
-            let request = request.set_key_marker(from.0).set_version_id_marker(from.1);
-            let page = request.send().await;
-            let page = page.map_err(|error| self.location.judge_sdk(Operation::ListVersions, "", &error))?;
+            let request = self.on_s3.client.list_object_versions().bucket(self.name).set_prefix(prefix.clone());
+            let request = request.set_key_marker(from.0.clone()).set_version_id_marker(from.1.clone());
+            let page = self.on_s3.in_a_session(async || {
+                let page = request.clone().send().await;
+                page.map_err(|error| self.location.judge_sdk(Operation::ListVersions, "", &error))
+            });
+            let page = page.await?;
+            // Of what a store does not say whether it is the newest, all is left as it is.
+            unclear.extend(
+                page.versions()
+                    .iter()
+                    .filter(|it| it.is_latest().is_none())
+                    .filter_map(|it| it.key())
+                    .map(|key| self.location.key_of(key).to_owned()),
+            );
             let old = page.versions().iter().filter(|version| version.is_latest() == Some(false));
             let old = old.map(|it| (it.key(), it.version_id(), Some(it.size().unwrap_or_default().unsigned_abs())));
             let marks = page.delete_markers().iter().map(|it| (it.key(), it.version_id(), None));
@@ -162,10 +198,17 @@ impl OldIn<'_> {
             if found.len() > LONGEST_LIST {
                 return Err(self.location.not_ours("", "of more old versions than any it fills"));
             }
-            from = (page.next_key_marker().map(str::to_owned), page.next_version_id_marker().map(str::to_owned));
-            if page.is_truncated() != Some(true) || from.0.is_none() {
+            if page.is_truncated() != Some(true) {
+                found.retain(|version: &Version| !unclear.contains(&version.key));
                 return Ok(found);
             }
+            let next = (page.next_key_marker().map(str::to_owned), page.next_version_id_marker().map(str::to_owned));
+            if next.0.is_none() || next == from {
+                return Err(self
+                    .location
+                    .not_ours("", "listed by a store whose lists of versions do not come to an end"));
+            }
+            from = next;
         }
     }
 
@@ -192,11 +235,12 @@ impl OldIn<'_> {
             "" => version.key.clone(),
             prefix => format!("{prefix}/{}", version.key),
         };
-        let request = self.client.delete_object().bucket(self.name).key(path).version_id(&version.id);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.location.judge_sdk(Operation::DeleteVersion, &version.key, &error)),
-        }
+        let request = self.on_s3.client.delete_object().bucket(self.name).key(path).version_id(&version.id);
+        let removed = self.on_s3.in_a_session(async || {
+            let removed = request.clone().send().await;
+            removed.map_err(|error| self.location.judge_sdk(Operation::DeleteVersion, &version.key, &error))
+        });
+        removed.await.map(drop)
     }
 }
 
@@ -229,6 +273,22 @@ mod tests {
 
     fn version(key: &str, id: &str, bytes: Option<u64>) -> Version {
         Version { key: key.to_owned(), id: id.to_owned(), bytes }
+    }
+
+    #[test]
+    fn what_is_left_is_told_by_the_kind_of_its_reason() {
+        let left = |key: &str, why| Left { key: key.to_owned(), version: "v".to_owned(), bytes: Some(1), why };
+        let denied = |key: &str| {
+            let source = Cause::new(format!("S3 answered 403 (request `{key}`)"));
+            let (location, resource) = (key.to_owned(), key.to_owned());
+            let action = Operation::DeleteVersion.action();
+            StillThere::Bucket(BucketError::AccessDenied { action, location, resource, source })
+        };
+        let all = vec![left("a", denied("a")), left("b", denied("b")), left("c", StillThere::Covers)];
+        let old = OldVersions { left: all, ..OldVersions::default() };
+        let told: Vec<_> = old.left_by_kind().iter().map(|kind| (kind.number, kind.first.key.clone())).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.contains(&(2, "a".to_owned())) && told.contains(&(1, "c".to_owned())), "{told:?}");
     }
 
     #[test]

@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     bucket::{Encryption, Partition, Rules},
-    policy::{Document, Statement, literal},
+    policy::{Document, OF_ACCESS_POINTS, Statement, literal},
 };
 
-/// What the aliases of access points end in, and no name of a bucket does.
-const OF_ACCESS_POINTS: &str = "-s3alias";
+/// What a key is used for: making a key of an object, and reading that again, also for each part of an upload.
+const KMS_ACTIONS: [&str; 2] = ["kms:GenerateDataKey", "kms:Decrypt"];
 
 /// Characters of a session's policy that STS takes, at most.
 const LONGEST_SESSION_POLICY: usize = 2048;
@@ -103,7 +103,7 @@ impl Access {
         }
         statements.extend(self.key.as_ref().map(|key| {
             // What is read is decrypted, and so are the parts of an upload before they are one object.
-            let statement = Statement::allow(&["kms:GenerateDataKey", "kms:Decrypt"]).named("UseTheKey");
+            let statement = Statement::allow(&KMS_ACTIONS).named("UseTheKey");
             let statement = statement.on(key.resource(self.partition));
             match key.alias() {
                 Some(alias) => statement.when("ForAnyValue:StringEquals", "kms:ResourceAliases", alias),
@@ -130,9 +130,15 @@ pub(super) fn agreed(all: &[(&'static str, Option<Partition>)]) -> Result<Option
     Ok(known.map(|(_, partition)| partition))
 }
 
-/// The policy that a session is narrowed to: that of the pipeline's role, in as few characters as it can be written.
+/// The policy that a session is narrowed to, in as few characters as it can be written: that of the pipeline's role, with the
+/// removal of old versions and the use of whatever key the bucket encrypts with by default, both of which are for the role's own
+/// policies to allow.
 pub fn session_policy(access: &Access) -> Result<String, IamError> {
-    let policy = access.policy().compact();
+    let mut policy = access.clone().with_versions().policy();
+    if access.key.is_none() {
+        policy.add(Statement::allow(&KMS_ACTIONS).on("*"));
+    }
+    let policy = policy.compact();
     let characters = policy.chars().count();
     if characters > LONGEST_SESSION_POLICY {
         return Err(IamError::SessionPolicy { characters, most: LONGEST_SESSION_POLICY });

@@ -44,8 +44,9 @@ pub enum LogError {
         /// The number of its commit.
         number: u64,
     },
-    /// The bucket gave no answer, so it is open whether the commit was made.
-    #[error("it is not known whether commit {number} was made: the bucket gave no answer {ATTEMPTS} times")]
+    /// The bucket gave no answer, however often it was asked, or refused the commit and then a look at it: so it is open whether
+    /// it was made.
+    #[error("it is not known whether commit {number} was made")]
     Unknown {
         /// The commit's number.
         number: u64,
@@ -54,7 +55,8 @@ pub enum LogError {
     },
     /// What the run builds on is kept no longer, so its entry, if it made one, stands below the newest and counts for nothing.
     #[error(
-        "commit {base}, which this run builds on, has expired meanwhile: the run stood still for longer than commits are kept"
+        "commit {base}, which this run builds on, has expired meanwhile: the run stood still for longer than commits are kept, \
+         and it is not known whether what it has committed counts"
     )]
     Outlived {
         /// The number of that commit; 0 if the log was empty when the run looked.

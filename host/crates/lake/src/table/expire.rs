@@ -10,12 +10,14 @@
 //! - **the files that go** are those that a commit which goes lists and the next does not. What a table is made of changes by
 //!   being replaced: a commit lists what the one before it lists or what its own run has written, so a file that one commit
 //!   has let go is in none after it. The one way back would be a note of a kept slice (`kept`), and notes are of no use after
-//!   a day: hence the span is a day at least. What the commit that stays lists is spared whatever is said of it below;
+//!   a day: hence the span is a day at least. What the commit that stays lists, or the newest, is spared whatever is said of it
+//!   below;
 //! - **the order**: the oldest commit first; of each the files first, then the entry. So an entry is there as long as a file
 //!   that only it and older ones list, and after a crash or a refusal the next expiry goes on where this one stood. An entry
 //!   of which a file could not be removed stays, and so do all above it;
 //! - **who says how old a commit is** is itself. The log is read upwards, up to the first commit that is too young. A commit
-//!   that says it is yet to come (a clock was wrong) says nothing, and the next decides;
+//!   that says it is yet to come (a clock was wrong) says nothing, and the next decides; nor does one below a gap, which a run
+//!   has made that slept for longer than the span;
 //! - **what cannot be read** ends the look: nothing above it goes, since nobody knows what it lists.
 //!
 //! **No lease is needed.** Nobody builds on what the commit that stays does not list: runs build on the newest. Two that expire
@@ -115,7 +117,7 @@ async fn find(bucket: &Bucket, numbers: &[u64], keep: Duration, now: Timestamp) 
     let since = now.checked_sub(keep).unwrap_or(Timestamp::MIN);
     let mut found = Found { old: Vec::new(), stays: None, failure: None };
     let (mut below, mut spared) = (0, BTreeSet::new());
-    for number in numbers {
+    for (index, number) in numbers.iter().enumerate() {
         let commit = match log.read(*number).await {
             Ok(Some(commit)) => commit,
             // Another expiry was quicker.
@@ -125,7 +127,8 @@ async fn find(bucket: &Bucket, numbers: &[u64], keep: Duration, now: Timestamp) 
                 break;
             }
         };
-        if commit.committed > since && commit.committed <= now {
+        let is_below_a_gap = numbers.get(index + 1).is_some_and(|next| *next != number + 1);
+        if commit.committed > since && commit.committed <= now && !is_below_a_gap {
             break;
         }
         let files = files_of(&commit);
@@ -139,6 +142,13 @@ async fn find(bucket: &Bucket, numbers: &[u64], keep: Duration, now: Timestamp) 
         found.old.push(Old { number: commit.number, files });
     }
     found.old.truncate(below);
+    match numbers.last() {
+        Some(newest) if !found.old.is_empty() => match log.read(*newest).await {
+            Ok(newest) => spared.extend(newest.iter().flat_map(files_of).map(|(key, _)| key)),
+            Err(error) => return Found { old: Vec::new(), stays: None, failure: Some(error) },
+        },
+        _ => {}
+    }
     for old in &mut found.old {
         old.files.retain(|key, _| !spared.contains(key));
     }

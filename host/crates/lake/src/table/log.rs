@@ -83,7 +83,8 @@ impl CommitLog {
                 Err(error) if unanswered.is_none() && !error.may_have_happened() => {
                     return match self.read(commit.number).await {
                         Ok(Some(there)) if there.author.run == commit.author.run => Ok(Made::Ours),
-                        _ => Err(error.into()),
+                        Ok(_) => Err(error.into()),
+                        Err(_) => Err(LogError::Unknown { number: commit.number, source: Some(error) }),
                     };
                 }
                 Err(error) => error,
@@ -130,6 +131,10 @@ impl CommitLog {
             return Ok(above(before_base).await? == Some(commit.number - 1));
         }
         if above(commit.number).await?.is_none() {
+            return Ok(true);
+        }
+        // One that changes nothing is in nothing that has been built on it, and nobody is the worse for it.
+        if commit.tables.is_empty() {
             return Ok(true);
         }
         let next = self.read(commit.number + 1).await?;

@@ -132,7 +132,12 @@ pub struct RoleSpec {
 
 /// How objects are encrypted where they lie.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table with a type, such as { type = \"sse-s3\" }"
+)]
 pub enum EncryptionSpec {
     /// By S3, with keys of its own.
     SseS3 {},

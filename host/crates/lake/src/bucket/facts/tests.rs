@@ -4,7 +4,7 @@ use axum::{Router, body::Body, extract::State, http::Uri, response::Response};
 use sluice_model::secret::Secret;
 
 use super::*;
-use crate::bucket::{Credentials, Rules, S3Settings, Settings};
+use crate::bucket::{Credentials, PATIENCE, Rules, S3Settings, Settings};
 
 /// A status and a body for each of the four questions, in the order of [`Facts`].
 type Answers = [(u16, &'static str); 4];
@@ -26,6 +26,7 @@ async fn facts(answers: Answers) -> Facts {
         path_style: true,
         dual_stack: None,
         fips: None,
+        patience: PATIENCE,
         rules: Rules::default(),
         credentials: Credentials::Static {
             access_key_id: Secret::new("AKIDEXAMPLE"),
@@ -116,7 +117,10 @@ async fn what_may_not_be_asked_is_told_with_the_permission_and_hides_nothing_els
 #[tokio::test]
 async fn a_store_that_lacks_the_questions_does_not_tell() {
     let lines = facts([(501, NOT_IMPLEMENTED), (501, NOT_IMPLEMENTED), (405, ""), (400, DENIED)]).await.lines();
-    assert!(lines.iter().all(|line| line.ends_with("not known: the store does not tell")), "{lines:?}");
+    assert!(
+        lines.iter().all(|line| line.ends_with("not known: the store says nothing of it that can be read")),
+        "{lines:?}"
+    );
 }
 
 #[tokio::test]

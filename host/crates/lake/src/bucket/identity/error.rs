@@ -31,6 +31,14 @@ pub enum IdentityError {
         /// What STS answered.
         source: Cause,
     },
+    /// STS does not accept what the session is narrowed to or tagged with.
+    #[error("the policy or the tags of sessions of role `{role}` are not accepted")]
+    SessionRules {
+        /// The role's ARN.
+        role: String,
+        /// What STS answered.
+        source: Cause,
+    },
     /// The chain found no credentials, or none it could use.
     #[error("no AWS credentials were found")]
     None {
@@ -109,6 +117,11 @@ impl IdentityError {
                  raised, and always one hour if the role is assumed from another role"
                     .to_owned()
             }
+            Self::SessionRules { .. } => {
+                "use fewer `session_tags`, a shorter prefix, or no `session_policy`: STS packs them together, and bounds what comes \
+                 of it"
+                    .to_owned()
+            }
             Self::None { .. } => {
                 "set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `credentials` in the pipeline file"
                     .to_owned()
@@ -123,7 +136,9 @@ impl IdentityError {
                 "activate STS for the region in the account settings of IAM, or set `sts_endpoint` to that of another region"
                     .to_owned()
             }
-            Self::Unreachable { .. } => return None,
+            Self::Unreachable { .. } => {
+                "check the network and, where one is set, `sts_endpoint` or `endpoint`; then run again".to_owned()
+            }
         })
     }
 

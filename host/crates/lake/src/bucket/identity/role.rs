@@ -44,7 +44,8 @@ impl AssumedRole {
     pub(super) fn new(sdk: &SdkConfig, role: Role, clock: Clock) -> Self {
         let mut config = aws_sdk_sts::config::Builder::from(sdk);
         if let Some(endpoint) = &role.sts_endpoint {
-            config = config.endpoint_url(endpoint.as_str());
+            // Which the SDK takes beside neither of these.
+            config = config.use_fips(false).use_dual_stack(false).endpoint_url(endpoint.as_str());
         }
         let tags = role.session_tags.iter();
         // Of a tag nothing but a missing key or value is refused here.
@@ -142,6 +143,14 @@ fn of_refusal(role: &Role, error: &SdkError<AssumeRoleError>) -> IdentityError {
     match status {
         // Without a code, it is a page of whatever stands in between.
         ..500 if answer.code.is_none() => unreadable(status),
+        400 if answer.has_code(&[
+            "PackedPolicyTooLarge",
+            "PackedPolicyTooLargeException",
+            "MalformedPolicyDocument",
+        ]) =>
+        {
+            IdentityError::SessionRules { role: role.arn.clone(), source }
+        }
         400 => IdentityError::RoleSettings {
             role: role.arn.clone(),
             session: role.session_name.clone(),

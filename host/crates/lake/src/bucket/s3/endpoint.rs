@@ -4,7 +4,12 @@ use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 use url::Url;
 
-use crate::bucket::{cause::Cause, error::BucketError, partition::Partition, settings::S3Settings};
+use crate::bucket::{
+    cause::Cause,
+    error::BucketError,
+    partition::Partition,
+    settings::{Credentials, S3Settings},
+};
 
 /// The bucket's region: that of the settings, which the environment was asked with, or the environment's own.
 pub(super) fn region(sdk: &SdkConfig, bucket: &str) -> Result<String, BucketError> {
@@ -20,10 +25,12 @@ pub(super) fn of(sdk: &SdkConfig, region: &str, settings: &S3Settings) -> Result
     }
 }
 
-/// Refuses an address of STS in the AWS environment at which sessions would come over the network in the clear. Where STS is
-/// asked for otherwise, the AWS SDK knows.
+/// Refuses an address of STS in the AWS environment at which sessions would come over the network in the clear: that of the
+/// role, unless the settings say another, and that of roles of the credential chain. Where STS is asked for otherwise, the AWS
+/// SDK knows.
 pub(super) fn check_sts(sdk: &SdkConfig, settings: &S3Settings) -> Result<(), BucketError> {
-    let of_the_settings = settings.role.as_ref().is_none_or(|role| role.sts_endpoint.is_some());
+    let of_the_settings = settings.role.as_ref().is_none_or(|role| role.sts_endpoint.is_some())
+        && matches!(settings.credentials, Credentials::Static { .. });
     match configured(sdk, "STS").filter(|_| !of_the_settings) {
         Some(text) => usable(&text, "the endpoint of STS that the AWS environment names", &settings.bucket).map(drop),
         None => Ok(()),

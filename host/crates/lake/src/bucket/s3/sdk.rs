@@ -29,6 +29,9 @@ pub(super) fn client(
     headers: &Headers,
 ) -> Client {
     let config = Builder::from(sdk)
+        // The endpoint says both already, and the SDK takes no endpoint beside them.
+        .use_fips(false)
+        .use_dual_stack(false)
         .endpoint_url(endpoint.as_str())
         .force_path_style(path_style)
         .credentials_provider(SharedCredentialsProvider::new(OfTheBucket(credentials)))

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderName, HeaderValue};
 use object_store::{
     aws::{AwsAuthorizer, AwsCredential},
     client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService},
@@ -19,6 +20,9 @@ use crate::bucket::{answer::Answer, identity::Renewed};
 
 /// The SHA-256 of what is put, which the object store sends with it.
 const DIGEST: &str = "x-amz-checksum-sha256";
+
+/// That there is one, and which: the other words by which S3 asks for it where objects are locked by default.
+const DIGEST_ALGORITHM: (&str, &str) = ("x-amz-sdk-checksum-algorithm", "SHA256");
 
 /// Signs what it sends.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ impl HttpService for Signing {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (method, target) = (request.method().clone(), request.uri().clone());
         self.headers.add_to(&method, &target, request.headers_mut());
+        if request.headers().contains_key(DIGEST) {
+            let (name, value) = DIGEST_ALGORITHM;
+            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
         let credential = self.credentials.current().await.map_err(without_credentials)?;
         let refused = match self.client.execute(self.signed(request.clone(), &credential)?).await {
             Err(error) if has_ended(&error, &credential) => error,

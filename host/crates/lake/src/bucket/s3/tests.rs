@@ -20,8 +20,8 @@ use object_store::ObjectStoreExt;
 use sluice_model::secret::Secret;
 
 use crate::bucket::{
-    Bucket, BucketError, Credentials, Encryption, IdentityError, PART_SIZE, Put, Role, Rules, S3Settings, Settings,
-    operation::Operation,
+    Bucket, BucketError, Credentials, Encryption, IdentityError, PART_SIZE, PATIENCE, Put, Role, Rules, S3Settings,
+    Settings, operation::Operation,
 };
 
 use super::*;
@@ -86,6 +86,7 @@ impl Server {
             path_style: true,
             dual_stack: None,
             fips: None,
+            patience: PATIENCE,
             rules: Rules::default(),
             credentials: Credentials::Static {
                 access_key_id: Secret::new("AKIDEXAMPLE"),

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     bucket::failing::{Call, Fault, failing_s3},
     table::{
-        Change, Commits,
+        Change, Commits, DataFile,
         change::tests::{by, change, run},
     },
 };
@@ -149,24 +149,47 @@ async fn pipelines_of_one_folder_have_one_log_and_the_shortest_span_holds() {
 }
 
 #[tokio::test]
-async fn only_data_files_are_removed_whatever_an_entry_names() {
+async fn only_data_files_are_removed_whatever_a_commit_names() {
     let bucket = Bucket::memory();
     nights(&bucket, &[&["contacts"], &["contacts"]]).await;
-    let entry = numbered::key(&key::commits(), 1);
-    let mut stored: serde_json::Value = serde_json::from_slice(&bucket.get(&entry).await.unwrap().unwrap()).unwrap();
-    let file = &mut stored["tables"]["contacts"]["files"];
-    let ours = file[0].clone();
-    let Some(files) = file.as_array_mut() else { panic!("{stored}") };
+    let mut commit = CommitLog::of(&bucket).read(1).await.unwrap().unwrap();
+    let table = commit.tables.get_mut("contacts").unwrap();
+    let ours = table.files[0].clone();
     for foreign in ["readme.md", "_sluice/leases/crm/00000000000000000001.json", "contacts/part-00000.parquet"] {
-        bucket.put(foreign, Bytes::from_static(b"theirs")).await.unwrap();
-        let mut named = ours.clone();
-        named["path"] = foreign.into();
-        files.push(named);
+        table.files.push(DataFile { key: foreign.to_owned(), ..ours.clone() });
     }
-    bucket.put(&entry, Bytes::from(stored.to_string())).await.unwrap();
+    assert_eq!(files_of(&commit).into_keys().collect::<Vec<_>>(), [ours.key.clone()]);
+
+    // An entry that names such a thing is damaged, and nothing goes.
+    let entry = numbered::key(&key::commits(), 1);
+    let stored = bucket.get(&entry).await.unwrap().unwrap();
+    let stored = String::from_utf8(stored.to_vec()).unwrap().replace(&ours.key, "readme.md");
+    bucket.put(&entry, Bytes::from(stored)).await.unwrap();
+    let before = bucket.list("").await.unwrap();
     let expired = expire(&bucket, KEEP, night(9)).await;
-    let foreign = bucket.list("").await.unwrap().into_iter().filter(|it| it.bytes == 6).count();
-    assert_eq!(foreign, 3, "{expired:?}");
+    assert!(matches!(expired.failures[..], [LogError::Malformed { .. }]), "{expired:?}");
+    assert_eq!(bucket.list("").await.unwrap(), before);
+}
+
+/// A run that slept for longer than commits are kept has made an entry in the gap, dated when it woke.
+#[tokio::test]
+async fn an_entry_below_a_gap_delays_nothing() {
+    let bucket = Bucket::memory();
+    nights(&bucket, &[["contacts"].as_slice(); 9]).await;
+    let stray = bucket.get(&numbered::key(&key::commits(), 9)).await.unwrap().unwrap();
+    assert_eq!(expire(&bucket, KEEP, night(8)).await.gone.commits, 5);
+    let left = numbers(&bucket).await;
+    let mut stray: serde_json::Value = serde_json::from_slice(&stray).unwrap();
+    stray["number"] = 2.into();
+    bucket.put(&numbered::key(&key::commits(), 2), Bytes::from(stray.to_string())).await.unwrap();
+    let expired = expire(&bucket, KEEP, night(9)).await;
+    assert!(expired.failures.is_empty() && expired.gone.commits > 0, "{expired:?}");
+    assert!(!numbers(&bucket).await.contains(&2));
+    assert_eq!(numbers(&bucket).await, left[1..]);
+    let newest = CommitLog::of(&bucket).latest().await.unwrap().unwrap();
+    for file in files_of(&newest).keys() {
+        assert!(bucket.get(file).await.unwrap().is_some(), "{file} is listed and gone");
+    }
 }
 
 #[tokio::test]
@@ -226,12 +249,12 @@ async fn a_file_that_may_not_be_removed_keeps_its_commit_and_all_above() {
 }
 
 #[tokio::test]
-async fn a_night_costs_three_reads_however_long_the_log() {
+async fn a_night_costs_four_reads_however_long_the_log() {
     let (bucket, store) = failing_s3(|_, _, _| Fault::None);
     of_contacts(&bucket, 40).await;
     expire(&bucket, Duration::from_hours(30 * 24), night(39)).await;
     commit(&bucket, night(40), &run(40), &["contacts"]).await;
     let (reads, lists) = (store.count(Call::Get), store.count(Call::List));
     assert_eq!(counts(&expire(&bucket, Duration::from_hours(30 * 24), night(40)).await), (1, 1, FILE));
-    assert_eq!((store.count(Call::Get) - reads, store.count(Call::List) - lists), (3, 1));
+    assert_eq!((store.count(Call::Get) - reads, store.count(Call::List) - lists), (4, 1));
 }

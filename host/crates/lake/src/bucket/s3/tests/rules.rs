@@ -67,9 +67,8 @@ async fn sent_under(rules: Rules) -> Vec<(String, Vec<String>)> {
         let query = target.get(1).map(|query| format!("?{}", query.split('=').next().unwrap())).unwrap_or_default();
         format!("{} {name}{query}", seen.method)
     };
-    let without_digest = |seen: &Seen| {
-        rules_of(seen).into_iter().filter(|line| !line.starts_with("x-amz-checksum-")).collect::<Vec<_>>()
-    };
+    let without_digest =
+        |seen: &Seen| rules_of(seen).into_iter().filter(|line| !line.contains("-checksum-")).collect::<Vec<_>>();
     seen.iter().map(|seen| (kind(seen), without_digest(seen))).collect()
 }
 
@@ -242,6 +241,12 @@ async fn fips_and_dual_stack_are_asked_for_where_the_file_says_so() {
     assert_eq!(host(Some(false), Some(true)).await, "s3.dualstack.us-gov-west-1.amazonaws.com");
     assert_eq!(host(Some(true), None).await, "s3-fips.us-gov-west-1.amazonaws.com");
     assert_eq!(host(None, None).await, "s3.us-gov-west-1.amazonaws.com");
+
+    // The AWS SDK's client takes no endpoint beside these, unless it is told that the endpoint says them.
+    let server = serve(|_| (200, "<VersioningConfiguration/>".to_owned())).await;
+    let settings = S3Settings { fips: Some(true), dual_stack: Some(true), ..server.settings() };
+    let bucket = Bucket::open(&Settings::S3(settings)).await.unwrap();
+    bucket.client().unwrap().get_bucket_versioning().bucket("lake").send().await.unwrap();
 }
 
 #[tokio::test]
@@ -262,4 +267,8 @@ async fn sessions_do_not_come_over_the_network_in_the_clear() {
     check("https://sts.example", false).unwrap();
     check("http://127.0.0.1:9000", false).unwrap();
     check("http://sts.example", true).unwrap();
+    // The chain asks STS for roles of its own, wherever the file's role is.
+    let of_the_chain = S3Settings { credentials: Credentials::Chain, ..settings.clone() };
+    let sdk = aws_config::SdkConfig::builder().endpoint_url("http://sts.example").build();
+    endpoint::check_sts(&sdk, &of_the_chain).unwrap_err();
 }
