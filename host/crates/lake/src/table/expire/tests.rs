@@ -158,7 +158,7 @@ async fn only_data_files_are_removed_whatever_a_commit_names() {
     for foreign in ["readme.md", "_sluice/leases/crm/00000000000000000001.json", "contacts/part-00000.parquet"] {
         table.files.push(DataFile { key: foreign.to_owned(), ..ours.clone() });
     }
-    assert_eq!(files_of(&commit).into_keys().collect::<Vec<_>>(), [ours.key.clone()]);
+    assert_eq!(files_of(&commit).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&ours.key));
 
     // An entry that names such a thing is damaged, and nothing goes.
     let entry = numbered::key(&key::commits(), 1);
