@@ -158,7 +158,7 @@ fn a_session_is_narrowed_to_the_policy_of_the_role() {
     let narrowed = session_policy(&sink("crm", true)).unwrap().unwrap();
     let workspace = Workspace::new();
     workspace.pipeline(&[SOURCE, &sink("crm", true)]);
-    let (policy, _) = printed(&workspace, &["iam", "policy", "pipeline.toml"]);
+    let (policy, _) = printed(&workspace, &["iam", "policy", "pipeline.toml", "--versions"]);
     assert_eq!(serde_json::from_str::<Value>(&narrowed).unwrap(), policy);
     assert!(!narrowed.contains(": "), "STS counts every character: {narrowed}");
 

@@ -248,7 +248,7 @@ fn a_tenth_of_the_limit_is_left_to_others_in_every_ten_seconds() {
 #[test]
 fn what_a_bucket_asks_for_reaches_the_bucket() {
     let workspace = Workspace::new();
-    let lines = "dual_stack = true\nfips = false\nexpected_bucket_owner = \"123456789012\"\nrequester_pays = true\n\
+    let lines = "dual_stack = false\nfips = false\nexpected_bucket_owner = \"123456789012\"\nrequester_pays = true\n\
                  encryption = { type = \"sse-kms\", key = \"alias/lake\", bucket_key = true }\n\
                  acl = \"bucket-owner-full-control\"\ntags = { team = \"data\" }\nstorage_class = \"STANDARD_IA\"";
     let role = "source_identity = \"etl\", session_tags = { cost = \"42\" }";
@@ -256,7 +256,7 @@ fn what_a_bucket_asks_for_reaches_the_bucket() {
     let Settings::S3(settings) = Pipeline::read(&file).unwrap().bucket_settings(Patience::OfARun).unwrap() else {
         panic!()
     };
-    assert_eq!((settings.dual_stack, settings.fips), (Some(true), Some(false)));
+    assert_eq!((settings.dual_stack, settings.fips), (Some(false), Some(false)));
     let one = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
     let encryption = Encryption::Kms { key: Some("alias/lake".to_owned()), bucket_key: Some(true) };
     assert_eq!(
@@ -272,6 +272,14 @@ fn what_a_bucket_asks_for_reaches_the_bucket() {
     );
     let role = settings.role.unwrap();
     assert_eq!((role.source_identity.as_deref(), role.session_tags), (Some("etl"), one("cost", "42")));
+
+    let sink = workspace.s3_sink("", "dual_stack = true\nfips = true").replace(", }", " }");
+    let endpoint = format!("endpoint = \"{}\"\n", workspace.aws.endpoint());
+    let file = workspace.pipeline(&[&workspace.source(""), &sink.replace(&endpoint, "")]);
+    let Settings::S3(settings) = Pipeline::read(&file).unwrap().bucket_settings(Patience::OfARun).unwrap() else {
+        panic!()
+    };
+    assert_eq!((settings.dual_stack, settings.fips), (Some(true), Some(true)));
 
     for (encryption, expected) in [
         ("sse-s3\"", Encryption::S3),
