@@ -335,6 +335,23 @@ fn a_run_that_fails_takes_back_all_its_files() {
     }
 }
 
+/// Somebody who may write to the bucket would have the log end where it cannot go on.
+#[test]
+fn an_entry_of_a_number_beyond_all_is_refused_at_once() {
+    for folder in ["_sluice/commits", "_sluice/leases/test"] {
+        let workspace = Workspace::new();
+        workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+        run(&workspace, &[], 0);
+        let listed = data_files(&workspace.path().join("tables"));
+        let forged = format!("{folder}/18446744073709551614.json");
+        fs::write(workspace.path().join("tables").join(&forged), "{}").unwrap();
+        let told = run(&workspace, &[], 2);
+        assert!(told.contains(&forged) && told.contains("numbered as no run can have done it"), "{told}");
+        assert!(told.contains("\nhint: "), "{told}");
+        assert_eq!(data_files(&workspace.path().join("tables")), listed);
+    }
+}
+
 /// S3 does not say what is absent to whoever may list one folder, and forbids it.
 #[test]
 fn a_role_of_one_folder_is_enough_and_nothing_is_warned_of() {

@@ -334,6 +334,11 @@ impl Bucket {
         }
     }
 
+    /// What is there under a key is not what sluice writes.
+    fn not_ours(&self, key: &str, what: &'static str) -> BucketError {
+        self.location.not_ours(key, what)
+    }
+
     /// The object's path in the store: the bucket's prefix and the key.
     fn path(&self, key: &str) -> Result<ObjectPath, BucketError> {
         let full = match (self.location.prefix(), key) {

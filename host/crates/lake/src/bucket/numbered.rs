@@ -3,6 +3,9 @@
 //! Entry `n` of a folder is the object `<folder>/<n in 20 digits>.json`, so that a list in the order of keys is one in the
 //! order of numbers. Entries are made by [`Bucket::put_if_absent`] of the newest number plus one: whoever is second is told
 //! so. Entries may be removed, the lowest first; the newest never is, so that no number is given twice.
+//!
+//! A number that no run can have come to is nobody's of ours: whoever wrote it would have the log end there, and who looks
+//! for what lies below it search for ever. A folder with one is refused, with its key.
 
 use futures::{Stream, stream};
 
@@ -13,6 +16,9 @@ const PAGE: usize = 1000;
 
 /// The digits of a number in a key: all that a `u64` needs, so that keys always sort as numbers do.
 const DIGITS: usize = 20;
+
+/// The greatest number that an entry can have: with one every second, what thirty thousand years give.
+const MOST: u64 = 1 << 40;
 
 /// The key of an entry.
 pub fn key(folder: &str, number: u64) -> String {
@@ -29,7 +35,19 @@ pub fn number(folder: &str, key: &str) -> Option<u64> {
 /// The numbers of all entries of a folder, ascending. For folders that stay small.
 pub async fn all(bucket: &Bucket, folder: &str) -> Result<Vec<u64>, BucketError> {
     let entries = bucket.list(folder).await?;
-    Ok(entries.iter().filter_map(|entry| number(folder, &entry.key)).collect())
+    let numbers: Vec<u64> = entries.iter().filter_map(|entry| number(folder, &entry.key)).collect();
+    possible(bucket, folder, numbers.last().copied())?;
+    Ok(numbers)
+}
+
+/// The same number, if it is one that an entry can have.
+fn possible(bucket: &Bucket, folder: &str, number: Option<u64>) -> Result<Option<u64>, BucketError> {
+    match number {
+        Some(number) if number > MOST => {
+            Err(bucket.not_ours(&key(folder, number), "numbered as no run can have done it"))
+        }
+        number => Ok(number),
+    }
 }
 
 /// The number of the newest entry of a folder of any size; `None` if it has none.
@@ -53,7 +71,7 @@ pub async fn newest(bucket: &Bucket, folder: &str) -> Result<Option<u64>, Bucket
         let known = newest.unwrap_or(0);
         let whole = page.len() < PAGE && last.is_some();
         if whole || end == Some(known + 1) {
-            return Ok(newest);
+            return possible(bucket, folder, newest);
         }
         after = match end {
             None => {
@@ -77,7 +95,7 @@ pub async fn first_above(bucket: &Bucket, folder: &str, above: u64) -> Result<Op
         let first = page.iter().find_map(|entry| number(folder, &entry.key));
         match page.last() {
             Some(last) if first.is_none() && page.len() == PAGE => after.clone_from(&last.key),
-            _ => return Ok(first),
+            _ => return possible(bucket, folder, first),
         }
     }
 }

@@ -96,3 +96,22 @@ proptest! {
         prop_assert_eq!(found.1, numbers);
     }
 }
+
+#[tokio::test]
+async fn a_folder_with_a_number_that_nobody_can_have_come_to_is_refused_with_its_key() {
+    for forged in [MOST + 1, u64::MAX - 2, u64::MAX] {
+        let (bucket, store) = bucket_of([1, 2, forged]).await;
+        let errors = [
+            newest(&bucket, "log").await.unwrap_err(),
+            all(&bucket, "log").await.unwrap_err(),
+            first_above(&bucket, "log", 2).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, BucketError::NotOurs { .. }), "{error:?}");
+            assert!(error.to_string().contains(&key("log", forged)) && error.is_for_the_owner(), "{error}");
+        }
+        assert!(store.count(Call::List) < 200, "{} requests", store.count(Call::List));
+    }
+    let (bucket, _) = bucket_of([1, MOST]).await;
+    assert_eq!(newest(&bucket, "log").await.unwrap(), Some(MOST));
+}
