@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sluice_lake::{
-    bucket::{Bucket, Credentials, PATIENCE_OF_A_LOOK, Rules, S3Settings, Settings},
+    bucket::{Bucket, PATIENCE_OF_A_LOOK, S3Settings, Settings},
     table::{Commit, CommitLog, Commits, Table, audit_json},
 };
 use sluice_model::{printable::printable, schema::Mark};
@@ -44,23 +44,11 @@ fn settings_of_url(text: &str) -> Result<Settings, Usage> {
     let url: Url = text.parse().map_err(|error: String| wrong(&error))?;
     match url.scheme() {
         "file" => Ok(Settings::File { path: url.folder().map_err(|why| wrong(&why))? }),
-        "s3" => Ok(Settings::S3(S3Settings {
-            bucket: url
-                .host_str()
-                .filter(|name| !name.is_empty())
-                .ok_or_else(|| wrong("it names no bucket"))?
-                .to_owned(),
-            prefix: url.prefix().map_err(|why| wrong(&why))?.to_owned(),
-            region: None,
-            endpoint: None,
-            path_style: false,
-            dual_stack: None,
-            fips: None,
-            patience: PATIENCE_OF_A_LOOK,
-            rules: Rules::default(),
-            credentials: Credentials::Chain,
-            role: None,
-        })),
+        "s3" => {
+            let bucket = url.host_str().filter(|name| !name.is_empty()).ok_or_else(|| wrong("it names no bucket"))?;
+            let prefix = url.prefix().map_err(|why| wrong(&why))?;
+            Ok(Settings::S3(S3Settings { patience: PATIENCE_OF_A_LOOK, ..S3Settings::of(bucket, prefix) }))
+        }
         _ => Err(wrong("use `s3://…` or `file:///…`")),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use sluice_lake::state::lease::{Holder, Lease, LeaseError};
 use sluice_lake::{
-    bucket::{Bucket, BucketError, Credentials, PART_SIZE, PATIENCE, Put, Role, Rules, S3Settings, Settings},
+    bucket::{Bucket, BucketError, Credentials, PART_SIZE, Put, Role, S3Settings, Settings},
     table::{Author, Change, CommitLog, Commits, LogError},
 };
 use sluice_model::{clock::Clock, run_id::RunId, secret::Secret};
@@ -42,34 +42,24 @@ impl Account {
         let account = aws::Options::default();
         let endpoint = self.aws.endpoint().parse().unwrap();
         S3Settings {
-            bucket: account.bucket,
-            prefix: "crm/raw".to_owned(),
             region: Some(account.region),
             endpoint: Some(endpoint),
             path_style: true,
-            dual_stack: None,
-            fips: None,
-            patience: PATIENCE,
-            rules: Rules::default(),
             credentials: Credentials::Static {
                 access_key_id: Secret::new(&account.access_key_id),
                 secret_access_key: Secret::new(&account.secret_access_key),
                 session_token: None,
             },
             role: Some(self.role(Some(&account.external_id))),
+            ..S3Settings::of(&account.bucket, "crm/raw")
         }
     }
 
     fn role(&self, external_id: Option<&str>) -> Role {
         Role {
-            arn: aws::Options::default().role_arn,
             external_id: external_id.map(str::to_owned),
-            session_name: "sluice-crm".to_owned(),
-            duration: Duration::from_hours(1),
-            session_policy: None,
-            session_tags: BTreeMap::new(),
-            source_identity: None,
             sts_endpoint: Some(self.aws.endpoint().parse().unwrap()),
+            ..Role::of(&aws::Options::default().role_arn, "sluice-crm")
         }
     }
 

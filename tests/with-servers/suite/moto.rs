@@ -1,7 +1,6 @@
 //! The role, against moto made strict (`moto_strict.py`): external ids, prefixes, permissions, sessions that end.
 
 use std::{
-    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     process::Command,
     sync::LazyLock,
@@ -10,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sluice_lake::bucket::{Bucket, BucketError, Credentials, PART_SIZE, PATIENCE, Role, Rules, S3Settings, Settings};
+use sluice_lake::bucket::{Bucket, BucketError, Credentials, PART_SIZE, Role, S3Settings, Settings};
 use sluice_model::secret::Secret;
 
 use crate::{
@@ -116,34 +115,24 @@ impl Moto {
 /// A folder of the bucket of a moto that is there, with keys that it does not know.
 pub(crate) fn settings_at(endpoint: &str, role: Role, prefix: &str) -> S3Settings {
     S3Settings {
-        bucket: BUCKET.to_owned(),
-        prefix: prefix.to_owned(),
         region: Some("us-east-1".to_owned()),
         endpoint: Some(endpoint.parse().unwrap()),
         path_style: true,
-        dual_stack: None,
-        fips: None,
-        patience: PATIENCE,
-        rules: Rules::default(),
         credentials: Credentials::Static {
             access_key_id: Secret::new("AKIAIOSFODNN7EXAMPLE"),
             secret_access_key: Secret::new("of nobody"),
             session_token: None,
         },
         role: Some(role),
+        ..S3Settings::of(BUCKET, prefix)
     }
 }
 
 pub(crate) fn role_at(endpoint: &str, name: &str) -> Role {
     Role {
-        arn: arn(name),
         external_id: Some(EXTERNAL_ID.to_owned()),
-        session_name: "sluice-crm".to_owned(),
-        duration: Duration::from_hours(1),
-        session_policy: None,
-        session_tags: BTreeMap::new(),
-        source_identity: None,
         sts_endpoint: Some(endpoint.parse().unwrap()),
+        ..Role::of(&arn(name), "sluice-crm")
     }
 }
 

@@ -1,18 +1,17 @@
 //! Data, against `SeaweedFS`: digests, conditional writes, uploads in parts, sessions that really end after seconds.
 
 use std::{
-    collections::BTreeMap,
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::Command,
     sync::LazyLock,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use serde_json::json;
-use sluice_lake::bucket::{Bucket, Credentials, PART_SIZE, PATIENCE, Put, Role, Rules, S3Settings, Settings};
+use sluice_lake::bucket::{Bucket, Credentials, PART_SIZE, Put, Role, S3Settings, Settings};
 use sluice_model::secret::Secret;
 
 use crate::{
@@ -88,32 +87,17 @@ impl Seaweed {
     /// A folder of the bucket, as its owner.
     pub(crate) fn settings(&self, prefix: &str) -> S3Settings {
         S3Settings {
-            bucket: BUCKET.to_owned(),
-            prefix: prefix.to_owned(),
             region: Some("us-east-1".to_owned()),
             endpoint: Some(self.endpoint().parse().unwrap()),
             path_style: true,
-            dual_stack: None,
-            fips: None,
-            patience: PATIENCE,
-            rules: Rules::default(),
             credentials: keys(OWNER),
-            role: None,
+            ..S3Settings::of(BUCKET, prefix)
         }
     }
 
     /// A folder of the bucket through the role, for which it asks at this endpoint.
     fn through_the_role(&self, prefix: &str, sts: &str) -> S3Settings {
-        let role = Role {
-            arn: ROLE.to_owned(),
-            external_id: None,
-            session_name: "sluice-crm".to_owned(),
-            duration: Duration::from_hours(1),
-            session_policy: None,
-            session_tags: BTreeMap::new(),
-            source_identity: None,
-            sts_endpoint: Some(sts.parse().unwrap()),
-        };
+        let role = Role { sts_endpoint: Some(sts.parse().unwrap()), ..Role::of(ROLE, "sluice-crm") };
         S3Settings { credentials: keys(USER), role: Some(role), ..self.settings(prefix) }
     }
 

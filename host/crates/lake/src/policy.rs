@@ -91,6 +91,12 @@ impl Statement {
         self
     }
 
+    /// Only as far as what is listed lies under a prefix; without one, all of it.
+    #[must_use]
+    pub(crate) fn below(self, prefix: &str) -> Self {
+        if prefix.is_empty() { self } else { self.when("StringLike", "s3:prefix", literal(prefix) + "/*") }
+    }
+
     /// Only to this role, user or account.
     #[must_use]
     pub(crate) fn to(mut self, principal: &str) -> Self {
@@ -112,6 +118,9 @@ impl Statement {
         self
     }
 }
+
+/// What a key of KMS is used for: making a key of an object, and reading that again, also for each part of an upload.
+pub(crate) const KMS_ACTIONS: [&str; 2] = ["kms:GenerateDataKey", "kms:Decrypt"];
 
 /// What the aliases of access points end in, and no name of a bucket does. Policies name an access point by its ARN, which the
 /// alias does not tell.

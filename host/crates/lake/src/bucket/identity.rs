@@ -2,8 +2,8 @@
 //!
 //! The AWS SDK's own chain finds the base credentials (environment, profile, SSO, web identity, process, container,
 //! instance), so whatever works for the AWS command line works here. A role is assumed on top of them ([`role`]).
-//! Both kinds of credentials end, and runs are longer: [`renew`] keeps them fresh. Every attempt of a
-//! request to S3 asks it for credentials before it is signed.
+//! Both kinds of credentials end, and runs are longer: [`renew`] keeps them fresh. Every attempt of a request to S3
+//! asks it for credentials before it is signed.
 
 mod chain;
 mod connection;

@@ -14,6 +14,7 @@ use super::{
     operation::Operation,
     partition::Partition,
 };
+use crate::policy::literal;
 
 impl Location {
     /// Whether a failed get or delete says that there is no such object (and not that there is no such bucket).
@@ -89,7 +90,7 @@ impl Location {
                     match operation {
                         Operation::List | Operation::ListVersions => format!("arn:{arn}:s3:::{bucket}"),
                         _ if prefix.is_empty() => format!("arn:{arn}:s3:::{bucket}/*"),
-                        _ => format!("arn:{arn}:s3:::{bucket}/{prefix}/*"),
+                        _ => format!("arn:{arn}:s3:::{bucket}/{}/*", literal(prefix)),
                     }
                 },
                 source,

@@ -10,7 +10,7 @@ use super::{
     partition::Partition,
     settings::{Encryption, Rules},
 };
-use crate::policy::{OF_ACCESS_POINTS, Statement, literal};
+use crate::policy::{KMS_ACTIONS, OF_ACCESS_POINTS, Statement};
 
 /// What S3 puts before the action that it refuses, and before what it refuses it on.
 const PERFORM: &str = "is not authorized to perform: ";
@@ -22,8 +22,6 @@ const FORBIDDEN: &str = "explicit deny";
 const PUT: &str = "s3:PutObject";
 const PUT_ACL: &str = "s3:PutObjectAcl";
 const PUT_TAGS: &str = "s3:PutObjectTagging";
-/// What a key is used for in a write: making a key of the object, and reading that again for each part of an upload.
-const KMS_ACTIONS: [&str; 2] = ["kms:GenerateDataKey", "kms:Decrypt"];
 /// What the names of all actions on keys begin with.
 const KMS: &str = "kms:";
 
@@ -41,8 +39,6 @@ impl Missing {
     pub(super) fn of(error: &BucketError, location: &Location, rules: &Rules) -> Option<Self> {
         let BucketError::AccessDenied { action, resource, source, .. } = error else { return None };
         let Kind::S3 { bucket, prefix, region, .. } = &location.kind else { return None };
-        // As a policy names it, where a star is a pattern.
-        let resource = &resource.replace(prefix.as_str(), &literal(prefix));
         if bucket.ends_with(OF_ACCESS_POINTS) {
             let hint = format!(
                 "a policy of the identity must allow `{action}` on the access point, which it names by its ARN"
@@ -116,9 +112,7 @@ fn of_objects(actions: &[&str], resource: &str) -> String {
 
 /// Listing is allowed on the bucket, and bounded by the prefix that is asked for.
 fn of_list(resource: &str, prefix: &str) -> String {
-    let list = Statement::allow(&[Operation::List.action()]).on(resource);
-    let list = if prefix.is_empty() { list } else { list.when("StringLike", "s3:prefix", literal(prefix) + "/*") };
-    list.compact()
+    Statement::allow(&[Operation::List.action()]).on(resource).below(prefix).compact()
 }
 
 /// A key that is known by its id or alias alone is bounded by who uses it: S3 of this region.

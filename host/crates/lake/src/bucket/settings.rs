@@ -52,6 +52,25 @@ pub struct S3Settings {
     pub role: Option<Role>,
 }
 
+impl S3Settings {
+    /// A bucket of AWS's that asks for nothing, used by whoever the AWS environment says that we are.
+    pub fn of(bucket: &str, prefix: &str) -> Self {
+        Self {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+            region: None,
+            endpoint: None,
+            path_style: false,
+            dual_stack: None,
+            fips: None,
+            patience: PATIENCE,
+            rules: Rules::default(),
+            credentials: Credentials::Chain,
+            role: None,
+        }
+    }
+}
+
 /// What a bucket, or the policy on it, asks of those who use it. None of it by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -124,4 +143,20 @@ pub struct Role {
     pub source_identity: Option<String>,
     /// The address of STS, where it is not AWS's for the region.
     pub sts_endpoint: Option<Url>,
+}
+
+impl Role {
+    /// A role that asks for nothing, in sessions of this name, of an hour.
+    pub fn of(arn: &str, session_name: &str) -> Self {
+        Self {
+            arn: arn.to_owned(),
+            external_id: None,
+            session_name: session_name.to_owned(),
+            duration: Duration::from_hours(1),
+            session_policy: None,
+            session_tags: BTreeMap::new(),
+            source_identity: None,
+            sts_endpoint: None,
+        }
+    }
 }

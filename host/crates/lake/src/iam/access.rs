@@ -6,11 +6,8 @@ use super::{
 };
 use crate::{
     bucket::{Encryption, Partition, Rules},
-    policy::{Document, OF_ACCESS_POINTS, Statement, literal},
+    policy::{Document, KMS_ACTIONS, OF_ACCESS_POINTS, Statement, literal},
 };
-
-/// What a key is used for: making a key of an object, and reading that again, also for each part of an upload.
-const KMS_ACTIONS: [&str; 2] = ["kms:GenerateDataKey", "kms:Decrypt"];
 
 /// Characters of a session's policy that STS takes, at most.
 const LONGEST_SESSION_POLICY: usize = 2048;
@@ -77,11 +74,8 @@ impl Access {
     pub fn policy(&self) -> Document {
         let bucket = format!("arn:{}:s3:::{}", self.partition.arn, self.bucket);
         let folder = if self.prefix.is_empty() { String::new() } else { literal(&self.prefix) + "/" };
-        let below_folder = |statement: Statement| {
-            if folder.is_empty() { statement } else { statement.when("StringLike", "s3:prefix", format!("{folder}*")) }
-        };
         let mut statements = vec![
-            below_folder(Statement::allow(&["s3:ListBucket"]).named("ListTheFolder").on(&bucket)),
+            Statement::allow(&["s3:ListBucket"]).named("ListTheFolder").on(&bucket).below(&self.prefix),
             Statement::allow(&[
                 "s3:GetBucketLocation",
                 "s3:GetBucketVersioning",
@@ -97,7 +91,7 @@ impl Access {
         statements.push(Statement::allow(&actions).named("UseTheFolder").on(format!("{bucket}/{folder}*")));
         if self.versions {
             let list = Statement::allow(&["s3:ListBucketVersions"]).named("ListVersionsInTheFolder").on(&bucket);
-            statements.push(below_folder(list));
+            statements.push(list.below(&self.prefix));
             let remove = Statement::allow(&["s3:DeleteObjectVersion"]).named("RemoveVersionsFromTheFolder");
             statements.push(remove.on(format!("{bucket}/{folder}*")));
         }

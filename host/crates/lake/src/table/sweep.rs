@@ -38,9 +38,9 @@
 //! has left is not overlooked, nor are the slices when their time is over. It reads older commits, newest first, only until
 //! every file it found is accounted for. In the usual case that is one list for each table and a commit or two, and as many
 //! more as other pipelines have made within the hour. Where a file is left that the newest commit does not account for, the
-//! log is listed from its end, and what has expired is not looked for (`expire`). The notes of kept slices are one list more after each commit; before
-//! reading, only where the newest commit does not account for everything. The whole log is read only to prove that what a
-//! crashed run has left is in none of it.
+//! log is listed from its end, and what has expired is not looked for (`expire`). The notes of kept slices are one list more
+//! after each commit; before reading, only where the newest commit does not account for everything. The whole log is read
+//! only to prove that what a crashed run has left is in none of it.
 
 mod find;
 mod reach;

@@ -2,14 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
-use jiff::{Span as CalendarSpan, SpanRelativeTo};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, Visitor},
 };
 
-use super::values::{IN_QUOTES, deserialize_from_text};
+use super::values::{IN_QUOTES, deserialize_from_text, span_in_days};
 
 /// The twelve digits of an AWS account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +57,7 @@ impl FromStr for Retention {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let span = text.parse::<CalendarSpan>().ok();
-        // Months are of no one length, and are refused here.
-        let span = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-        let span = span.and_then(|span| Duration::try_from(span).ok());
+        let span = span_in_days(text);
         span.filter(|span| *span >= Duration::from_hours(24)).map(Self).ok_or_else(|| {
             format!("`{text}` is no time to keep commits for: write a span of a day or more, such as `30d`")
         })

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
-use jiff::{Span as CalendarSpan, SpanRelativeTo, Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -11,7 +11,7 @@ use serde::{
 };
 use toml::Spanned;
 
-use super::values::{Glob, IN_QUOTES, deserialize_from_text};
+use super::values::{Glob, IN_QUOTES, deserialize_from_text, span_in_days};
 
 /// Which properties' earlier values are read.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -155,10 +155,7 @@ impl FromStr for Since {
         if let Ok(instant) = text.parse() {
             return Ok(Self::At(instant));
         }
-        let span = text.parse::<CalendarSpan>().ok();
-        // Months are of no one length, and are refused here.
-        let span = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-        let span = span.and_then(|span| Duration::try_from(span).ok()).filter(|span| !span.is_zero());
+        let span = span_in_days(text).filter(|span| !span.is_zero());
         span.map(Self::Ago).ok_or_else(|| {
             format!(
                 "`{text}` is no point in time: write a day such as `2026-01-31`, an instant such as `2026-01-31T12:00:00Z`, or a span in days or less before the run, such as `30d`"

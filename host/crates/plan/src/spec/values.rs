@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use globset::GlobMatcher;
+use jiff::SpanRelativeTo;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -226,6 +227,12 @@ impl FromStr for Span {
                 format!("`{text}` is no span of time: write a number with its unit, such as `90s` or `1h 30m`")
             })
     }
+}
+
+/// A span in days or less (`30d`, `2 weeks`, `36h`): longer units are of no one length.
+pub(super) fn span_in_days(text: &str) -> Option<Duration> {
+    let span = text.parse::<jiff::Span>().ok()?;
+    Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?).ok()
 }
 
 /// How long a role's session lasts: what STS grants.

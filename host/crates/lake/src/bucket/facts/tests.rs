@@ -4,7 +4,7 @@ use axum::{Router, body::Body, extract::State, http::Uri, response::Response};
 use sluice_model::secret::Secret;
 
 use super::*;
-use crate::bucket::{Credentials, PATIENCE, Rules, S3Settings, Settings};
+use crate::bucket::{Credentials, S3Settings, Settings};
 
 /// A status and a body for each of the four questions, in the order of [`Facts`].
 type Answers = [(u16, &'static str); 4];
@@ -19,21 +19,15 @@ async fn facts(answers: Answers) -> Facts {
     let router = Router::new().fallback(answer).with_state(answers);
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let settings = Settings::S3(S3Settings {
-        bucket: "lake".to_owned(),
-        prefix: "crm/raw".to_owned(),
         region: Some("eu-west-1".to_owned()),
         endpoint: Some(format!("http://{address}").parse().unwrap()),
         path_style: true,
-        dual_stack: None,
-        fips: None,
-        patience: PATIENCE,
-        rules: Rules::default(),
         credentials: Credentials::Static {
             access_key_id: Secret::new("AKIDEXAMPLE"),
             secret_access_key: Secret::new("SECRETEXAMPLE"),
             session_token: None,
         },
-        role: None,
+        ..S3Settings::of("lake", "crm/raw")
     });
     let facts = Bucket::open(&settings).await.unwrap().facts().await.unwrap();
     server.abort();

@@ -16,7 +16,10 @@ use object_store::{
 };
 
 use super::headers::Headers;
-use crate::bucket::{answer::Answer, identity::Renewed};
+use crate::bucket::{
+    answer::Answer,
+    identity::{IdentityError, Renewed},
+};
 
 /// The SHA-256 of what is put, which the object store sends with it.
 const DIGEST: &str = "x-amz-checksum-sha256";
@@ -67,13 +70,15 @@ impl Signing {
 }
 
 /// Not tried again by the object store: whoever gives credentials has done so.
-fn without_credentials(error: crate::bucket::IdentityError) -> HttpError {
+fn without_credentials(error: IdentityError) -> HttpError {
     HttpError::new(HttpErrorKind::Unknown, error)
 }
 
 /// Whether S3 refused a request because the session has ended. AWS says so; others say that they do not know its key.
 fn has_ended(error: &HttpError, credential: &AwsCredential) -> bool {
-    let Some(answer) = Answer::within(error) else { return false };
-    answer.has_code(&["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"])
-        || credential.token.is_some() && answer.has_code(&["InvalidAccessKeyId", "InvalidToken"])
+    match Answer::within(error).and_then(|answer| IdentityError::of_answer("S3", answer)) {
+        Some(IdentityError::Expired { .. }) => true,
+        Some(IdentityError::Refused { .. }) => credential.token.is_some(),
+        _ => false,
+    }
 }

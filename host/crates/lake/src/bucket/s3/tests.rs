@@ -4,7 +4,6 @@
 mod rules;
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -20,8 +19,8 @@ use object_store::ObjectStoreExt;
 use sluice_model::secret::Secret;
 
 use crate::bucket::{
-    Bucket, BucketError, Credentials, Encryption, IdentityError, PART_SIZE, PATIENCE, Put, Role, Rules, S3Settings,
-    Settings, operation::Operation,
+    Bucket, BucketError, Credentials, Encryption, IdentityError, PART_SIZE, Put, Role, Rules, S3Settings, Settings,
+    operation::Operation,
 };
 
 use super::*;
@@ -79,34 +78,24 @@ async fn answer(State((answers, log)): State<(Arc<Answers>, Log)>, request: Requ
 impl Server {
     fn settings(&self) -> S3Settings {
         S3Settings {
-            bucket: "lake".to_owned(),
-            prefix: "crm/raw".to_owned(),
             region: Some("eu-west-1".to_owned()),
             endpoint: Some(self.url()),
             path_style: true,
-            dual_stack: None,
-            fips: None,
-            patience: PATIENCE,
-            rules: Rules::default(),
             credentials: Credentials::Static {
                 access_key_id: Secret::new("AKIDEXAMPLE"),
                 secret_access_key: Secret::new("SECRETEXAMPLE"),
                 session_token: None,
             },
-            role: None,
+            ..S3Settings::of("lake", "crm/raw")
         }
     }
 
     fn with_role(&self, external_id: Option<&str>) -> Settings {
         let role = Role {
-            arn: "arn:aws:iam::123456789012:role/writer".to_owned(),
             external_id: external_id.map(str::to_owned),
-            session_name: "sluice-crm".to_owned(),
             duration: Duration::from_mins(15),
-            session_policy: None,
-            session_tags: BTreeMap::new(),
-            source_identity: None,
             sts_endpoint: Some(self.url()),
+            ..Role::of("arn:aws:iam::123456789012:role/writer", "sluice-crm")
         };
         Settings::S3(S3Settings { role: Some(role), ..self.settings() })
     }
