@@ -5,6 +5,7 @@
 //! arrive here as `anyhow` errors, are printed with their causes and their advice, and become exit codes.
 
 mod check;
+mod crash;
 #[cfg(feature = "simulator")]
 mod demo;
 mod discover;
@@ -174,6 +175,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let mut output = Output::new();
+    crash::tells_nothing();
     match dispatch(arguments.command, &mut output) {
         Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -190,29 +192,29 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Check { file, format, offline, schema } => {
             output::start_log(output::LogForm::Text);
             let schema = schema.filter(|_| offline);
-            return runtime()?.block_on(check::check(&file, format, schema.as_deref(), output));
+            return on_runtime(check::check(&file, format, schema.as_deref(), output));
         }
-        Command::Run(arguments) => return runtime()?.block_on(run::run(&arguments, output)),
+        Command::Run(arguments) => return on_runtime(run::run(&arguments, output)),
         #[cfg(feature = "simulator")]
-        Command::Demo(arguments) => runtime()?.block_on(demo::demo(&arguments, output)),
+        Command::Demo(arguments) => on_runtime(demo::demo(&arguments, output)),
         Command::Iam(command) => iam::iam(&command, output),
         Command::Init { file } => init::init(&file, output),
         Command::Expire(arguments) => {
             output::start_log(output::LogForm::Text);
-            runtime()?.block_on(expire::expire(&arguments, output))
+            on_runtime(expire::expire(&arguments, output))
         }
         Command::Discover { file, format } => {
             output::start_log(output::LogForm::Text);
-            runtime()?.block_on(discover::discover(&file, format, output))
+            on_runtime(discover::discover(&file, format, output))
         }
         Command::Plan { file, format, offline, schema } => {
             output::start_log(output::LogForm::Text);
             let schema = schema.filter(|_| offline);
-            runtime()?.block_on(plan::plan(&file, format, schema.as_deref(), output))
+            on_runtime(plan::plan(&file, format, schema.as_deref(), output))
         }
-        Command::Tables { place, format } => runtime()?.block_on(tables::tables(&place, format, output)),
+        Command::Tables { place, format } => on_runtime(tables::tables(&place, format, output)),
         #[cfg(feature = "simulator")]
-        Command::Simulate(arguments) => runtime()?.block_on(simulate::simulate(&arguments, output)),
+        Command::Simulate(arguments) => on_runtime(simulate::simulate(&arguments, output)),
         Command::Plugin(PluginCommand::New { name }) => new::new(&name, output),
         Command::Plugin(PluginCommand::Run(arguments)) => rehearse::run(&arguments, output),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),
@@ -220,8 +222,13 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+/// Does a command's work, on a runtime of its own. A thread that is still busy then is not waited for: whoever needed it has
+/// given it up.
+fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
 }
 
 /// What would mend an error, and its exit code.

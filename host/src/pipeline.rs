@@ -12,7 +12,8 @@
 //! 5. what is in no commit is swept again, what has had its time expires (`[sink] keep`), and the lease is released.
 //!
 //! The first error stops everything: readers stop, the run's files are taken back, nothing is committed, and the tables are
-//! what they were. So does an interrupt.
+//! what they were. So does an interrupt; one that comes after the commit only ends the sweep. So does a panic: the lease is
+//! released all the same.
 //! Source, plugins and bucket are open before a run begins: [`Pipeline`] is the one way to them.
 
 mod open;
@@ -48,10 +49,12 @@ mod progress;
 mod shutdown;
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use sluice_hubspot::source::Source;
 pub use sluice_lake::state::lease::LeaseError;
@@ -138,11 +141,16 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
     // A lease whose taking is interrupted ends by itself.
     let taking = Lease::take_within(run.wait.span, run.bucket, holder, &clock, run.wait.tell);
     let (lease, holder) = unless_stopped(run.shutdown, taking).await??;
-    let outcome = while_held(&run, &lease, &holder.run, began).await;
-    if let Err(error) = lease.release().await {
-        tracing::warn!(error = error_chain(&error), "the lease was not released; it ends by itself");
+    // What panics here may do so after the commit; nobody takes anything back then.
+    let outcome = AssertUnwindSafe(while_held(&run, &lease, &holder.run, began)).catch_unwind().await;
+    match run.shutdown.drained(lease.release()).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            tracing::warn!(error = error_chain(&error), "the lease was not released; it ends by itself");
+        }
+        None => tracing::warn!("the lease was not released before the run had to end; it ends by itself"),
     }
-    outcome
+    outcome.unwrap_or(Err(Error::Panicked { may_have_committed: true }))
 }
 
 /// Works under the lease. When it is lost, everything stops; but a commit that has begun is let end, since nobody would know
@@ -165,8 +173,8 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
     let outcome = read_and_commit(run, lease, id, began, &sink).await;
     match &outcome {
         // Its files must stay: they may be listed.
-        Err(Error::Log(error)) if error.may_have_been_made() => {}
-        Err(_) => tables::take_back(&*sink).await,
+        Err(error) if error.may_have_committed() => {}
+        Err(_) => run.shutdown.drained(tables::take_back(&*sink)).await.unwrap_or_default(),
         Ok(_) => {}
     }
     outcome
@@ -235,10 +243,12 @@ async fn read_all(run: &Run<'_>, lease: &Lease, context: &Arc<Context>, begun: B
     if run.shutdown.is_stopping() {
         return Err(Error::Interrupted);
     }
-    let commit = log.commit(base.as_ref(), change).await?;
+    let committed = run.shutdown.drained(log.commit(base.as_ref(), change)).await;
+    let commit = committed.ok_or(Error::InterruptedInCommit)??;
     tracing::info!(commit = commit.number, run = %commit.author.run, "committed");
-    tables::sweep_after(run.bucket, &commit, lease).await;
-    let expired = tables::expire(run).await;
+    // The commit stands: a run that is told to stop now is a success, and what it does not remove the next run does.
+    drop(unless_stopped(run.shutdown, tables::sweep_after(run.bucket, &commit, lease)).await);
+    let expired = unless_stopped(run.shutdown, tables::expire(run)).await.unwrap_or_default();
     let done = report::Done { base, commit, expired, written: streams, not_written, rule: run.pipeline.ledger() };
     Ok(report::of(context, done, started.elapsed()))
 }

@@ -52,6 +52,8 @@ mod slices;
 mod sources;
 /// Golden pipeline files: each `tests/ui/spec/*.toml` with the errors it gets.
 mod spec;
+/// Runs that are told to stop, or panic, and what a crash leaves.
+mod stopping;
 /// What the commands say when all is well.
 mod texts;
 /// What the project says of itself: import rules, generated files, module stories.

@@ -150,7 +150,7 @@ pub(super) async fn run_once(
     shutdown: &Shutdown,
     output: &Output,
 ) -> anyhow::Result<pipeline::Report> {
-    let pipeline = Pipeline::read(wanted.file)?;
+    let pipeline = Pipeline::read(wanted.file)?.stopping_with(shutdown);
     let plugins = pipeline.plugins()?;
     let source = pipeline.source(Patience::OfARun)?;
     let bucket = tokio::select! {

@@ -3,10 +3,15 @@
 //! [`concurrently`] borrows, and everything goes on in the caller's own task: right for requests, which mostly wait.
 //! [`side_by_side`] spawns, so that what is decoded on the way is decoded on all cores: right for streams and their slices,
 //! of which there may be more while others are read.
+//! A panic on the way is a failure like others, so that lease and files are not left behind ([`caught`], [`ended`]).
 //! In both, the next begins as soon as any ends, so a long one holds none up.
 
-use futures::{StreamExt, stream};
+use std::panic::AssertUnwindSafe;
+
+use futures::{FutureExt, StreamExt, stream};
 use tokio::task::{JoinError, JoinSet};
+
+use super::Error;
 
 /// What work on each of these gives, in their order, a few at once.
 pub(super) async fn concurrently<I, T>(
@@ -59,8 +64,19 @@ pub(super) async fn side_by_side(jobs: &mut impl Jobs, at_once: usize) {
     }
 }
 
+/// What work before the commit gave that may panic.
+pub(super) async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let panicked = |_| Err(Error::Panicked { may_have_committed: false });
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(panicked)
+}
+
+/// What a thread or task gave that has worked before the commit.
+pub(super) fn ended<T>(outcome: Result<Result<T, Error>, JoinError>) -> Result<T, Error> {
+    outcome.unwrap_or(Err(Error::Panicked { may_have_committed: false }))
+}
+
 /// What a task gave; its panic, if it had one, goes on here.
-pub(super) fn unwrapped<T>(outcome: Result<T, JoinError>) -> T {
+fn unwrapped<T>(outcome: Result<T, JoinError>) -> T {
     match outcome {
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

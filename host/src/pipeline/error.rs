@@ -79,6 +79,15 @@ pub enum Error {
     /// Somebody asked the run to stop.
     #[error("interrupted; nothing was committed, and the tables are what they were")]
     Interrupted,
+    /// Somebody asked the run to stop while it committed, and the bucket did not say what came of it.
+    #[error("interrupted while the commit was made: it may have been made, or may yet be")]
+    InterruptedInCommit,
+    /// A panic: a mistake in sluice. The hook for panics has said where.
+    #[error("a part of sluice panicked, which is a mistake in sluice; {}", what_panicked_left(*.may_have_committed))]
+    Panicked {
+        /// Whether it may have been after the commit was asked for.
+        may_have_committed: bool,
+    },
 }
 
 impl From<LeaseError> for Error {
@@ -96,10 +105,20 @@ impl Error {
         }
     }
 
+    /// Whether the run may have made a commit all the same: its files must stay.
+    pub(super) fn may_have_committed(&self) -> bool {
+        match self {
+            Self::Log(error) => error.may_have_been_made(),
+            Self::InterruptedInCommit => true,
+            Self::Panicked { may_have_committed } => *may_have_committed,
+            _ => false,
+        }
+    }
+
     /// The exit code: who must act.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::InterruptedInCommit => 130,
             _ if self.is_for_the_owner() => 2,
             _ => 1,
         }
@@ -151,8 +170,20 @@ impl Error {
             Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) => cause.hint(),
             Self::Lease(error) => error.hint(),
             Self::Log(error) => error.hint(),
+            Self::InterruptedInCommit => Some(
+                "`sluice tables` shows the newest commit: if it is of this run, all is well; else run again".to_owned(),
+            ),
+            Self::Panicked { .. } => Some("report it, with the line that says where".to_owned()),
             _ => None,
         }
+    }
+}
+
+fn what_panicked_left(may_have_committed: bool) -> &'static str {
+    if may_have_committed {
+        "the commit may have been made"
+    } else {
+        "nothing was committed, and the tables are what they were"
     }
 }
 

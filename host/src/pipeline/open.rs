@@ -35,7 +35,7 @@ use sluice_plan::{
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
 
 pub use self::access::Permissions;
-use super::{Error, plugins::Plugins};
+use super::{Error, Shutdown, plugins::Plugins};
 use crate::{environment, standard};
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.
@@ -62,6 +62,7 @@ const KEEP_AFTER: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     spec: Arc<Spec>,
+    shutdown: Shutdown,
 }
 
 /// How long failures of the source are waited out.
@@ -79,7 +80,13 @@ impl Pipeline {
         let text = fs::read_to_string(file)
             .map_err(|reason| Error::PipelineFile { file: file.display().to_string(), reason })?;
         let spec = Spec::read(file, &text, &standard::NAMES).map_err(Error::Refused)?;
-        Ok(Self { spec: Arc::new(spec) })
+        Ok(Self { spec: Arc::new(spec), shutdown: Shutdown::new() })
+    }
+
+    /// The same pipeline, whose plugins are stopped with everything else.
+    #[must_use]
+    pub fn stopping_with(self, shutdown: &Shutdown) -> Self {
+        Self { shutdown: shutdown.clone(), ..self }
     }
 
     /// The pipeline's name.
@@ -143,8 +150,13 @@ impl Pipeline {
     /// The plugins, loaded, with the memory that they share.
     pub fn plugins(&self) -> Result<Plugins, Error> {
         let most = self.spec.pipeline.run.plugin_memory.as_ref().map_or(PLUGIN_MEMORY, |size| size.get_ref().0);
-        Plugins::load(&self.spec, &self.engine()?, &MemoryBudget::new(most))
-            .map_err(|problems| Error::refused(&self.spec.file, problems))
+        let shutdown = self.shutdown.clone();
+        let engine = self.engine()?.stopping_when(move || shutdown.is_stopping());
+        let loaded = Plugins::load(&self.spec, &engine, &MemoryBudget::new(most));
+        if self.shutdown.is_stopping() {
+            return Err(Error::Interrupted);
+        }
+        loaded.map_err(|problems| Error::refused(&self.spec.file, problems))
     }
 
     /// The bucket that the tables go to.

@@ -10,7 +10,9 @@ use sluice_model::{
 use sluice_plan::{Plan, Planner, Rules, StreamDraft, Unsaid, spec::OnMissingScope};
 
 use super::{
-    Error, Pipeline, directions,
+    Error, Pipeline,
+    at_once::ended,
+    directions,
     discovery::{self, Discovered},
     plugins::Plugins,
 };
@@ -78,11 +80,8 @@ pub async fn plan(
     let plugins = plugins.clone();
     let not_read: Vec<StreamInfo> = unreadable.iter().map(|it| it.stream.clone()).collect();
     // Outlines are made by plugins: work for a thread that may be busy.
-    let resolved = tokio::task::spawn_blocking(move || resolve(planner, drafts, &not_read, &plugins, problems)).await;
-    match resolved {
-        Ok(plan) => Ok(Planned { plan: plan?, unreadable }),
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
+    let resolve = move || resolve(planner, drafts, &not_read, &plugins, problems);
+    Ok(Planned { plan: ended(tokio::task::spawn_blocking(resolve).await)?, unreadable })
 }
 
 type Begun = (Vec<StreamDraft>, Vec<LeftOut>, Vec<Problem>);

@@ -24,7 +24,7 @@ use sluice_plan::StreamPlan;
 
 use super::{
     Error,
-    at_once::{Jobs, side_by_side},
+    at_once::{Jobs, caught, side_by_side},
     context::Context,
     ledger::Outside,
     stream::OneStream,
@@ -182,9 +182,9 @@ impl Streams {
         begun.jobs = 1;
         let (stream, attempt) = (Arc::clone(&begun.stream), begun.attempt);
         let (written, out_of_order) = (std::mem::take(&mut begun.written), begun.out_of_order);
-        Some(Box::pin(
-            async move { (index, Done::Conclusion(concluded(&stream, attempt, written, out_of_order).await)) },
-        ))
+        Some(Box::pin(async move {
+            (index, Done::Conclusion(caught(concluded(&stream, attempt, written, out_of_order)).await))
+        }))
     }
 
     /// A slice of a stream that has begun, for one more reader.
@@ -193,7 +193,7 @@ impl Streams {
         let slice = begun.stream.reading().slice()?;
         begun.jobs += 1;
         let stream = Arc::clone(&begun.stream);
-        Some(Box::pin(async move { (index, Done::Slice(stream.read(slice).await)) }))
+        Some(Box::pin(async move { (index, Done::Slice(caught(stream.read(slice)).await)) }))
     }
 }
 

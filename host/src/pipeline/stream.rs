@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Error,
-    at_once::unwrapped,
+    at_once::ended,
     context::Context,
     progress::StreamProgress,
     tables,
@@ -97,21 +97,24 @@ impl OneStream {
             biased;
             () = shutdown.stopping() => Err(Error::Interrupted),
             // It works until the channel is closed, and the reader holds that open: it has failed.
-            failed = &mut worker => return Err(unwrapped(failed).err().unwrap_or(Error::Interrupted)),
+            failed = &mut worker => return Err(ended(failed).err().unwrap_or(Error::Interrupted)),
             () = self.count_beside() => unreachable!("it never ends"),
             read = self.reading.read(slice, sender) => read.map_err(Error::Source),
         };
         // The channel is closed now: the worker comes to its end.
         // Of two failures the worker's comes first: the reader's may only follow from it.
-        let done = unwrapped(worker.await)?;
-        let end = move || match read {
-            Ok(()) => done.seal(),
-            Err(error) => {
-                done.abort();
-                Err(error)
-            }
+        let end = async {
+            let done = ended(worker.await)?;
+            let end = move || match read {
+                Ok(()) => done.seal(),
+                Err(error) => {
+                    done.abort();
+                    Err(error)
+                }
+            };
+            ended(tokio::task::spawn_blocking(end).await)
         };
-        let written = unwrapped(tokio::task::spawn_blocking(end).await)?;
+        let written = shutdown.drained(end).await.unwrap_or(Err(Error::Interrupted))?;
         if let Some(covers) = self.reading.covers(number) {
             self.context.resume.keep(self.index, self.plan(), &covers, &written).await;
         }

@@ -17,7 +17,7 @@ use sluice_lake::{
 use sluice_model::{error_chain, run_id::RunId};
 use sluice_plan::{Plan, TablePlan};
 
-use super::{Error, NotWritten, Run, at_once::unwrapped, context::Context, written::Written};
+use super::{Error, NotWritten, Run, at_once::ended, context::Context, written::Written};
 
 /// What the run changes: its tables, each with its audit record.
 pub(super) fn change(
@@ -61,7 +61,8 @@ pub(super) async fn complete(context: &Context, written: &mut [Written]) -> Resu
         for (table, written) in stream.tables.iter().zip(&mut written.tables) {
             if whole.insert(&table.name) {
                 let writer = context.sink.table(&spec(table))?;
-                written.files = unwrapped(tokio::task::spawn_blocking(move || writer.finish()).await)?;
+                let finish = move || Ok(writer.finish()?);
+                written.files = ended(tokio::task::spawn_blocking(finish).await)?;
             }
         }
     }

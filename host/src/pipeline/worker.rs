@@ -9,11 +9,11 @@ use arrow_array::RecordBatch;
 use sluice_lake::sink::TableWriter;
 use sluice_model::{delivery::Delivery, program::Program};
 use sluice_plan::{StreamPlan, TablePlan};
-use sluice_sandbox::{Setup, Transform};
+use sluice_sandbox::{Setup, Transform, TransformError};
 use tokio::sync::mpsc;
 
 use super::{
-    Error,
+    Error, Shutdown,
     context::Context,
     progress::StreamProgress,
     shape::Shaped,
@@ -65,6 +65,7 @@ pub(super) struct Worker {
     tables: Vec<TableEnd>,
     keys: Keys,
     progress: Arc<StreamProgress>,
+    shutdown: Shutdown,
 }
 
 /// What a step is made of, on the thread that works.
@@ -138,6 +139,7 @@ impl Worker {
             tables: stream.tables.iter().map(end).collect::<Result<_, _>>()?,
             keys: keys.clone(),
             progress: Arc::clone(progress),
+            shutdown: context.shutdown.clone(),
         })
     }
 
@@ -146,6 +148,10 @@ impl Worker {
         let mut written = Written::default();
         let outcome = self.transforms().and_then(|mut transforms| {
             while let Some(delivery) = deliveries.blocking_recv() {
+                // What waits in the channel is nobody's any more.
+                if self.shutdown.is_stopping() {
+                    return Err(Error::Interrupted);
+                }
                 self.deliver(delivery, &mut transforms, &mut written)?;
             }
             written.steps = transforms.into_iter().map(|(_, counts)| counts).collect();
@@ -162,12 +168,20 @@ impl Worker {
     }
 
     fn transforms(&mut self) -> Result<Vec<(Transform, StepCount)>, Error> {
-        let failed = |cause| Error::Transform { stream: self.stream.clone(), cause: Box::new(cause) };
         let made = std::mem::take(&mut self.steps).into_iter().map(|step| {
             let counts = StepCount { transform: step.setup.name().to_owned(), ..StepCount::default() };
-            Ok((Transform::new(step.program, &step.setup, step.withhold).map_err(failed)?, counts))
+            let made = Transform::new(step.program, &step.setup, step.withhold);
+            Ok((made.map_err(|cause| self.failed(cause))?, counts))
         });
         made.collect()
+    }
+
+    /// The failure of a step. A plugin that was stopped has not failed.
+    fn failed(&self, cause: TransformError) -> Error {
+        if cause.is_stop() {
+            return Error::Interrupted;
+        }
+        Error::Transform { stream: self.stream.clone(), cause: Box::new(cause) }
     }
 
     fn deliver(
@@ -179,9 +193,7 @@ impl Worker {
         let Delivery { mut batch, rows, strand, position } = delivery;
         let rows_in = batch.num_rows() as u64;
         for (transform, counts) in transforms {
-            let transformed = transform
-                .apply_to(strand, &batch)
-                .map_err(|cause| Error::Transform { stream: self.stream.clone(), cause: Box::new(cause) })?;
+            let transformed = transform.apply_to(strand, &batch).map_err(|cause| self.failed(cause))?;
             counts.dropped += transformed.dropped;
             for (code, rows) in transformed.rejected {
                 *counts.rejected.entry(code).or_default() += rows;

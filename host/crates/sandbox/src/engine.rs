@@ -17,6 +17,7 @@ use super::{
     limits::TICK,
     linker::linker,
     state::State,
+    stop::Stop,
 };
 
 /// How much native stack a guest may use, in bytes: wasmtime's own default, a quarter of what tokio and the standard library
@@ -29,6 +30,7 @@ pub struct Engine {
     inner: wasmtime::Engine,
     linker: Arc<Linker<State>>,
     cache: Option<Arc<Cache>>,
+    stop: Stop,
 }
 
 impl std::fmt::Debug for Engine {
@@ -69,7 +71,15 @@ impl Engine {
         start_clock(&inner).map_err(|error| EngineError::Unsupported(error.to_string()))?;
         let linker = linker(&inner).map_err(unsupported)?;
         let cache = cache.map(|folder| Cache::open(folder, &inner)).transpose()?;
-        Ok(Self { inner, linker: Arc::new(linker), cache: cache.map(Arc::new) })
+        Ok(Self { inner, linker: Arc::new(linker), cache: cache.map(Arc::new), stop: Stop::never() })
+    }
+
+    /// The same engine, whose plugins are stopped when this says so: calls end within a few hundredths of a second with
+    /// [`PluginErrorKind::Stopped`](crate::PluginErrorKind::Stopped), and none begins any more.
+    /// It is asked often, and from any thread.
+    #[must_use]
+    pub fn stopping_when(self, is_stopping: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { stop: Stop::asking(is_stopping), ..self }
     }
 
     pub(super) fn inner(&self) -> &wasmtime::Engine {
@@ -78,6 +88,10 @@ impl Engine {
 
     pub(super) fn linker(&self) -> &Linker<State> {
         &self.linker
+    }
+
+    pub(super) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     pub(super) fn cache(&self) -> Option<&Cache> {

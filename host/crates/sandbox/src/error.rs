@@ -77,6 +77,9 @@ pub enum PluginErrorKind {
         /// The time it had.
         limit: Duration,
     },
+    /// Whoever called it has to stop, and does not wait for it.
+    #[error("it was stopped, since the program stops")]
+    Stopped,
     /// It asked for more memory than it may have, and gave up.
     #[error("it gave up for want of memory: an instance may have {}", size(*limit))]
     OutOfMemory {
@@ -282,7 +285,8 @@ impl PluginError {
                 Some("this is a mistake in the plugin, not in the pipeline: tell its author")
             }
             PluginErrorKind::ResultTooLarge { .. } => Some("raise `result` in the transform's `limits`"),
-            PluginErrorKind::Failed { .. }
+            PluginErrorKind::Stopped
+            | PluginErrorKind::Failed { .. }
             | PluginErrorKind::NotInstantiated(_)
             | PluginErrorKind::Spent
             | PluginErrorKind::Misused(_) => None,

@@ -23,7 +23,7 @@ use super::{
     convert::{self, Bytes, Expected, GroupOutcome, SchemaLists},
     error::{Breach, Call, FailureCode, PluginError, PluginErrorKind},
     inspect::reason,
-    limits::{Refused, ticks},
+    limits::Refused,
     log::{LogCounts, LogSink},
     memory::{MemoryBudget, Share},
     plugin::Plugin,
@@ -110,8 +110,9 @@ impl Instance {
 
     fn new(plugin: &Plugin, limits: &Limits, share: Share, log: LogSink) -> Result<Self, PluginError> {
         let pre = plugin.exports();
-        let mut store = Store::new(pre.engine(), State::new(limits, share, log));
+        let mut store = Store::new(pre.engine(), State::new(limits, share, log, plugin.stop()));
         store.limiter(|state| &mut state.limiter);
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().deadline.passed()));
         store.set_hostcall_fuel(usize::try_from(limits.result_bytes).unwrap_or(usize::MAX));
         let fuel = arm(&mut store, limits, Given::default());
         let exports = fuel.and_then(|()| pre.instantiate(&mut store)).map_err(|error| {
@@ -246,6 +247,9 @@ impl Instance {
         if std::mem::replace(&mut self.spent, true) {
             return Err(self.failed(call, PluginErrorKind::Spent));
         }
+        if self.store.data().deadline.is_stopping() {
+            return Err(self.failed(call, PluginErrorKind::Stopped));
+        }
         let answer = arm(&mut self.store, &self.limits, given).and_then(|()| run(&self.exports, &mut self.store));
         let answer = answer.map_err(|error| {
             let kind = what_happened(&mut self.store, &self.limits, given, &error);
@@ -275,7 +279,8 @@ fn named(plugin: &Plugin, call: Call, kind: PluginErrorKind) -> PluginError {
 fn arm(store: &mut Store<State>, limits: &Limits, given: Given) -> wasmtime::Result<()> {
     let fuel = limits.fuel(given.rows, given.bytes);
     store.set_fuel(fuel)?;
-    store.set_epoch_deadline(ticks(limits.timeout_of(fuel)));
+    let first = store.data_mut().deadline.begin(limits.timeout_of(fuel));
+    store.set_epoch_deadline(first);
     store.data_mut().log.start_call();
     // A refusal that the guest got over earlier is not why it fails now.
     store.data_mut().limiter.take_refused();
@@ -294,6 +299,7 @@ fn what_happened(
     let trap = error.downcast_ref::<Trap>();
     match (refused, trap) {
         (_, Some(Trap::OutOfFuel)) => Some(PluginErrorKind::OutOfFuel { fuel, rows: given.rows }),
+        (_, Some(Trap::Interrupt)) if store.data().deadline.is_stopping() => Some(PluginErrorKind::Stopped),
         (_, Some(Trap::Interrupt)) => Some(PluginErrorKind::OutOfTime { limit: limits.timeout_of(fuel) }),
         // A guest that is refused memory mostly ends itself by a trap, or by an allocation that leads nowhere.
         (Some(Refused::ByItsLimit), _) => Some(PluginErrorKind::OutOfMemory { limit: limits.memory }),

@@ -49,7 +49,8 @@
 //! - *Everything outside.* There is nothing to call: no clock, file, socket, environment, randomness. An import that is not
 //!   the contract's own is refused by name when the plugin is loaded ([`LoadError::ForeignImports`]).
 //! - *Columns it did not declare.* They are not written into its memory. That is all there is to it.
-//! - *Going on for ever, or growing for ever.* A call has a budget of instructions, then of time; an instance has a bound
+//! - *Going on for ever, or growing for ever.* A call has a budget of instructions, then of time, and ends when whoever made
+//!   the engine has to stop ([`Engine::stopping_when`]); an instance has a bound
 //!   on its memory; an answer has a bound on its size ([`Limits`]).
 //! - *Lying.* Every answer is checked against every rule of the contract before anything is made of it
 //!   ([`PluginErrorKind::Broken`], [`PluginErrorKind::Outline`]).
@@ -88,6 +89,7 @@ mod memory;
 mod plugin;
 mod setup;
 mod state;
+mod stop;
 mod transform;
 mod words;
 

@@ -11,18 +11,62 @@
 use std::time::Duration;
 
 use sluice_model::limits::Limits;
-use wasmtime::ResourceLimiter;
+use wasmtime::{ResourceLimiter, UpdateDeadline};
 
-use super::memory::{BudgetSpent, Share};
+use super::{
+    memory::{BudgetSpent, Share},
+    stop::{LOOK, Stop},
+};
 
 /// How often the clock moves by which calls are stopped. Fine enough to stop a call soon after its time, coarse enough that
 /// an idle program does not notice.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// A time in ticks of the engine's clock, rounded up; the tick that is under way does not count.
-pub(super) fn ticks(time: Duration) -> u64 {
+fn ticks(time: Duration) -> u64 {
     let ticks = time.as_nanos().div_ceil(TICK.as_nanos()) + 1;
     u64::try_from(ticks).unwrap_or(u64::MAX / 2)
+}
+
+/// When the call that is under way ends, finished or not. The engine's clock is given a short stretch of the time at once, so
+/// that there is a look at the stop between any two.
+#[derive(Debug)]
+pub(super) struct Deadline {
+    /// Ticks that the call has beside those of the stretch that is under way.
+    left: u64,
+    stop: Stop,
+}
+
+impl Deadline {
+    pub(super) fn new(stop: Stop) -> Self {
+        Self { left: 0, stop }
+    }
+
+    /// Sets the time of the next call; the ticks of its first stretch.
+    pub(super) fn begin(&mut self, time: Duration) -> u64 {
+        self.left = ticks(time);
+        self.stretch()
+    }
+
+    /// A stretch is over: whether there is another.
+    pub(super) fn passed(&mut self) -> UpdateDeadline {
+        if self.left == 0 || self.is_stopping() {
+            UpdateDeadline::Interrupt
+        } else {
+            UpdateDeadline::Continue(self.stretch())
+        }
+    }
+
+    /// Whether whoever made the engine has to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_now()
+    }
+
+    fn stretch(&mut self) -> u64 {
+        let stretch = self.left.min(LOOK);
+        self.left -= stretch;
+        stretch
+    }
 }
 
 /// Linear memories of one instance. Languages with an interpreter use a few, one for each module they are linked from.
@@ -128,6 +172,11 @@ impl ResourceLimiter for Limiter {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
     use super::*;
     use crate::MemoryBudget;
 
@@ -137,6 +186,30 @@ mod tests {
         assert_eq!(ticks(TICK), 2);
         assert_eq!(ticks(TICK * 2 + Duration::from_nanos(1)), 4);
         assert_eq!(ticks(Duration::MAX), u64::MAX / 2);
+    }
+
+    #[test]
+    fn a_call_has_all_of_its_time_in_stretches() {
+        let mut deadline = Deadline::new(Stop::never());
+        let mut all = deadline.begin(TICK * 12);
+        let mut stretches = 1;
+        while let UpdateDeadline::Continue(ticks) = deadline.passed() {
+            assert!((1..=LOOK).contains(&ticks), "{ticks}");
+            all += ticks;
+            stretches += 1;
+        }
+        assert_eq!((all, stretches), (ticks(TICK * 12), 3));
+    }
+
+    #[test]
+    fn a_stop_ends_it_at_the_next_look() {
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&is_stopping);
+        let mut deadline = Deadline::new(Stop::asking(move || asked.load(Ordering::SeqCst)));
+        deadline.begin(Duration::MAX);
+        assert!(matches!(deadline.passed(), UpdateDeadline::Continue(LOOK)));
+        is_stopping.store(true, Ordering::SeqCst);
+        assert!(matches!(deadline.passed(), UpdateDeadline::Interrupt));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     inspect::{Facts, Inspected, PluginKind, inspect, reason},
     load_error::{LARGEST_FILE, LoadError},
     state::State,
+    stop::Stop,
 };
 
 /// A plugin that can be run. Cheap to clone.
@@ -29,6 +30,7 @@ struct Inner {
     size: usize,
     facts: Facts,
     exports: ExportsPre<State>,
+    stop: Stop,
 }
 
 impl fmt::Debug for Plugin {
@@ -67,7 +69,8 @@ impl Plugin {
             .instantiate_pre(&component)
             .and_then(ExportsPre::new)
             .map_err(|error| not_compiled(&error))?;
-        let inner = Inner { name: name.into(), digest, size: bytes.len(), facts, exports };
+        let stop = engine.stop().clone();
+        let inner = Inner { name: name.into(), digest, size: bytes.len(), facts, exports, stop };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -103,6 +106,10 @@ impl Plugin {
 
     pub(super) fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.inner.name)
+    }
+
+    pub(super) fn stop(&self) -> &Stop {
+        &self.inner.stop
     }
 
     pub(super) fn exports(&self) -> &ExportsPre<State> {

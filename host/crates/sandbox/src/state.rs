@@ -3,9 +3,10 @@
 use sluice_model::limits::Limits;
 
 use super::{
-    limits::Limiter,
+    limits::{Deadline, Limiter},
     log::{Log, LogSink},
     memory::Share,
+    stop::Stop,
 };
 
 /// The host's side of one instance.
@@ -13,10 +14,15 @@ use super::{
 pub(super) struct State {
     pub(super) limiter: Limiter,
     pub(super) log: Log,
+    pub(super) deadline: Deadline,
 }
 
 impl State {
-    pub(super) fn new(limits: &Limits, share: Share, sink: LogSink) -> Self {
-        Self { limiter: Limiter::new(limits, share), log: Log::new(sink, limits.log_lines) }
+    pub(super) fn new(limits: &Limits, share: Share, sink: LogSink, stop: &Stop) -> Self {
+        Self {
+            limiter: Limiter::new(limits, share),
+            log: Log::new(sink, limits.log_lines),
+            deadline: Deadline::new(stop.clone()),
+        }
     }
 }

@@ -16,7 +16,12 @@ use sluice_model::{
     schema::{Schema, arrow_schema},
 };
 
-use super::{convert::GroupOutcome, error::PluginError, instance::Instance, setup::Setup};
+use super::{
+    convert::GroupOutcome,
+    error::{PluginError, PluginErrorKind},
+    instance::Instance,
+    setup::Setup,
+};
 
 /// One step of one stream, for one worker.
 pub struct Transform {
@@ -103,6 +108,11 @@ pub enum TransformError {
 }
 
 impl TransformError {
+    /// Whether nothing went wrong but that whoever called the plugin has to stop.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Plugin { cause, .. } if cause.kind == PluginErrorKind::Stopped)
+    }
+
     /// What would mend it, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

@@ -43,6 +43,12 @@ fn misbehave(call: &str) -> Result<(), Failure> {
         "loop" => loop {
             std::hint::black_box(());
         },
+        "say-and-loop" => {
+            log("warn", "on and on");
+            loop {
+                std::hint::black_box(());
+            }
+        }
         "grow" => {
             let mut hoard = Vec::new();
             loop {

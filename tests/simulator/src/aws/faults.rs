@@ -43,6 +43,8 @@ pub enum FaultAction {
     CutAfterwards,
     /// What was asked is done; 500 `InternalError`.
     InternalErrorAfterwards,
+    /// Nothing is done, and no answer comes for as long as the client waits.
+    Hang,
 }
 
 impl FaultAction {
@@ -58,7 +60,7 @@ impl FaultAction {
             Self::InternalError | Self::InternalErrorAfterwards => errors::internal_error(),
             Self::AccessDenied => errors::unsigned(),
             Self::NoSpace => errors::no_space(),
-            Self::Cut | Self::CutAfterwards => return None,
+            Self::Cut | Self::CutAfterwards | Self::Hang => return None,
         };
         match service {
             Service::S3 => error.to_http_response().ok(),

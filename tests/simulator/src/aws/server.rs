@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::faults::Faults;
+use super::faults::{FaultAction, Faults};
 use super::randomness::Randomness;
 use super::requests::{RequestLog, RequestRecord, Service};
 use super::sts;
@@ -102,6 +102,10 @@ impl Server {
                     self.carry_out(record.service, request).await?;
                 } else {
                     drain(request.into_body()).await;
+                }
+                if action == FaultAction::Hang {
+                    self.log.push(record);
+                    return std::future::pending().await;
                 }
                 action.answer(record.service)
             }
