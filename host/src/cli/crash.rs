@@ -16,10 +16,14 @@ use super::output::Output;
 
 /// Sees to both, for this process. A system that refuses is no reason not to run: then it is as it would have been.
 pub(super) fn tells_nothing() {
+    leaves_no_copy();
+    panic::set_hook(Box::new(|panic| tell(&told(panic))));
+}
+
+fn leaves_no_copy() {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
     #[cfg(target_os = "linux")]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
-    panic::set_hook(Box::new(|panic| tell(&told(panic))));
 }
 
 /// Tells it where everything else is told: in the log, as soon as there is one.
@@ -53,12 +57,21 @@ mod tests {
 
     static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nobody_may_copy_the_memory() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior, getrlimit};
+        leaves_no_copy();
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+        assert_eq!(getrlimit(Resource::Core), Rlimit { current: Some(0), maximum: Some(0) });
+    }
+
     #[test]
     fn a_panic_is_told_without_the_data_it_quotes() {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(|panic| TOLD.lock().unwrap_or_else(PoisonError::into_inner).push(told(panic))));
         let value = "J\u{fc}rgen M\u{fc}ller".to_owned();
-        let quoting = panic::catch_unwind(|| value[..2].len());
+        let quoting = panic::catch_unwind(|| value.split_at(2).0.len());
         let literal = panic::catch_unwind(|| panic!("no more places"));
         panic::set_hook(usual);
         assert!(quoting.is_err() && literal.is_err());
