@@ -36,6 +36,8 @@ mod linked;
 mod past;
 /// What a plan says that a run will cost, and what it costs.
 mod price;
+/// What `SECURITY.md` promises, and the tests behind it.
+mod promises;
 /// Whole runs against simulated ends.
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.
