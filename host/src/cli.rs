@@ -124,6 +124,9 @@ enum Command {
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Compile a plugin for another process of this program, which speaks to this one alone.
+    #[command(name = pipeline::COMPILE, hide = true)]
+    Compile,
 }
 
 #[derive(Debug, Subcommand)]
@@ -213,6 +216,7 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Tables { place, format } => runtime()?.block_on(tables::tables(&place, format, output)),
         #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => runtime()?.block_on(simulate::simulate(&arguments, output)),
+        Command::Compile => return Ok(sluice_sandbox::serve(std::io::stdin().lock(), std::io::stdout().lock())),
         Command::Plugin(PluginCommand::New { name }) => new::new(&name, output),
         Command::Plugin(PluginCommand::Run(arguments)) => rehearse::run(&arguments, output),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),
