@@ -125,6 +125,9 @@ enum Command {
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Compile a plugin for another process of this program, which speaks to this one alone.
+    #[command(name = pipeline::COMPILE, hide = true)]
+    Compile,
 }
 
 #[derive(Debug, Subcommand)]
@@ -215,6 +218,7 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Tables { place, format } => on_runtime(tables::tables(&place, format, output)),
         #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => on_runtime(simulate::simulate(&arguments, output)),
+        Command::Compile => return Ok(sluice_sandbox::serve(std::io::stdin().lock(), std::io::stdout().lock())),
         Command::Plugin(PluginCommand::New { name }) => new::new(&name, output),
         Command::Plugin(PluginCommand::Run(arguments)) => rehearse::run(&arguments, output),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),

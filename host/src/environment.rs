@@ -8,7 +8,7 @@ use std::{
 use sluice_model::secret::{Flaw, Secret};
 use sluice_plan::spec::SecretRef;
 
-/// The folder for compiled plugins, if `[run] cache_dir` does not say.
+/// The folder for compiled plugins.
 pub const CACHE_DIR: &str = "SLUICE_CACHE_DIR";
 
 /// Bytes of a file that are read: far more than the memory of any plugin that is handed one.
@@ -119,8 +119,20 @@ pub fn chosen_cache_folder() -> Option<PathBuf> {
 /// Where compiled plugins are kept unless anybody says otherwise: `sluice` in the user's cache folder. `None` where the user
 /// has none.
 pub fn usual_cache_folder() -> Option<PathBuf> {
-    let of_user = path("XDG_CACHE_HOME").or_else(|| env::home_dir().map(|home| home.join(".cache")));
-    of_user.map(|folder| folder.join("sluice"))
+    of_user("XDG_CACHE_HOME", ".cache").map(|folder| folder.join("sluice"))
+}
+
+/// Where the key is kept that compiled plugins are sealed with: under `sluice` in the user's folder for what programs keep of
+/// their own. `None` where the user has none.
+pub fn cache_key() -> Option<PathBuf> {
+    of_user("XDG_STATE_HOME", ".local/state").map(|folder| folder.join("sluice/plugin-cache.key"))
+}
+
+/// A folder of the user's: what the variable says, or its usual place at home. A relative path means nothing there: it would
+/// be another folder in each folder that sluice is started in.
+fn of_user(variable: &str, usual: &str) -> Option<PathBuf> {
+    let named = path(variable).filter(|folder| folder.is_absolute());
+    named.or_else(|| env::home_dir().filter(|home| home.is_absolute()).map(|home| home.join(usual)))
 }
 
 fn path(variable: &str) -> Option<PathBuf> {

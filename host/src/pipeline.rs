@@ -73,7 +73,7 @@ pub use self::{
     error::Error,
     kept::{Kept, KeptTable, NotWritten},
     ledger::Outside,
-    open::{Patience, Permissions, Pipeline, engine},
+    open::{COMPILE, Patience, Permissions, Pipeline, engine},
     planning::{LeftOut, Planned, plan},
     plugins::Plugins,
     price::{Cost, Priced, Prices, price},

@@ -192,7 +192,7 @@ fn what_a_build_starts_ends_with_it() {
 }
 
 /// Whether a process runs, and is not only waiting to be buried.
-fn is_alive(process: Pid) -> bool {
+pub(crate) fn is_alive(process: Pid) -> bool {
     let mut command = Command::new("ps");
     let output = Running::start(command.args(["-o", "stat=", "-p", &process.as_raw_nonzero().to_string()])).output();
     let state = String::from_utf8(output.stdout).unwrap();

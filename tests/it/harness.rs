@@ -31,7 +31,9 @@ pub(crate) struct Workspace {
 pub(crate) const CONTACTS: u64 = 500;
 
 /// What differs from run to run in what the binary says, and what stands in a snapshot instead.
-pub(crate) const FILTERS: [(&str, &str); 12] = [
+pub(crate) const FILTERS: [(&str, &str); 13] = [
+    // Whoever comes first compiles, and how long that takes is chance.
+    (r"(?m)^.* INFO compiling `.*\n", ""),
     (r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]"),
     (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "[RUN]"),
     (r"\d+\.\d+ s\b", "[TIME] s"),
@@ -153,7 +155,7 @@ impl Workspace {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
         command.current_dir(self.path()).args(arguments);
-        command.env_clear().env("SLUICE_CACHE_DIR", cache());
+        command.env_clear().env("SLUICE_CACHE_DIR", cache()).env("XDG_STATE_HOME", state());
         command
     }
 
@@ -213,10 +215,19 @@ pub(crate) fn data_files(bucket: &Path) -> Vec<String> {
 /// Where the tests keep compiled plugins: one folder for all, since compiling takes seconds.
 fn cache() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache");
-        fs::create_dir_all(&folder).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-        folder
-    })
+    FOLDER.get_or_init(|| folder_of_all("plugin-cache"))
+}
+
+/// Where the key is that they are sealed with.
+pub(crate) fn state() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| folder_of_all("state"))
+}
+
+/// A folder that all tests share, and nobody else may write to.
+fn folder_of_all(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    folder
 }

@@ -424,7 +424,8 @@ fn after_a_disk_that_refused_a_file_the_next_run_works() {
         format!("trap '' XFSZ; ulimit -f 32; exec {} run pipeline.toml --log json", env!("CARGO_BIN_EXE_sluice"));
     let mut command = std::process::Command::new("sh");
     command.args(["-c", &limited]).current_dir(workspace.path());
-    let failed = Running::start(command.env("SLUICE_CACHE_DIR", workspace.path().join("cache"))).output();
+    command.env("SLUICE_CACHE_DIR", workspace.path().join("cache")).env("XDG_STATE_HOME", workspace.path());
+    let failed = Running::start(&mut command).output();
     let told = String::from_utf8(failed.stderr).unwrap();
     assert_eq!(failed.status.code(), Some(1), "{told}");
     assert!(

@@ -12,6 +12,8 @@ mod bucket;
 mod check;
 /// Processes that end with their test.
 mod child;
+/// Compiled code: whose is run, and what compiling may take.
+mod compiled;
 /// Runs that fail or are killed at each step of theirs.
 mod crashes;
 /// How long data is kept.
@@ -22,6 +24,8 @@ mod guests;
 mod happened;
 /// A folder, simulated ends, the binary.
 mod harness;
+/// Components that are heavy to compile.
+mod heavy;
 /// What AWS must be told of a pipeline.
 mod iam;
 /// What a run finds of earlier ones.

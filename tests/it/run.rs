@@ -444,6 +444,7 @@ fn the_demo_needs_no_account_and_runs_again_in_its_folder() {
         let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"));
         demo.arg("demo").args(contacts).arg("--dir").arg(folder.path().join("demo"));
         demo.env_clear().env("SLUICE_CACHE_DIR", folder.path().join("cache"));
+        demo.env("XDG_STATE_HOME", folder.path().join("state"));
         let output = Running::start(&mut demo).output();
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{told}");

@@ -3,6 +3,7 @@
 //! The plugin is nearly always the same one (`tests/guests/evil`), told by its settings what to break.
 
 mod answers;
+mod compiling;
 mod limits;
 mod loading;
 mod words;

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -114,24 +114,35 @@ fn one_stream_at_a_time() {
     assert_eq!(read, ["0-1", "0-2", "0-3"]);
 }
 
+/// A transform, so that there is something to compile.
+const IDS: &str = "[[transform]]\nname = \"ids\"\nplugin = \"remap-ids\"\n\
+    settings = { tables = { \"2-13370001\" = \"fleet\" } }\n";
+
 #[test]
-fn where_compiled_plugins_are_kept() {
+fn where_compiled_plugins_and_their_key_are_kept() {
     let workspace = Workspace::new();
-    let transform = "[[transform]]\nname = \"ids\"\nplugin = \"remap-ids\"\n\
-        settings = { tables = { \"2-13370001\" = \"fleet\" } }\n";
-    let sections = [workspace.source("streams = [\"owners\"]"), transform.to_owned(), workspace.file_sink()];
-    run(&workspace, &[&sections.join("\n"), "[run]\ncache_dir = \"kept\"\n"], 0);
-    let kept = fs::read_dir(workspace.path().join("kept")).unwrap();
-    let names: Vec<String> = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert!(matches!(&names[..], [name] if name.starts_with("plugin-")), "{names:?}");
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), IDS, &workspace.file_sink()]);
+    let names = |folder: &str| -> Vec<String> {
+        let kept = fs::read_dir(workspace.path().join(folder)).unwrap();
+        kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    for (variable, folder) in [("SLUICE_CACHE_DIR", "kept"), ("XDG_CACHE_HOME", "caches"), ("HOME", "home")] {
+        let mut command = workspace.command(&["run", "pipeline.toml"]);
+        command.env_remove("SLUICE_CACHE_DIR").env_remove("XDG_STATE_HOME").env("HOME", workspace.path().join("home"));
+        let output = Running::start(command.env(variable, workspace.path().join(folder))).output();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    for folder in ["kept", "caches/sluice", "home/.cache/sluice"] {
+        let names = names(folder);
+        assert!(matches!(&names[..], [name] if name.starts_with("plugin-")), "{names:?}");
+    }
+    assert_eq!(names("home/.local/state/sluice"), ["plugin-cache.key"]);
 }
 
 /// A container's user often has no home that can be written. Only a folder that somebody named must be usable.
 #[test]
 fn without_a_home_for_compiled_plugins() {
     let workspace = Workspace::new();
-    let plugin = "[[transform]]\nname = \"ids\"\nplugin = \"remap-ids\"\n\
-        settings = { tables = { \"2-13370001\" = \"fleet\" } }\n";
     let (source, sink) = (workspace.source("streams = [\"owners\"]"), workspace.file_sink());
     workspace.write("file", "");
     let loose = workspace.path().join("loose");
@@ -152,15 +163,46 @@ fn without_a_home_for_compiled_plugins() {
         assert_eq!((code, told.contains("WARN"), told.contains("cache")), (Some(0), false, false), "{told}");
     }
     for (variable, folder) in [homes[0], homes[2]] {
-        let (code, told) = run(variable, folder, &[&source, plugin, &sink]);
+        let (code, told) = run(variable, folder, &[&source, IDS, &sink]);
         assert_eq!((code, told.matches("plugins are compiled anew each time").count()), (Some(0), 1), "{told}");
-        assert!(told.contains("`cache_dir` under [run], or the variable SLUICE_CACHE_DIR, names another"), "{told}");
+        assert!(told.contains("the variable SLUICE_CACHE_DIR names another folder"), "{told}");
     }
-    let (code, told) = run("HOME", "file", &[&source, plugin, &sink, "[run]\ncache_dir = \"file/named\"\n"]);
+    let (code, told) = run("SLUICE_CACHE_DIR", "file", &[&source, IDS, &sink]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("cannot be used") && told.contains("hint: name another folder"), "{told}");
-    let (code, told) = run("SLUICE_CACHE_DIR", "file", &[&source, plugin, &sink]);
-    assert_eq!(code, Some(2), "{told}");
+}
+
+/// Without a key that nobody else has, nothing that is kept can be told from what somebody has brought.
+#[test]
+fn without_a_key_for_compiled_plugins() {
+    let workspace = Workspace::new();
+    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), IDS, &workspace.file_sink()]);
+    let (cache, state) = (workspace.path().join("cache"), workspace.path().join("state"));
+    let run = |state: &Path| {
+        let mut command = workspace.command(&["run", "pipeline.toml"]);
+        let output = Running::start(command.env("SLUICE_CACHE_DIR", &cache).env("XDG_STATE_HOME", state)).output();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(!run(&state).contains("WARN"));
+    let key = state.join("sluice/plugin-cache.key");
+    let is_kept = || fs::read_dir(&cache).unwrap().count();
+    assert_eq!(is_kept(), 1);
+    workspace.write("file", "");
+    fs::set_permissions(&key, PermissionsExt::from_mode(0o644)).unwrap();
+    for (state, why) in [
+        (state.as_path(), "is no secret: others may read it (remove that file"),
+        (&workspace.path().join("file"), "cannot be used"),
+        (&cache, "would be among them (name another folder"),
+    ] {
+        let told = run(state);
+        assert_eq!(told.matches("WARN plugins are compiled anew each time: ").count(), 1, "{told}");
+        assert!(told.contains(why), "{told}");
+    }
+    fs::write(&key, "cut off").unwrap();
+    fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    let told = run(&state);
+    assert!(told.contains("it has 7 bytes, not 32 (remove that file"), "{told}");
 }
 
 #[test]

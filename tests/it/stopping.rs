@@ -151,7 +151,7 @@ fn no_core_is_dumped() {
     drop(running);
 }
 
-/// A source whose batches have too few columns, or that panics itself: a mistake in sluice.
+/// A source whose batches are of a strand that there is not, or that panics itself: a mistake in sluice.
 struct Broken {
     inner: Arc<dyn Source>,
     itself: bool,
@@ -179,13 +179,12 @@ impl Reading for BrokenReading {
     async fn read(&self, slice: Slice, deliveries: DeliverySender) -> Result<(), SourceError> {
         assert!(!self.itself, "a reader that panics");
         let (sender, mut whole) = tokio::sync::mpsc::channel::<Delivery>(1);
-        let cut = async {
+        let other = async {
             while let Some(delivery) = whole.recv().await {
-                let batch = delivery.batch.project(&[0]).unwrap();
-                drop(deliveries.send(Delivery { batch, ..delivery }).await);
+                drop(deliveries.send(delivery.of_strand(99)).await);
             }
         };
-        tokio::join!(self.inner.read(slice, sender), cut).0
+        tokio::join!(self.inner.read(slice, sender), other).0
     }
 
     async fn finish(&self) -> Result<Read, SourceError> {
@@ -247,8 +246,9 @@ impl Source for Broken {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_still_releases_the_lease() {
     for itself in [true, false] {
-        let workspace = tokio::task::spawn_blocking(|| through_evil("")).await.unwrap();
-        let pipeline = Pipeline::read(&workspace.path().join("pipeline.toml")).unwrap();
+        let workspace = tokio::task::spawn_blocking(Workspace::new).await.unwrap();
+        let file = workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
+        let pipeline = Pipeline::read(&file).unwrap();
         let plugins = pipeline.plugins().unwrap();
         let source = Arc::new(Broken { inner: pipeline.source(Patience::OfALook).unwrap(), itself });
         let bucket = pipeline.bucket().await.unwrap();

@@ -44,7 +44,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
     let watched = output.is_watched();
-    output::start_log(if watched { LogForm::Errors } else { LogForm::Text });
+    output::start_log(if watched { LogForm::Watched } else { LogForm::Text });
     let shutdown = Shutdown::new();
     run::listen_for_signals(shutdown.clone(), output.clone())?;
     fs::create_dir_all(&arguments.dir)

@@ -8,17 +8,21 @@ use sluice_model::{
     printable::printable,
     problem::{Problem, Problems},
 };
-use sluice_sandbox::{Engine, Limits, Plugin};
+use sluice_sandbox::{Limits, Plugin};
 
-use super::{Usage, output::Output};
-use crate::standard;
+use super::{
+    Usage,
+    output::{self, LogForm, Output},
+};
+use crate::{pipeline, standard};
 
 /// Characters of a text, or of a line of the schema, that are shown.
 const LONGEST_LINE: usize = 2_000;
 
 pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
+    output::start_log(LogForm::Text);
     let (name, bytes) = read_plugin(file)?;
-    let engine = Engine::new(None)?;
+    let engine = pipeline::engine()?;
     let plugin = Plugin::load(&engine, &name, &bytes, None)
         .map_err(|error| refused_plugin(file, error_chain(&error), error.hint()))?;
     let description =

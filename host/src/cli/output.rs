@@ -174,9 +174,11 @@ pub const LOG_FILTER: &str = "SLUICE_LOG";
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogForm {
-    /// For people: warnings and errors.
+    /// For people: warnings and errors, and what they wait for.
     Text,
-    /// For people who watch a progress display, or want to hear of errors only.
+    /// For people who watch a progress display: errors, and what they wait for before it begins.
+    Watched,
+    /// For people who want to hear of errors only.
     Errors,
     /// For authors of plugins: what a plugin says, too.
     Verbose,
@@ -193,7 +195,8 @@ pub enum LogForm {
 /// those hold credentials and records.
 pub fn start_log(form: LogForm) {
     let default = match form {
-        LogForm::Text => "warn,s3s=off",
+        LogForm::Text => "warn,sluice_sandbox::compiler=info,s3s=off",
+        LogForm::Watched => "error,sluice_sandbox::compiler=info,s3s=off",
         LogForm::Errors | LogForm::JsonErrors => "error,s3s=off",
         LogForm::Verbose | LogForm::Json => "info,s3s=off",
     };
@@ -208,7 +211,7 @@ pub fn start_log(form: LogForm) {
             let log = log.json().event_format(OwnWords { ours: lines, json: true });
             tracing::subscriber::set_global_default(all.with(log.with_filter(may_pass)))
         }
-        LogForm::Text | LogForm::Errors | LogForm::Verbose => {
+        LogForm::Text | LogForm::Watched | LogForm::Errors | LogForm::Verbose => {
             let lines = tracing_subscriber::fmt::format().with_target(false).with_ansi(false);
             let log = log.with_ansi(false).event_format(OwnWords { ours: lines, json: false });
             tracing::subscriber::set_global_default(all.with(log.with_filter(may_pass)))

@@ -111,7 +111,7 @@ fn described(arguments: &Arguments, rows: &Rows<'_>) -> Result<Schema, Usage> {
 /// The plugin, with its settings and attachments.
 fn setup(arguments: &Arguments) -> anyhow::Result<Setup> {
     let (name, bytes) = read_plugin(&arguments.file)?;
-    let engine = pipeline::engine(None, true)?;
+    let engine = pipeline::engine()?;
     let plugin = Plugin::load(&engine, &name, &bytes, None)
         .map_err(|error| refused_plugin(&arguments.file, error_chain(&error), error.hint()))?;
     let mut attachments = Vec::new();

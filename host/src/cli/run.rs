@@ -79,7 +79,8 @@ pub(super) async fn run(arguments: &Arguments, output: &mut Output) -> anyhow::R
     output::start_log(match arguments.log {
         LogFormat::Json if arguments.quiet => LogForm::JsonErrors,
         LogFormat::Json => LogForm::Json,
-        LogFormat::Text if arguments.quiet || matches!(tell, Some(Tell::Moving)) => LogForm::Errors,
+        LogFormat::Text if arguments.quiet => LogForm::Errors,
+        LogFormat::Text if matches!(tell, Some(Tell::Moving)) => LogForm::Watched,
         LogFormat::Text => LogForm::Text,
     });
     let mut report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;

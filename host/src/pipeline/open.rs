@@ -3,13 +3,9 @@
 //! Every command begins with a [`Pipeline`] and asks it for what it needs. Nothing is sent before it is asked for.
 
 mod access;
+mod engine;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use sluice_hubspot::{
@@ -32,9 +28,12 @@ use sluice_plan::{
         Sensitive, SinkSpec, Spec,
     },
 };
-use sluice_sandbox::{Engine, EngineError, MemoryBudget};
+use sluice_sandbox::{Engine, MemoryBudget};
 
-pub use self::access::Permissions;
+pub use self::{
+    access::Permissions,
+    engine::{COMPILE, engine},
+};
 use super::{Error, Shutdown, plugins::Plugins};
 use crate::{environment, standard};
 
@@ -151,7 +150,8 @@ impl Pipeline {
     pub fn plugins(&self) -> Result<Plugins, Error> {
         let most = self.spec.pipeline.run.plugin_memory.as_ref().map_or(PLUGIN_MEMORY, |size| size.get_ref().0);
         let shutdown = self.shutdown.clone();
-        let engine = self.engine()?.stopping_when(move || shutdown.is_stopping());
+        let engine = if self.spec.pipeline.transform.is_empty() { Engine::new(None)? } else { engine()? };
+        let engine = engine.stopping_when(move || shutdown.is_stopping());
         let loaded = Plugins::load(&self.spec, &engine, &MemoryBudget::new(most));
         if self.shutdown.is_stopping() {
             return Err(Error::Interrupted);
@@ -238,15 +238,6 @@ impl Pipeline {
         self.spec.pipeline.run.streams_at_once.map_or(STREAMS_AT_ONCE, |streams| streams.get() as usize)
     }
 
-    /// The plugin engine, with its cache of compiled plugins. A folder that somebody chose has to be usable; without a usable
-    /// one of the user's, plugins are compiled anew each time. Without a plugin in the file, the user's is not even looked at.
-    fn engine(&self) -> Result<Engine, Error> {
-        let configured: Option<PathBuf> =
-            self.spec.pipeline.run.cache_dir.as_ref().map(|folder| self.spec.folder.join(folder));
-        let needed = !self.spec.pipeline.transform.is_empty();
-        engine(configured, needed)
-    }
-
     fn sink(&self) -> &SinkSpec {
         self.spec.pipeline.sink.get_ref()
     }
@@ -317,24 +308,5 @@ fn scope(events: &EventsSpec, now: Timestamp) -> EventScope {
             RecordsSpec::ChangedSince(since) => EventRecords::ChangedSince(since.before(now)),
         },
         since: events.since.map(|since| since.before(now)),
-    }
-}
-
-/// The plugin engine. `configured`: the folder for compiled plugins that the file names. `needed`: whether there is a plugin.
-pub fn engine(configured: Option<PathBuf>, needed: bool) -> Result<Engine, Error> {
-    if let Some(folder) = configured.or_else(environment::chosen_cache_folder) {
-        return Ok(Engine::new(Some(&folder))?);
-    }
-    let usual = environment::usual_cache_folder().filter(|_| needed);
-    match Engine::new(usual.as_deref()) {
-        Err(EngineError::Cache(unusable)) => {
-            tracing::warn!(
-                "plugins are compiled anew each time: {}; `cache_dir` under [run], or the variable {}, names another folder",
-                sluice_model::error_chain(&unusable),
-                environment::CACHE_DIR
-            );
-            Ok(Engine::new(None)?)
-        }
-        engine => Ok(engine?),
     }
 }

@@ -1,6 +1,8 @@
 //! Files that are no plugins, or not the one that was meant.
 
-use sluice_sandbox::{CONTRACT_VERSION, Digest, Engine, LARGEST_FILE, Limits, LoadError, Plugin, PluginKind, Setup};
+use sluice_sandbox::{
+    CONTRACT_VERSION, CachePlace, Digest, Engine, LARGEST_FILE, Limits, LoadError, Plugin, PluginKind, Setup,
+};
 use wit_component::ComponentEncoder;
 
 use super::{ROWS, columns, engine, guests, plugin, schema, settings};
@@ -150,13 +152,14 @@ fn a_cached_plugin_is_the_same_plugin() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         // An engine of its own, as in another run of the program.
-        let engine = Engine::new(Some(folder.path())).unwrap();
+        let (cache, key) = (folder.path().join("cache"), folder.path().join("key"));
+        let engine = Engine::new(Some(&CachePlace { folder: cache.clone(), key })).unwrap();
         let cached = Plugin::load(&engine, "evil", guests::evil(), None).unwrap();
         assert_eq!((cached.kind(), cached.contract()), (plugin().kind(), plugin().contract()));
         assert_eq!(cached.imports(), plugin().imports());
         let mut instance = Setup::new(cached).with_settings(&settings("select", None, 1)).instance(true).unwrap();
         instance.outline_of(&schema()).unwrap();
         assert_eq!(instance.apply(0, ROWS, &columns()[1..=1]).unwrap().rejections.len(), 2);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(cache).unwrap().count(), 1);
     }
 }

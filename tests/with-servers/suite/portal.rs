@@ -79,7 +79,8 @@ impl Portal {
         fs::write(self.folder.path().join(&file), text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
         command.current_dir(self.folder.path()).args(words).arg(&file).env_clear();
-        command.env("SLUICE_CACHE_DIR", self.folder.path());
+        let folder = self.folder.path();
+        command.env("SLUICE_CACHE_DIR", folder.join("cache")).env("XDG_STATE_HOME", folder.join("state"));
         command
     }
 

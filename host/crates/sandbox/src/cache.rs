@@ -8,12 +8,12 @@
 //!   no symbolic link, and its path is resolved once.
 //! - A file counts only if it belongs to that user and nobody else may write to it, asked of the open file, so that nothing
 //!   can be exchanged in between.
-//! - It holds the key it was made for (digest of the plugin, version of this program, all settings of the engine that code
-//!   depends on) and a hash over all the rest, so a file that is cut, damaged, misnamed or foreign does not count.
+//! - It is sealed under a key that only this user's sluice has (`seal`), and names the plugin (by digest), the version of this
+//!   program and all settings of the engine that its code depends on. So a file that is cut, damaged, misnamed, or comes from
+//!   anybody else, in a repository that was cloned say, does not count.
 //! - It is written under another name and then renamed, so no half of a file is ever read.
 //!
 //! What does not count is passed over, compiled anew and replaced. The cache is never a reason for a plugin to fail.
-//! The hash finds damage; it is no signature: who can write as the user can run code as the user anyway.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata},
@@ -26,16 +26,22 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sluice_model::digest::Digest;
-use wasmtime::component::Component;
+use tempfile::NamedTempFile;
 
-use super::inspect::{Facts, PluginKind};
+use super::{
+    code::{Code, LARGEST_CODE},
+    inspect::{Facts, PluginKind},
+    seal::{Key, KeyError, SEAL},
+};
 
 /// The first bytes of every file, with the version of its layout.
-const MAGIC: &[u8; 8] = b"sluice 1";
+const MAGIC: &[u8; 8] = b"sluice 2";
 /// The bytes of a SHA-256 hash.
 const HASH: usize = 32;
-/// Begins the name of every file in the folder that is the cache's.
+/// Begins the name of every file in the folder that is the cache's; 64 hexadecimal digits follow.
 const PREFIX: &str = "plugin-";
+/// The most bytes of a file: its code, and what is noted of it.
+const LARGEST_FILE: u64 = LARGEST_CODE as u64 + (1 << 20);
 /// Files that are kept; the oldest are removed. A pipeline has a few plugins, an interpreter's code some 35 MB.
 const MOST_FILES: usize = 32;
 /// The folder's permissions: its owner's, nobody else's.
@@ -43,19 +49,38 @@ const ONLY_THE_OWNER: u32 = 0o700;
 /// The permission bits by which group and others may write.
 const OTHERS_MAY_WRITE: u32 = 0o022;
 
+/// Where compiled code is kept.
+#[derive(Debug, Clone)]
+pub struct CachePlace {
+    /// The folder for the code. It is made if it is missing, for its owner only. It is refused if another user owns it or may
+    /// write to it: what stands in it is run.
+    pub folder: PathBuf,
+    /// The file for the key that it is sealed with, outside of that folder. It is made if it is missing.
+    pub key: PathBuf,
+}
+
 /// A folder of compiled plugins, for one engine.
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
+    key: Key,
     owner: u32,
     /// Hash of everything that code depends on beside the plugin.
     engine: [u8; HASH],
 }
 
-/// A plugin that needs no more compiling.
+/// A plugin that needs no more compiling: a file of the cache, whose seal is right.
 pub(super) struct Cached {
     pub(super) facts: Facts,
-    pub(super) component: Component,
+    file: Vec<u8>,
+    /// Where in it the code begins.
+    code: usize,
+}
+
+impl Cached {
+    pub(super) fn code(&self) -> Code<'_> {
+        Code::trusted(self.file.get(self.code..).unwrap_or_default())
+    }
 }
 
 /// Why a folder cannot keep compiled code.
@@ -93,6 +118,9 @@ pub enum CacheError {
         /// Its permission bits.
         mode: u32,
     },
+    /// There is no key to seal what is kept.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 impl CacheError {
@@ -103,6 +131,7 @@ impl CacheError {
             Self::OthersMayWrite { .. } => {
                 "what stands in it is run: remove what is in it, then `chmod 700` it, or name another folder"
             }
+            Self::Key(error) => error.hint(),
         }
     }
 }
@@ -117,60 +146,55 @@ struct StoredFacts {
 
 impl Cache {
     /// Opens a folder for the code of an engine, and makes it if it is missing.
-    pub(super) fn open(folder: &Path, engine: &wasmtime::Engine) -> Result<Self, CacheError> {
-        let unusable = |cause| CacheError::Unusable { folder: folder.to_owned(), cause };
+    pub(super) fn open(place: &CachePlace, engine: &wasmtime::Engine) -> Result<Self, CacheError> {
+        let folder = &place.folder;
+        let unusable = |cause| CacheError::Unusable { folder: folder.clone(), cause };
         DirBuilder::new().recursive(true).mode(ONLY_THE_OWNER).create(folder).map_err(unusable)?;
         let metadata = fs::symlink_metadata(folder).map_err(unusable)?;
         if !metadata.is_dir() {
-            return Err(CacheError::NotAFolder { folder: folder.to_owned() });
+            return Err(CacheError::NotAFolder { folder: folder.clone() });
         }
         let resolved = folder.canonicalize().map_err(unusable)?;
         // Whose files this program makes is what counts, and a file tells.
-        let owner = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempfile_in(&resolved)
-            .and_then(|probe| Ok(probe.as_file().metadata()?.uid()))
-            .map_err(unusable)?;
+        let owner = new_file(&resolved).and_then(|probe| Ok(probe.as_file().metadata()?.uid())).map_err(unusable)?;
         if metadata.uid() != owner {
-            return Err(CacheError::AnotherOwner { folder: folder.to_owned() });
+            return Err(CacheError::AnotherOwner { folder: folder.clone() });
         }
         if metadata.mode() & OTHERS_MAY_WRITE != 0 {
-            return Err(CacheError::OthersMayWrite { folder: folder.to_owned(), mode: metadata.mode() & 0o777 });
+            return Err(CacheError::OthersMayWrite { folder: folder.clone(), mode: metadata.mode() & 0o777 });
         }
-        Ok(Self { folder: resolved, owner, engine: engine_hash(engine) })
+        let key = Key::open(&place.key, owner, &resolved)?;
+        Ok(Self { folder: resolved, key, owner, engine: engine_hash(engine) })
     }
 
     /// The compiled plugin of that digest, if there is one that counts.
-    pub(super) fn find(&self, engine: &wasmtime::Engine, digest: &Digest) -> Option<Cached> {
-        let key = self.key(digest);
-        let mut file = File::open(self.path(&key)).ok()?;
+    pub(super) fn find(&self, digest: &Digest) -> Option<Cached> {
+        let name = self.name(digest);
+        let file = File::open(self.path(&name)).ok()?;
         if !self.is_ours(&file.metadata().ok()?) {
             return None;
         }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).ok()?;
-        let (facts, code) = unpack(&bytes, &key)?;
-        // SAFETY: `deserialize` must be given what this version of wasmtime compiled with these settings, unchanged. The
-        // file was written by `keep`, as its owner and mode say, and holds what was written, as its hash says; the key in
-        // it covers this program's version and `precompile_compatibility_hash`.
-        #[expect(unsafe_code, reason = "compiled code can only be loaded on trust, which the checks above earn")]
-        let component = unsafe { Component::deserialize(engine, code) }.ok()?;
-        Some(Cached { facts, component })
+        file.take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
+        let (facts, code) = unpack(&bytes, &self.key, &name)?;
+        let code = bytes.len() - code.len();
+        Some(Cached { facts, file: bytes, code })
     }
 
     /// Keeps a compiled plugin. If that fails, it is compiled again next time.
-    pub(super) fn keep(&self, digest: &Digest, compiled: &Cached) {
-        if let Err(error) = self.try_keep(digest, compiled) {
+    pub(super) fn keep(&self, digest: &Digest, facts: &Facts, code: &[u8]) {
+        if let Err(error) = self.try_keep(digest, facts, code) {
             tracing::warn!(%digest, error = %error, "a compiled plugin could not be kept");
         }
     }
 
-    fn try_keep(&self, digest: &Digest, compiled: &Cached) -> io::Result<()> {
-        let key = self.key(digest);
-        let code = compiled.component.serialize().map_err(io::Error::other)?;
-        let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(&self.folder)?;
-        file.write_all(&pack(&key, &compiled.facts, &code)?)?;
-        file.persist(self.path(&key)).map_err(|error| error.error)?;
+    fn try_keep(&self, digest: &Digest, facts: &Facts, code: &[u8]) -> io::Result<()> {
+        let name = self.name(digest);
+        let head = head(&self.key, &name, facts, code)?;
+        let mut file = new_file(&self.folder)?;
+        file.write_all(&head)?;
+        file.write_all(code)?;
+        file.persist(self.path(&name)).map_err(|error| error.error)?;
         self.remove_oldest()
     }
 
@@ -178,8 +202,9 @@ impl Cache {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            if is_name(&entry.file_name().to_string_lossy()) {
-                files.push((entry.metadata()?.modified()?, entry.path()));
+            let metadata = entry.metadata()?;
+            if metadata.is_file() && is_name(&entry.file_name().to_string_lossy()) {
+                files.push((metadata.modified()?, entry.path()));
             }
         }
         files.sort();
@@ -193,19 +218,28 @@ impl Cache {
         metadata.is_file() && metadata.uid() == self.owner && metadata.mode() & OTHERS_MAY_WRITE == 0
     }
 
-    fn key(&self, digest: &Digest) -> [u8; HASH] {
+    /// What a plugin's file is called, and says of itself.
+    fn name(&self, digest: &Digest) -> [u8; HASH] {
         Sha256::new().chain_update(self.engine).chain_update(digest.as_bytes()).finalize().into()
     }
 
-    fn path(&self, key: &[u8; HASH]) -> PathBuf {
-        self.folder.join(format!("{PREFIX}{}", hex::encode(key)))
+    fn path(&self, name: &[u8; HASH]) -> PathBuf {
+        self.folder.join(format!("{PREFIX}{}", hex::encode(name)))
     }
 }
 
-/// Whether a file of this name is the cache's: compiled code, or what a process that was killed began to write. A user's own
-/// `plugin-mine.wasm` is not.
+/// A file to write, under a name that nobody else has: what a process that was killed leaves behind is named as all others,
+/// and goes when it is the oldest.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut name = [0; HASH];
+    getrandom::fill(&mut name).map_err(io::Error::other)?;
+    tempfile::Builder::new().prefix(&format!("{PREFIX}{}", hex::encode(name))).rand_bytes(0).tempfile_in(folder)
+}
+
+/// Whether a file of this name is the cache's. A user's own `plugin-mine` is not.
 fn is_name(name: &str) -> bool {
-    name.strip_prefix(PREFIX).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name.strip_prefix(PREFIX).is_some_and(|rest| rest.len() == 2 * HASH && rest.bytes().all(is_digit))
 }
 
 /// Everything that compiled code depends on beside the plugin: this program's version, which stands for those of the
@@ -229,28 +263,30 @@ fn engine_hash(engine: &wasmtime::Engine) -> [u8; HASH] {
     hasher.0.finalize().into()
 }
 
-/// `MAGIC`, a hash of the rest, the key, the length of the facts, the facts as JSON, the code.
-fn pack(key: &[u8; HASH], facts: &Facts, code: &[u8]) -> io::Result<Vec<u8>> {
+/// What stands before the code: `MAGIC`, the seal of all that follows, the name, the length of the facts, the facts as JSON.
+fn head(key: &Key, name: &[u8; HASH], facts: &Facts, code: &[u8]) -> io::Result<Vec<u8>> {
     let facts = serde_json::to_vec(&StoredFacts {
         kind: facts.kind,
         contract: facts.contract.to_string(),
         imports: facts.imports.clone(),
     })?;
     let length = u32::try_from(facts.len()).map_err(io::Error::other)?.to_le_bytes();
-    let rest = [key, length.as_slice(), &facts, code].concat();
-    Ok([MAGIC.as_slice(), &Sha256::digest(&rest), &rest].concat())
+    let sealed = [name.as_slice(), &length, &facts].concat();
+    let seal = key.seal(&[&sealed, code]);
+    Ok([MAGIC.as_slice(), &seal, &sealed].concat())
 }
 
-fn unpack<'a>(bytes: &'a [u8], expected_key: &[u8; HASH]) -> Option<(Facts, &'a [u8])> {
+fn unpack<'a>(bytes: &'a [u8], key: &Key, expected_name: &[u8; HASH]) -> Option<(Facts, &'a [u8])> {
     let rest = bytes.strip_prefix(MAGIC)?;
-    let (hash, rest) = rest.split_first_chunk::<HASH>()?;
-    if Sha256::digest(rest).as_slice() != hash {
+    let (seal, rest) = rest.split_first_chunk::<SEAL>()?;
+    // Nothing of what follows is looked at before.
+    if !key.is_seal(seal, rest) {
         return None;
     }
-    let (key, rest) = rest.split_first_chunk::<HASH>()?;
+    let (name, rest) = rest.split_first_chunk::<HASH>()?;
     let (length, rest) = rest.split_first_chunk::<4>()?;
     let (facts, code) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    if key != expected_key {
+    if name != expected_name {
         return None;
     }
     let stored: StoredFacts = serde_json::from_slice(facts).ok()?;
@@ -269,16 +305,29 @@ mod tests {
         wasmtime::Engine::default()
     }
 
-    fn compiled(engine: &wasmtime::Engine) -> Cached {
-        let component = Component::new(engine, wat::parse_str("(component)").unwrap()).unwrap();
-        let facts =
-            Facts { kind: PluginKind::CoreModule, contract: CONTRACT_VERSION, imports: vec!["a:b/c@0.1.0".to_owned()] };
-        Cached { facts, component }
+    fn facts() -> Facts {
+        Facts { kind: PluginKind::CoreModule, contract: CONTRACT_VERSION, imports: vec!["a:b/c@0.1.0".to_owned()] }
     }
 
-    fn open(folder: &Path, engine: &wasmtime::Engine) -> Cache {
-        Cache::open(folder, engine).unwrap()
+    /// A user with one key, whatever the folder.
+    struct User(tempfile::TempDir);
+
+    impl User {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn try_open(&self, folder: &Path) -> Result<Cache, CacheError> {
+            let place = CachePlace { folder: folder.to_owned(), key: self.0.path().join("key") };
+            Cache::open(&place, &engine())
+        }
+
+        fn open(&self, folder: &Path) -> Cache {
+            self.try_open(folder).unwrap()
+        }
     }
+
+    const CODE: &[u8] = &[0x90; 1000];
 
     fn only_file(folder: &Path) -> PathBuf {
         let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -288,104 +337,140 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_found_by_its_digest_and_engine_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = engine();
-        let cache = open(&folder.path().join("made/here"), &engine);
+        let (user, folder) = (User::new(), tempfile::tempdir().unwrap());
+        let cache = user.open(&folder.path().join("made/here"));
         let digest = Digest::of(b"plugin");
-        assert!(cache.find(&engine, &digest).is_none());
-        cache.keep(&digest, &compiled(&engine));
-        assert_eq!(cache.find(&engine, &digest).unwrap().facts, compiled(&engine).facts);
-        assert!(cache.find(&engine, &Digest::of(b"other")).is_none());
+        assert!(cache.find(&digest).is_none());
+        cache.keep(&digest, &facts(), CODE);
+        let found = cache.find(&digest).unwrap();
+        assert_eq!((&found.facts, &found.file[found.code..]), (&facts(), CODE));
+        assert!(cache.find(&Digest::of(b"other")).is_none());
 
         let other = wasmtime::Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
-        assert!(open(&cache.folder, &other).find(&other, &digest).is_none());
-        assert!(open(&cache.folder, &engine).find(&engine, &digest).is_some());
+        let place = CachePlace { folder: cache.folder.clone(), key: user.0.path().join("key") };
+        assert!(Cache::open(&place, &other).unwrap().find(&digest).is_none());
+        assert!(user.open(&cache.folder).find(&digest).is_some());
+    }
+
+    #[test]
+    fn what_another_user_has_kept_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = Digest::of(b"plugin");
+        User::new().open(folder.path()).keep(&digest, &facts(), CODE);
+        let cache = User::new().open(folder.path());
+        assert!(cache.find(&digest).is_none());
+        cache.keep(&digest, &facts(), CODE);
+        assert!(cache.find(&digest).is_some(), "it is replaced");
+        only_file(folder.path());
     }
 
     #[test]
     fn a_file_that_was_touched_anywhere_does_not_count_and_is_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = engine();
-        let cache = open(folder.path(), &engine);
+        let (user, folder) = (User::new(), tempfile::tempdir().unwrap());
+        let cache = user.open(folder.path());
         let digest = Digest::of(b"plugin");
-        cache.keep(&digest, &compiled(&engine));
+        cache.keep(&digest, &facts(), CODE);
         let file = only_file(folder.path());
         let good = fs::read(&file).unwrap();
         for position in (0..good.len()).step_by(good.len() / 50) {
             let mut bytes = good.clone();
             bytes[position] ^= 1;
             fs::write(&file, &bytes).unwrap();
-            assert!(cache.find(&engine, &digest).is_none(), "byte {position}");
+            assert!(cache.find(&digest).is_none(), "byte {position}");
             fs::write(&file, &good[..position]).unwrap();
-            assert!(cache.find(&engine, &digest).is_none(), "cut at {position}");
+            assert!(cache.find(&digest).is_none(), "cut at {position}");
         }
-        cache.keep(&digest, &compiled(&engine));
-        assert!(cache.find(&engine, &digest).is_some());
+        cache.keep(&digest, &facts(), CODE);
+        assert!(cache.find(&digest).is_some());
     }
 
     #[test]
     fn a_sound_file_under_another_name_does_not_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = engine();
-        let cache = open(folder.path(), &engine);
-        cache.keep(&Digest::of(b"one"), &compiled(&engine));
+        let (user, folder) = (User::new(), tempfile::tempdir().unwrap());
+        let cache = user.open(folder.path());
+        cache.keep(&Digest::of(b"one"), &facts(), CODE);
         let two = Digest::of(b"two");
-        fs::rename(only_file(folder.path()), cache.path(&cache.key(&two))).unwrap();
-        assert!(cache.find(&engine, &two).is_none());
+        fs::rename(only_file(folder.path()), cache.path(&cache.name(&two))).unwrap();
+        assert!(cache.find(&two).is_none());
     }
 
     #[test]
     fn a_file_that_others_may_write_does_not_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = engine();
-        let cache = open(folder.path(), &engine);
+        let (user, folder) = (User::new(), tempfile::tempdir().unwrap());
+        let cache = user.open(folder.path());
         let digest = Digest::of(b"plugin");
-        cache.keep(&digest, &compiled(&engine));
+        cache.keep(&digest, &facts(), CODE);
         let file = only_file(folder.path());
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o620)).unwrap();
-        assert!(cache.find(&engine, &digest).is_none());
+        assert!(cache.find(&digest).is_none());
     }
 
     #[test]
     fn a_folder_is_made_for_its_owner_and_others_are_refused() {
-        let outer = tempfile::tempdir().unwrap();
-        let engine = engine();
+        let (user, outer) = (User::new(), tempfile::tempdir().unwrap());
         let folder = outer.path().join("cache");
-        open(&folder, &engine);
+        user.open(&folder);
         assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "the probe is gone");
 
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
-        let error = Cache::open(&folder, &engine).unwrap_err();
+        let error = user.try_open(&folder).unwrap_err();
         assert!(matches!(error, CacheError::OthersMayWrite { mode: 0o770, .. }), "{error}");
 
         let link = outer.path().join("link");
         symlink(&folder, &link).unwrap();
-        assert!(matches!(Cache::open(&link, &engine), Err(CacheError::NotAFolder { .. })));
+        assert!(matches!(user.try_open(&link), Err(CacheError::NotAFolder { .. })));
 
         let file = outer.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(matches!(Cache::open(&file, &engine), Err(CacheError::Unusable { .. })));
+        assert!(matches!(user.try_open(&file), Err(CacheError::Unusable { .. })));
+    }
+
+    #[test]
+    fn a_folder_that_holds_the_key_is_refused() {
+        let user = User::new();
+        let error = user.try_open(user.0.path()).unwrap_err();
+        assert!(matches!(error, CacheError::Key(KeyError::Within { .. })), "{error}");
     }
 
     #[test]
     fn the_oldest_files_go_and_nobody_elses() {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = engine();
-        let cache = open(folder.path(), &engine);
-        let precious = folder.path().join("thesis.txt");
-        fs::write(&precious, "").unwrap();
-        let compiled = compiled(&engine);
+        let (user, folder) = (User::new(), tempfile::tempdir().unwrap());
+        let cache = user.open(folder.path());
+        let digits = "0".repeat(2 * HASH);
+        let others = [
+            "thesis.txt",
+            "plugin-",
+            "plugin-mine",
+            "plugin-mine.wasm",
+            "plugin-0123abcd",
+            &format!("plugin-{digits}0"),
+            &format!("plugin-{}g", &digits[1..]),
+            &format!("plugin-{}A", &digits[1..]),
+            &format!("plugin-{}.wasm", &digits[5..]),
+            &format!("my-plugin-{digits}"),
+        ];
+        for name in others {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        }
+        // A folder of that name is nobody's code.
+        let looks_alike = folder.path().join(format!("plugin-{digits}"));
+        fs::create_dir(&looks_alike).unwrap();
+        // What a process that was killed has left.
+        let (left, path) = new_file(folder.path()).unwrap().keep().unwrap();
+        left.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         let digests: Vec<Digest> = (0..=MOST_FILES).map(|n| Digest::of(&n.to_le_bytes())).collect();
         for (age, digest) in digests.iter().rev().enumerate() {
-            cache.keep(digest, &compiled);
-            if let Ok(file) = File::open(cache.path(&cache.key(digest))) {
+            cache.keep(digest, &facts(), CODE);
+            if let Ok(file) = File::open(cache.path(&cache.name(digest))) {
                 let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000 - age as u64);
                 file.set_modified(time).unwrap();
             }
         }
-        assert!(precious.exists());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), MOST_FILES + 1);
+        assert!(others.iter().all(|name| folder.path().join(name).exists()) && looks_alike.exists());
+        assert!(!path.exists(), "what was left behind is the oldest");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), MOST_FILES + others.len() + 1);
     }
 }

@@ -1,28 +1,22 @@
 //! The engine: how plugins are compiled and what is always true of code that runs in it.
 //!
-//! One engine serves the whole program. It holds the settings that every compiled plugin shares, the compiled-code cache, and
-//! the thread that moves the clock by which calls are stopped.
-//!
-//! The settings have three aims. *The same answer everywhere*: NaN values are canonical, relaxed SIMD and threads are off,
-//! fuel is counted. *Little surface*: what the contract does not need is off, concurrency above all, where most of wasmtime's
-//! advisories of 2026 were. *Nothing left behind*: each instance gets memory of its own, since pools of reused memory have
-//! leaked data between instances twice.
+//! One engine serves the whole program. It holds the settings that every compiled plugin shares, the compiled-code cache, who
+//! compiles, and the thread that moves the clock by which calls are stopped.
 
-use std::{path::Path, sync::Arc, thread};
+use std::{sync::Arc, thread};
 
-use wasmtime::{Config, OptLevel, Strategy, component::Linker};
+use wasmtime::component::Linker;
 
 use super::{
-    cache::{Cache, CacheError},
+    cache::{Cache, CacheError, CachePlace},
+    compiler::{Compiler, Job},
+    config::config,
     limits::TICK,
     linker::linker,
+    load_error::LoadError,
     state::State,
     stop::Stop,
 };
-
-/// How much native stack a guest may use, in bytes: wasmtime's own default, a quarter of what tokio and the standard library
-/// give a thread, so that the host's own frames always fit beside it.
-const GUEST_STACK: usize = 512 * 1024;
 
 /// Compiles and runs plugins. Cheap to clone; all clones are one engine.
 #[derive(Clone)]
@@ -30,6 +24,7 @@ pub struct Engine {
     inner: wasmtime::Engine,
     linker: Arc<Linker<State>>,
     cache: Option<Arc<Cache>>,
+    compiler: Arc<Compiler>,
     stop: Stop,
 }
 
@@ -63,19 +58,31 @@ impl EngineError {
 impl Engine {
     /// An engine that keeps compiled code in `cache`, or nowhere.
     ///
-    /// The folder is made if it is missing, for its owner only. It is refused if another user owns it or may write to it:
-    /// what stands in it is run.
-    pub fn new(cache: Option<&Path>) -> Result<Self, EngineError> {
+    /// It compiles in this process, unless it is told who else does ([`compiled_by`](Self::compiled_by)).
+    pub fn new(cache: Option<&CachePlace>) -> Result<Self, EngineError> {
         let unsupported = |error: wasmtime::Error| EngineError::Unsupported(error.to_string());
         let inner = wasmtime::Engine::new(&config()).map_err(unsupported)?;
         start_clock(&inner).map_err(|error| EngineError::Unsupported(error.to_string()))?;
         let linker = linker(&inner).map_err(unsupported)?;
-        let cache = cache.map(|folder| Cache::open(folder, &inner)).transpose()?;
-        Ok(Self { inner, linker: Arc::new(linker), cache: cache.map(Arc::new), stop: Stop::never() })
+        let cache = cache.map(|place| Cache::open(place, &inner)).transpose()?;
+        Ok(Self {
+            inner,
+            linker: Arc::new(linker),
+            cache: cache.map(Arc::new),
+            compiler: Arc::default(),
+            stop: Stop::never(),
+        })
     }
 
-    /// The same engine, whose plugins are stopped when this says so: calls end within a few hundredths of a second with
-    /// [`PluginErrorKind::Stopped`](crate::PluginErrorKind::Stopped), and none begins any more.
+    /// The same engine, with another compiler.
+    #[must_use]
+    pub fn compiled_by(self, compiler: Compiler) -> Self {
+        Self { compiler: Arc::new(compiler), ..self }
+    }
+
+    /// The same engine, whose plugins are stopped when this says so: within a few hundredths of a second calls end with
+    /// [`PluginErrorKind::Stopped`](crate::PluginErrorKind::Stopped), compiling in a child ends with
+    /// [`LoadError::Stopped`], and no call begins any more.
     /// It is asked often, and from any thread.
     #[must_use]
     pub fn stopping_when(self, is_stopping: impl Fn() -> bool + Send + Sync + 'static) -> Self {
@@ -97,31 +104,12 @@ impl Engine {
     pub(super) fn cache(&self) -> Option<&Cache> {
         self.cache.as_deref()
     }
-}
 
-fn config() -> Config {
-    let mut config = Config::new();
-    config
-        .strategy(Strategy::Cranelift)
-        .cranelift_opt_level(OptLevel::Speed)
-        // The budget and its backstop; see `limits`.
-        .consume_fuel(true)
-        .epoch_interruption(true)
-        .max_wasm_stack(GUEST_STACK)
-        // The same answer everywhere.
-        .cranelift_nan_canonicalization(true)
-        .wasm_relaxed_simd(false)
-        // What the contract has no use for. Threads, garbage collection and exceptions are not even compiled in.
-        .concurrency_support(false)
-        .wasm_memory64(false)
-        .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false)
-        // Nothing left behind: memory is mapped for each instance, and never handed on.
-        .allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand)
-        // Where a guest trapped is told by its name and call; its own function names are words of the guest.
-        .wasm_backtrace_max_frames(None)
-        .generate_address_map(false);
-    config
+    /// Compiles a component. `plugin`: what errors call it.
+    pub(super) fn compile(&self, plugin: &str, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+        let job = Job { plugin, component, is_kept: self.cache.is_some(), stop: &self.stop };
+        self.compiler.compile(&self.inner, &job)
+    }
 }
 
 /// Starts the thread that moves the engine's clock. It ends with the engine, at most one tick later.

@@ -74,6 +74,9 @@
 //! they belong on a thread for computation, never inside an asynchronous task.
 
 mod cache;
+mod code;
+mod compiler;
+mod config;
 mod contract;
 mod convert;
 mod encode;
@@ -87,6 +90,7 @@ mod load_error;
 mod log;
 mod memory;
 mod plugin;
+mod seal;
 mod setup;
 mod state;
 mod stop;
@@ -103,7 +107,8 @@ pub use sluice_model::{
 };
 
 pub use self::{
-    cache::CacheError,
+    cache::{CacheError, CachePlace},
+    compiler::{CompileLimits, Compiler, serve},
     contract::{CONTRACT_VERSION, ContractVersion},
     convert::{GroupOutcome, Rejection},
     engine::{Engine, EngineError},
@@ -114,6 +119,7 @@ pub use self::{
     log::{LogCounts, LogLevel, LogSink},
     memory::{BudgetSpent, MemoryBudget},
     plugin::Plugin,
+    seal::KeyError,
     setup::Setup,
     transform::{Transform, TransformError, Transformed},
     words::Words,

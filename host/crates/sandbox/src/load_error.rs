@@ -56,6 +56,44 @@ pub enum LoadError {
     /// A component that cannot be compiled, or whose functions are not the contract's.
     #[error("the plugin cannot be compiled: {0}")]
     NotCompiled(String),
+    /// A plugin for which the compiler needs more memory than it may take.
+    #[error("the plugin `{plugin}` takes more than {mebibytes} MiB to compile")]
+    TooMuchMemory {
+        /// What it is called.
+        plugin: String,
+        /// What compiling may take.
+        mebibytes: u64,
+    },
+    /// A plugin for which the compiler needs more time than it may take.
+    #[error("the plugin `{plugin}` takes more than {seconds} seconds to compile")]
+    TooLong {
+        /// What it is called.
+        plugin: String,
+        /// What compiling may take.
+        seconds: u64,
+    },
+    /// A plugin of which too much code comes.
+    #[error("the plugin `{plugin}` comes to more than {mebibytes} MiB of compiled code")]
+    TooMuchCode {
+        /// What it is called.
+        plugin: String,
+        /// What there may be.
+        mebibytes: u64,
+    },
+    /// The compiler ended in a way that says nothing of the plugin.
+    #[error("the compiler ended while it compiled the plugin `{plugin}`: {how}")]
+    CompilerDied {
+        /// What the plugin is called.
+        plugin: String,
+        /// How it ended.
+        how: String,
+    },
+    /// There is no compiler.
+    #[error("the compiler cannot be started: {0}")]
+    NoCompiler(String),
+    /// Somebody stopped it, or the whole program.
+    #[error("stopped while a plugin was compiled")]
+    Stopped,
 }
 
 impl LoadError {
@@ -77,7 +115,16 @@ impl LoadError {
                 "a plugin gets no clock, files, network, environment or randomness: build it for `wasm32-unknown-unknown`",
             ),
             Self::ForeignImports { .. } => Some("a plugin gets `sluice:transform/log` and nothing else"),
-            Self::TooLarge { .. } | Self::Damaged(_) | Self::Shape(_) | Self::NotCompiled(_) => None,
+            Self::TooMuchMemory { .. } | Self::TooLong { .. } | Self::TooMuchCode { .. } => Some(
+                "no plugin of ordinary code does, and none that brings an interpreter; do not run it unless you know why it does",
+            ),
+            Self::TooLarge { .. }
+            | Self::Damaged(_)
+            | Self::Shape(_)
+            | Self::NotCompiled(_)
+            | Self::CompilerDied { .. }
+            | Self::NoCompiler(_)
+            | Self::Stopped => None,
         }
     }
 }

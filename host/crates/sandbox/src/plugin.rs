@@ -5,18 +5,22 @@
 
 use std::{fmt, sync::Arc};
 
-use sluice_model::digest::Digest;
+use sluice_model::{digest::Digest, printable::printable};
 use wasmtime::component::Component;
 
 use super::{
-    cache::Cached,
+    code::Code,
+    compiler::not_compiled,
     contract::{ContractVersion, ExportsPre},
     engine::Engine,
-    inspect::{Facts, Inspected, PluginKind, inspect, reason},
+    inspect::{Facts, Inspected, PluginKind, inspect},
     load_error::{LARGEST_FILE, LoadError},
     state::State,
     stop::Stop,
 };
+
+/// Characters of its name that are shown.
+const LONGEST_NAME: usize = 200;
 
 /// A plugin that can be run. Cheap to clone.
 #[derive(Clone)]
@@ -59,10 +63,9 @@ impl Plugin {
         {
             return Err(LoadError::Digest { pinned, found: digest });
         }
-        let cached = engine.cache().and_then(|cache| cache.find(engine.inner(), &digest));
-        let Cached { facts, component } = match cached {
+        let (facts, component) = match cached(engine, &digest) {
             Some(cached) => cached,
-            None => compile(engine, &digest, bytes)?,
+            None => compile(engine, name, &digest, bytes)?,
         };
         let exports = engine
             .linker()
@@ -117,16 +120,22 @@ impl Plugin {
     }
 }
 
-fn compile(engine: &Engine, digest: &Digest, bytes: &[u8]) -> Result<Cached, LoadError> {
-    let Inspected { facts, component } = inspect(bytes, engine.inner().get_wasm_features())?;
-    let component = Component::from_binary(engine.inner(), &component).map_err(|error| not_compiled(&error))?;
-    let compiled = Cached { facts, component };
-    if let Some(cache) = engine.cache() {
-        cache.keep(digest, &compiled);
-    }
-    Ok(compiled)
+/// What was compiled before, if it was.
+fn cached(engine: &Engine, digest: &Digest) -> Option<(Facts, Component)> {
+    let cached = engine.cache()?.find(digest)?;
+    let component = cached.code().load(engine.inner())?;
+    Some((cached.facts, component))
 }
 
-fn not_compiled(error: &wasmtime::Error) -> LoadError {
-    LoadError::NotCompiled(reason(&format!("{error:#}")))
+fn compile(engine: &Engine, name: &str, digest: &Digest, bytes: &[u8]) -> Result<(Facts, Component), LoadError> {
+    let Inspected { facts, component } = inspect(bytes, engine.inner().get_wasm_features())?;
+    let code = engine.compile(&printable(name, LONGEST_NAME), &component)?;
+    drop(component);
+    let component = Code::trusted(&code)
+        .load(engine.inner())
+        .ok_or_else(|| LoadError::NotCompiled("the code is for another engine".to_owned()))?;
+    if let Some(cache) = engine.cache() {
+        cache.keep(digest, &facts, &code);
+    }
+    Ok((facts, component))
 }

@@ -18,6 +18,12 @@ use super::{PipelineFile, values::IN_QUOTES};
 /// More mistakes than this in one file are not listed: the reader has enough to do.
 const MOST_PROBLEMS: usize = 50;
 
+/// Keys that are no more, and what to do instead.
+const GONE: [(&str, &str); 1] = [(
+    "cache_dir",
+    "what compiled plugins are kept in is run, so it is not for a pipeline file to say: set the variable SLUICE_CACHE_DIR",
+)];
+
 /// Reads a document; gives what it says if nothing is wrong, and what is wrong otherwise.
 pub(super) fn deserialize(text: &str) -> (Option<PipelineFile>, Vec<Problem>) {
     let (document, syntax) = DeTable::parse_recoverable(text);
@@ -105,7 +111,9 @@ fn problem(text: &str, error: &toml::de::Error) -> Problem {
     let names = quoted(&message);
     let described = match names.split_first() {
         Some((typed, known)) if message.starts_with("unknown field") => {
+            let gone = GONE.iter().find(|(key, _)| key == typed);
             let hint = match nearest(typed, known.iter().copied()) {
+                _ if let Some((_, instead)) = gone => (*instead).to_owned(),
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => "nothing can be set here".to_owned(),
                 None => format!("known here: `{}`", known.join("`, `")),

@@ -319,6 +319,4 @@ pub struct RunSpec {
     /// What a stream does of which not as many records were read as HubSpot counts: more or fewer than before and after it.
     #[serde(default)]
     pub ledger: LedgerRule,
-    /// Where compiled plugins are kept. Default: `sluice` in the user's cache folder.
-    pub cache_dir: Option<PathBuf>,
 }

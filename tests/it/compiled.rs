@@ -1,0 +1,140 @@
+//! Compiled code: whose is run, and what compiling may take.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use rustix::process::{Pid, Signal, kill_process};
+use sluice::pipeline::COMPILE;
+
+use crate::{
+    child::{Running, is_alive},
+    guests,
+    harness::Workspace,
+    heavy::{children_of, heavy},
+};
+
+/// Words that stand in the code of the plugin, and those that an attacker has put in their place.
+const OWN: &[u8] = b"has no column";
+const PLANTED: &[u8] = b"HAS NO COLUMN";
+/// Where the seal stands in a file of the cache, behind the file's first bytes; it holds for all that follows.
+const SEAL: std::ops::Range<usize> = 8..40;
+
+/// The most memory that any process may take for a hostile plugin.
+const MOST_MEBIBYTES: u64 = 600;
+
+/// A run of a plugin that complains, with what it has compiled kept in `cache`, as a user with that `state` folder.
+fn complaint(workspace: &Workspace, cache: &Path, state: &Path) -> String {
+    workspace.write("hello.wasm", guests::hello());
+    workspace.write("rows.ndjson", "{\"a\":\"b\"}\n");
+    workspace.write("settings.toml", "columns = [\"missing\"]\n");
+    let arguments = ["plugin", "run", "hello.wasm", "--settings", "settings.toml", "--input", "rows.ndjson"];
+    let mut command = workspace.command(&arguments);
+    command.env("SLUICE_CACHE_DIR", cache).env("XDG_STATE_HOME", state);
+    let output = Running::start(&mut command).output();
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn only_file(folder: &Path) -> PathBuf {
+    let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files[0].clone()
+}
+
+/// A repository that is cloned brings what it likes: here the code of the plugin that is pinned, with other words in it.
+#[test]
+fn compiled_code_that_another_has_sealed_is_not_run() {
+    let workspace = Workspace::new();
+    let folder = |name: &str| workspace.path().join(name);
+    let (own, theirs) = (folder("own-state"), folder("their-state"));
+    complaint(&workspace, &folder("brought"), &theirs);
+    let file = only_file(&folder("brought"));
+    let mut code = fs::read(&file).unwrap();
+    let place = code.windows(OWN.len()).position(|bytes| bytes == OWN).unwrap();
+    code[place..place + OWN.len()].copy_from_slice(PLANTED);
+    let sealed_by_hash = Sha256::digest(&code[SEAL.end..]).to_vec();
+    let key = fs::read(theirs.join("sluice/plugin-cache.key")).unwrap();
+    let sealed_by_their_key = Hmac::<Sha256>::new_from_slice(&key).unwrap().chain_update(&code[SEAL.end..]).finalize();
+    for seal in [sealed_by_hash, sealed_by_their_key.into_bytes().to_vec()] {
+        code[SEAL].copy_from_slice(&seal);
+        fs::write(&file, &code).unwrap();
+        let told = complaint(&workspace, &folder("brought"), &own);
+        assert!(told.contains("has no column `missing`"), "{told}");
+        // What stood there was passed over and replaced.
+        assert_ne!(fs::read(&file).unwrap(), code);
+    }
+    // Whoever has the key is the user.
+    fs::write(&file, &code).unwrap();
+    let told = complaint(&workspace, &folder("brought"), &theirs);
+    assert!(told.contains("HAS NO COLUMN `missing`"), "{told}");
+}
+
+/// The process that a command compiles in, and what it says, once it does.
+fn compiling(running: &mut Running) -> Pid {
+    let own = Pid::from_raw(running.id() as i32).unwrap();
+    let child = || children_of(own).into_iter().find(|(_, words)| words.ends_with(COMPILE));
+    running.until("the process that compiles", |_| child().is_some());
+    child().unwrap().0
+}
+
+#[test]
+fn a_plugin_that_is_heavy_to_compile_ends_the_command_with_its_name_and_little_memory() {
+    let workspace = Workspace::new();
+    // One function, nearly as large as WebAssembly lets it be.
+    workspace.write("heavy.wasm", heavy(1, 2_500_000));
+    let mut running = workspace.start(&["plugin", "inspect", "heavy.wasm"]);
+    let child = compiling(&mut running);
+    let own = Pid::from_raw(running.id() as i32).unwrap();
+    let (began, mut peak, mut peak_of_child) = (Instant::now(), 0, 0);
+    while let Some(so_far) = peak_mebibytes(own) {
+        peak = so_far;
+        peak_of_child = peak_mebibytes(child).unwrap_or(peak_of_child);
+        assert!(began.elapsed() < Duration::from_mins(2), "it does not end");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let output = running.output();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("the plugin `heavy.wasm` takes more than 512 MiB to compile"), "{told}");
+    assert!(peak < MOST_MEBIBYTES && peak_of_child < MOST_MEBIBYTES, "{peak} MiB, and {peak_of_child} to compile");
+    assert!(peak_of_child > 0);
+}
+
+/// The most memory that a process has had so far. `None`: it has ended.
+fn peak_mebibytes(process: Pid) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10)
+}
+
+/// It is stopped before, so that it cannot end by itself.
+#[test]
+fn who_compiles_dies_with_the_command() {
+    let workspace = Workspace::new();
+    workspace.write("heavy.wasm", heavy(200, 20_000));
+    let mut running = workspace.start(&["plugin", "inspect", "heavy.wasm"]);
+    let child = compiling(&mut running);
+    // It has set itself up when it is limited.
+    running.until("its limits", |_| is_limited(child));
+    kill_process(child, Signal::STOP).unwrap();
+    running.kill();
+    let began = Instant::now();
+    while is_alive(child) {
+        assert!(began.elapsed() < Duration::from_mins(1), "it still runs");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether a process may take only so much of a processor.
+fn is_limited(process: Pid) -> bool {
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.as_raw_nonzero())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max cpu time")).unwrap();
+    !line.contains("unlimited")
+}
