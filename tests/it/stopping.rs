@@ -21,6 +21,7 @@ use crate::{
     child::Running,
     guests,
     harness::{Workspace, data_files},
+    heavy::{children_of, heavy},
 };
 
 /// A run that has nothing to wait for ends within two seconds of a stop; on a machine that is busy with other tests, in less
@@ -29,12 +30,12 @@ const SOON: Duration = Duration::from_secs(10);
 /// Where the bucket does not answer it takes a few times as long as it is waited for.
 const IN_THE_END: Duration = Duration::from_secs(40);
 
-/// Owners through the plugin that does what it is told.
-fn through_evil(settings: &str) -> Workspace {
+/// Owners through this plugin.
+fn through(plugin: &[u8], settings: &str) -> Workspace {
     let workspace = Workspace::new();
-    workspace.write("evil.wasm", guests::evil());
+    workspace.write("plugin.wasm", plugin);
     let transform = format!(
-        "[[transform]]\nname = \"evil\"\npath = \"evil.wasm\"\n\
+        "[[transform]]\nname = \"plugin\"\npath = \"plugin.wasm\"\n\
          settings = {{ {settings} }}\n\
          limits = {{ fuel_base = 1_000_000_000_000_000, timeout = \"10m\" }}\n"
     );
@@ -44,7 +45,7 @@ fn through_evil(settings: &str) -> Workspace {
 
 /// A pipeline whose plugin goes on and on in this call.
 fn going_on_in(call: &str) -> Workspace {
-    through_evil(&format!("behave = \"say-and-loop\", in = \"{call}\""))
+    through(guests::evil(), &format!("behave = \"say-and-loop\", in = \"{call}\""))
 }
 
 /// Interrupts a run, and says what it has said; it ends with this code and in this time.
@@ -78,6 +79,17 @@ fn a_stop_ends_the_call_of_a_plugin() {
         assert!(data_files(&workspace.path().join("tables")).is_empty(), "{call}");
         assert!(lease_is_free(&workspace), "{call}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stop_ends_compiling() {
+    let workspace = through(&heavy(200, 20_000), "");
+    let mut running = workspace.start(&["run", "pipeline.toml"]);
+    let own = rustix::process::Pid::from_raw(running.id().cast_signed()).unwrap();
+    running.until("it compiles", |_| children_of(own).iter().any(|(_, words)| words.ends_with(pipeline::COMPILE)));
+    let told = interrupted(running, 130, SOON);
+    assert!(told.contains("error: interrupted; nothing was committed"), "{told}");
 }
 
 /// Owners in the simulated S3, once; from then on, these of the requests to it get no answer.
