@@ -70,9 +70,10 @@ impl StreamDraft {
             trusted.entry(&clears.column.column).or_default().push(&clears.mark);
         }
         let mut cleared: BTreeMap<String, Marks> = BTreeMap::new();
+        let positions = outline.positions();
         let mut columns = Vec::with_capacity(outline.outputs.len());
-        for output in &outline.outputs {
-            match output {
+        for index in words.order(&outline) {
+            match &outline.outputs[index] {
                 Output::Keep { input, name } => {
                     let from = before.visible[*input];
                     columns.push(before.keep(from, name.clone()));
@@ -97,7 +98,7 @@ impl StreamDraft {
                         marks,
                         attributes: words.attributes(&field.attributes),
                     };
-                    columns.push(Column::computed(field, *group, ancestry.clone()));
+                    columns.push(Column::computed(field, *group, positions[index], ancestry.clone()));
                 }
             }
         }

@@ -45,6 +45,8 @@ pub struct Transform {
     pub(super) streams: Vec<Placed>,
     /// All texts in its settings.
     texts: BTreeSet<String>,
+    /// Texts that stand together in its settings: a key and its value, or two values of one table.
+    pairs: BTreeSet<(String, String)>,
 }
 
 /// An attachment. Its content is the plugin's alone.
@@ -92,8 +94,9 @@ impl Transform {
                 place: spec.place(column),
             })
         });
-        let mut texts = BTreeSet::new();
-        transform.settings.values().for_each(|value| add_texts(value, &mut texts));
+        let (mut texts, mut pairs) = (BTreeSet::new(), BTreeSet::new());
+        add_pairs(&transform.settings, &mut pairs);
+        transform.settings.values().for_each(|value| add_texts(value, &mut texts, &mut pairs));
         Self {
             name: transform.name.get_ref().as_str().to_owned(),
             place: spec.place(&transform.name),
@@ -111,6 +114,7 @@ impl Transform {
                 .collect(),
             streams: Placed::all(spec, &transform.streams),
             texts,
+            pairs,
         }
     }
 
@@ -127,6 +131,11 @@ impl Transform {
     /// Whether a text stands anywhere in its settings.
     pub(super) fn says(&self, text: &str) -> bool {
         self.texts.contains(text)
+    }
+
+    /// Whether its settings give a column another name: `old = "new"`, or both in one table, `{ column = "old", as = "new" }`.
+    pub(super) fn renames(&self, old: &str, new: &str) -> bool {
+        self.pairs.contains(&(old.to_owned(), new.to_owned()))
     }
 }
 
@@ -151,19 +160,31 @@ fn limits(spec: &LimitsSpec) -> Limits {
     }
 }
 
-/// All texts in a value, keys of tables included.
-fn add_texts(value: &toml::Value, texts: &mut BTreeSet<String>) {
+/// All texts in a value, keys of tables included, and those of its tables that stand together.
+fn add_texts(value: &toml::Value, texts: &mut BTreeSet<String>, pairs: &mut BTreeSet<(String, String)>) {
     match value {
         toml::Value::String(text) => {
             texts.insert(text.clone());
         }
-        toml::Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts)),
+        toml::Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts, pairs)),
         toml::Value::Table(table) => {
+            add_pairs(table, pairs);
             for (key, value) in table {
                 texts.insert(key.clone());
-                add_texts(value, texts);
+                add_texts(value, texts, pairs);
             }
         }
         toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => {}
+    }
+}
+
+/// Texts of a table that stand together: each key with its value, and its two values, if it has no more. More are a list, in
+/// which everything would stand together with everything.
+fn add_pairs(table: &toml::Table, pairs: &mut BTreeSet<(String, String)>) {
+    let said = || table.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    pairs.extend(said());
+    let values: Vec<String> = said().map(|(_, value)| value).collect();
+    if let [one, other] = &values[..] {
+        pairs.extend([(one.clone(), other.clone()), (other.clone(), one.clone())]);
     }
 }
