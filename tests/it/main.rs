@@ -36,6 +36,8 @@ mod linked;
 mod past;
 /// What a plan says that a run will cost, and what it costs.
 mod price;
+/// What a stranger's pipeline file may reach, and anybody's.
+mod pull_requests;
 /// Whole runs against simulated ends.
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.

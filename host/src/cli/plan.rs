@@ -9,13 +9,14 @@ use sluice_model::{
     printable::{printable, some},
     schema::{Field, Mark},
 };
-use sluice_plan::{Step, StreamPlan, TableColumn};
+use sluice_plan::{Attached, AttachedFrom, Step, StreamPlan, TableColumn};
 
 use super::{
     PlanFormat, Usage,
     output::{Grid, Output},
     report::{left_out, renamed_json},
 };
+use crate::environment;
 use crate::pipeline::{self, Cost, LeftOut, Patience, Pipeline, Planned, Priced, Prices};
 
 /// `schema`: a file that describes the source; the source itself is asked nothing then.
@@ -25,7 +26,7 @@ pub(super) async fn plan(
     schema: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let pipeline = Pipeline::read(file)?;
+    let pipeline = if schema.is_some() { Pipeline::read_offline(file)? } else { Pipeline::read(file)? };
     let plugins = pipeline.plugins()?;
     let source: Arc<dyn Source> = match schema {
         Some(schema) => Arc::new(read_schema(schema)?),
@@ -47,6 +48,9 @@ pub(super) async fn plan(
 /// Reads a file that describes a source.
 pub(super) fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
     let wrong = |why: String| Usage(format!("the schema file `{}`: {why}", file.display()));
+    if !environment::is_in_its_folder(file) {
+        return Err(wrong("it is a link out of its folder; name the file that it leads to".to_owned()));
+    }
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
     RecordedSource::read(&text).map_err(|error| wrong(error_chain(&error)))
 }
@@ -59,6 +63,7 @@ fn text(planned: &Planned) -> String {
             "  transform `{}`: plugin `{}`, {}\n",
             transform.name, transform.plugin, transform.digest
         ));
+        transform.attachments.iter().for_each(|attached| text.push_str(&attachment_text(attached)));
     }
     let accepted = marks(plan.accepts.iter());
     text.push_str(&format!("  marks the sink accepts: {}\n", if accepted.is_empty() { "none" } else { &accepted }));
@@ -73,6 +78,23 @@ fn text(planned: &Planned) -> String {
         text.push_str(&format!("\nnot read: {} ({reason})\n", some(&streams)));
     }
     text
+}
+
+/// What a plugin is handed beside the columns.
+fn attachment_text(Attached { name, from, marks: marked, digest }: &Attached) -> String {
+    let path = |path: &Path| printable(&path.display().to_string(), usize::MAX);
+    let from = match from {
+        AttachedFrom::File(file) => format!("file `{}`", path(file)),
+        AttachedFrom::Variable(name) => format!("secret in the variable `{name}`"),
+        AttachedFrom::SecretFile(file) => format!("secret in the file `{}`", path(file)),
+    };
+    let marked = match marks(marked.iter()) {
+        marks if marks.is_empty() => "no marks".to_owned(),
+        marks => format!("marked {marks}"),
+    };
+    // Of a marked one none is made: whoever can guess a short secret could check the guess.
+    let digest = digest.map_or_else(|| "no digest, since it is marked".to_owned(), |digest| digest.to_string());
+    format!("    attachment `{}`: {from}, {marked}, {digest}\n", printable(name, usize::MAX))
 }
 
 /// What a run will cost.
@@ -166,7 +188,7 @@ fn json(planned: &Planned) -> Value {
     let transforms: Vec<Value> = plan
         .transforms
         .iter()
-        .map(|it| json!({ "name": it.name, "plugin": it.plugin, "digest": it.digest.to_string() }))
+        .map(|it| json!({ "name": it.name, "plugin": it.plugin, "digest": it.digest.to_string(), "attachments": it.attachments.iter().map(attachment_json).collect::<Vec<_>>() }))
         .collect();
     let unreadable: Vec<Value> = planned.unreadable.iter().map(left_out).collect();
     json!({
@@ -176,6 +198,21 @@ fn json(planned: &Planned) -> Value {
         "streams": plan.streams.iter().map(stream_json).collect::<Vec<_>>(),
         "unreadable": unreadable,
         "renamed": plan.streams.iter().flat_map(pipeline::renamed).map(|renamed| renamed_json(&renamed)).collect::<Vec<_>>(),
+    })
+}
+
+fn attachment_json(Attached { name, from, marks, digest }: &Attached) -> Value {
+    let (file, variable) = match from {
+        AttachedFrom::File(file) | AttachedFrom::SecretFile(file) => (Some(file.display().to_string()), None),
+        AttachedFrom::Variable(name) => (None, Some(name)),
+    };
+    json!({
+        "name": name,
+        "file": file,
+        "variable": variable,
+        "is_secret": !matches!(from, AttachedFrom::File(_)),
+        "marks": names_of_marks(marks.iter()),
+        "digest": digest.map(|digest| digest.to_string()),
     })
 }
 

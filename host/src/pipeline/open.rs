@@ -33,10 +33,14 @@ use sluice_plan::{
     },
 };
 use sluice_sandbox::{Engine, EngineError, MemoryBudget};
+use url::Url;
 
 pub use self::access::Permissions;
 use super::{Error, plugins::Plugins};
-use crate::{environment, standard};
+use crate::{
+    environment::{self, ALLOWED_HOSTS, AllowedHosts, NoHosts, Reach},
+    standard,
+};
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.
 const SESSION: Duration = Duration::from_hours(1);
@@ -62,6 +66,7 @@ const KEEP_AFTER: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     spec: Arc<Spec>,
+    reach: Reach,
 }
 
 /// How long failures of the source are waited out.
@@ -74,12 +79,24 @@ pub enum Patience {
 }
 
 impl Pipeline {
-    /// Reads a pipeline file.
+    /// Reads a pipeline file that whoever starts the program answers for.
     pub fn read(file: &Path) -> Result<Self, Error> {
+        Self::read_within(file, Reach::Machine)
+    }
+
+    /// Reads a pipeline file that may be anybody's: it reaches nothing but its own folder, and no secret.
+    pub fn read_offline(file: &Path) -> Result<Self, Error> {
+        if !environment::is_in_its_folder(file) {
+            return Err(Error::LinkedAway { file: file.display().to_string() });
+        }
+        Self::read_within(file, Reach::Folder)
+    }
+
+    fn read_within(file: &Path, reach: Reach) -> Result<Self, Error> {
         let text = fs::read_to_string(file)
             .map_err(|reason| Error::PipelineFile { file: file.display().to_string(), reason })?;
         let spec = Spec::read(file, &text, &standard::NAMES).map_err(Error::Refused)?;
-        Ok(Self { spec: Arc::new(spec) })
+        Ok(Self { spec: Arc::new(spec), reach })
     }
 
     /// The pipeline's name.
@@ -106,7 +123,7 @@ impl Pipeline {
         let source = &self.spec.pipeline.source;
         let base_url = match &source.base_url {
             Some(url) => (**url).clone(),
-            None => url::Url::parse(hubspot::BASE_URL).unwrap_or_else(|_| unreachable!("the default address is a URL")),
+            None => Url::parse(hubspot::BASE_URL).unwrap_or_else(|_| unreachable!("the default address is a URL")),
         };
         if base_url.scheme() != "https" && !is_loopback(&base_url) {
             return Err(self.refused(
@@ -114,6 +131,7 @@ impl Pipeline {
                     .hint("use `https://`; `http://` is for servers on this machine"),
             ));
         }
+        self.allow_host("source.base_url", &base_url)?;
         let settings = hubspot::Settings {
             base_url,
             token: self.secret("source.token", &source.token)?,
@@ -143,7 +161,7 @@ impl Pipeline {
     /// The plugins, loaded, with the memory that they share.
     pub fn plugins(&self) -> Result<Plugins, Error> {
         let most = self.spec.pipeline.run.plugin_memory.as_ref().map_or(PLUGIN_MEMORY, |size| size.get_ref().0);
-        Plugins::load(&self.spec, &self.engine()?, &MemoryBudget::new(most))
+        Plugins::load(&self.spec, self.reach, &self.engine()?, &MemoryBudget::new(most))
             .map_err(|problems| Error::refused(&self.spec.file, problems))
     }
 
@@ -169,6 +187,9 @@ impl Pipeline {
                     Problem::new(format!("`{key}` would send data over the network in the clear"))
                         .hint("use `https://`; `http://` is for servers on this machine"),
                 ));
+            }
+            if let Some(endpoint) = endpoint {
+                self.allow_host(&format!("sink.{key}"), endpoint)?;
             }
         }
         Ok(bucket::Settings::S3(bucket::S3Settings {
@@ -268,7 +289,25 @@ impl Pipeline {
         })
     }
 
+    /// Refuses an address that whoever starts the program does not let a pipeline file name. Before any secret is read.
+    fn allow_host(&self, key: &str, url: &Url) -> Result<(), Error> {
+        let allowed = AllowedHosts::of_environment()
+            .map_err(|no| self.refused(Problem::new(no.to_string()).hint(NoHosts::HINT)))?;
+        if allowed.allow(url) {
+            return Ok(());
+        }
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        Err(self.refused(
+            Problem::new(format!("`{key}`: the host `{host}{port}` is not one of those in `{ALLOWED_HOSTS}`"))
+                .hint("nothing was sent; if the host may have what the pipeline sends, add it to the variable"),
+        ))
+    }
+
     fn secret(&self, key: &str, reference: &SecretRef) -> Result<Secret, Error> {
+        if self.reach == Reach::Folder {
+            return Err(self.refused(Problem::new(format!("`{key}`: no secret is read offline"))));
+        }
         environment::credential(reference, &self.spec.folder)
             .map_err(|missing| self.refused(Problem::new(format!("`{key}`: {missing}")).hint(missing.hint())))
     }

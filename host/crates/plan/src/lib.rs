@@ -55,7 +55,7 @@ pub use self::{
     rules::{ColumnRule, MarkRule, Placed, Rules},
     strand::Strand,
     table::{NAME, PROPERTIES, Shape, TableColumn, TablePlan, VALUE, name_of_value},
-    transform::{Attached, Clears, LoadedPlugin, Transform},
+    transform::{Attached, AttachedFrom, Clears, LoadedPlugin, Transform},
     words::Unsaid,
 };
 

@@ -11,7 +11,7 @@ use sluice_model::{
 };
 use toml::Spanned;
 
-use super::{Attached, LoadedPlugin, Plan, Planner, Rules, StreamDraft, Transform, Unsaid};
+use super::{Attached, AttachedFrom, LoadedPlugin, Plan, Planner, Rules, StreamDraft, Transform, Unsaid};
 use crate::spec::{Layout, Spec, TransformSpec};
 
 mod history;
@@ -94,7 +94,12 @@ fn outline(schema: &Schema, groups: Vec<Vec<usize>>, outputs: Vec<Output>) -> Ou
 /// The file's transforms, each with a plugin that has one attachment with these marks.
 fn with_attachments(spec: &Spec, marks: &Marks) -> Planner {
     let loaded = |transform: &Spanned<TransformSpec>| {
-        let attachment = Attached { name: "attachment".to_owned(), marks: marks.clone(), digest: None };
+        let attachment = Attached {
+            name: "attachment".to_owned(),
+            from: AttachedFrom::File("file".into()),
+            marks: marks.clone(),
+            digest: None,
+        };
         let plugin = LoadedPlugin {
             name: "redact".to_owned(),
             digest: Digest::of(b"redact"),

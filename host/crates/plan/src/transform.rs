@@ -3,7 +3,7 @@
 //! Whoever loads plugins makes these, once; from there on, planning, guarding, running and reporting take what they need of a
 //! transform from here, and nothing goes back to the file.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use sluice_model::{
     digest::Digest,
@@ -54,10 +54,23 @@ pub struct Transform {
 pub struct Attached {
     /// Its name.
     pub name: String,
+    /// Where it is from.
+    pub from: AttachedFrom,
     /// Its marks.
     pub marks: Marks,
     /// The digest of its content; of a marked one there is none, since whoever can guess a short secret could check the guess.
     pub digest: Option<Digest>,
+}
+
+/// Where an attachment is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttachedFrom {
+    /// A file, without links in its path; from the folder of the pipeline file on, if it is in there.
+    File(PathBuf),
+    /// A secret in an environment variable.
+    Variable(String),
+    /// A secret in a file: where that is or, where secrets are not read, as it stands in the pipeline file.
+    SecretFile(PathBuf),
 }
 
 /// A column that a transform is trusted to remove a mark from.

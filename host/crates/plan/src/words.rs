@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_model::{
     outline::{Outline, Output},
-    schema::{Attributes, Mark, Marks, Schema, attribute},
+    schema::{Attributes, Marks, Schema, attribute},
 };
 
 use super::transform::Transform;
