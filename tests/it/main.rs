@@ -14,6 +14,8 @@ mod check;
 mod child;
 /// Runs that fail or are killed at each step of theirs.
 mod crashes;
+/// What is said of properties that the file marks.
+mod definitions;
 /// How long data is kept.
 mod expire;
 /// The plugins of `tests/guests`, built for the tests.

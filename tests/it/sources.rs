@@ -288,7 +288,7 @@ async fn account_of(
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
         },
         sensitive: false,
-        describes: Marks::new(),
+        marking: Marking::none(),
         events,
     });
     (running, source.unwrap())

@@ -121,6 +121,10 @@ fn stream_text(stream: &StreamPlan) -> String {
             list(stream.withheld.iter())
         ));
     }
+    let not_accepted = list(stream.not_accepted.iter().filter(|field| !field.marks.is_empty()));
+    if !not_accepted.is_empty() {
+        text.push_str(&format!("  left out, since the sink does not accept their marks: {not_accepted}\n"));
+    }
     for (index, step) in stream.steps.iter().enumerate() {
         text.push_str(&format!("  {}\n", step.transform.name));
         let lines = [
@@ -272,6 +276,7 @@ fn stream_json(stream: &StreamPlan) -> Value {
         "object_type_id": stream.stream.kind.type_id(),
         "requested": names(stream.requested()),
         "withheld": names(stream.withheld.iter()),
+        "not_accepted": names(stream.not_accepted.iter()),
         "steps": steps,
         "tables": tables.collect::<Vec<_>>(),
     })

@@ -16,14 +16,14 @@ use sluice_hubspot::{
     http::{PATIENCE, Reserve, RetryPolicy},
     source::{
         Source,
-        hubspot::{self, EventRecords, EventScope, HubSpot, Paths},
+        hubspot::{self, EventRecords, EventScope, HubSpot, Marking, Paths},
     },
 };
 use sluice_lake::{
     bucket::{self, Bucket, Encryption},
     sink::ParquetSettings,
 };
-use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
+use sluice_model::{problem::Problem, secret::Secret};
 use sluice_net::proxy::is_loopback;
 use sluice_plan::{
     Planner, Rules,
@@ -132,6 +132,7 @@ impl Pipeline {
             ));
         }
         self.allow_host("source.base_url", &base_url)?;
+        let rules = self.rules();
         let settings = hubspot::Settings {
             base_url,
             token: self.secret("source.token", &source.token)?,
@@ -140,10 +141,7 @@ impl Pipeline {
             reserve: Reserve::of(source.reserve.map_or(RESERVE, |share| share.0)),
             retry,
             sensitive: source.sensitive == Sensitive::Include,
-            describes: match source.sensitive {
-                Sensitive::Include => self.sink().accepts.iter().map(|mark| mark.0.clone()).collect(),
-                Sensitive::Exclude => Marks::new(),
-            },
+            marking: Marking::new(move |stream, fields| rules.add_marks(stream, fields)),
             events: source.events.as_ref().map(|events| scope(events.get_ref(), Timestamp::now())),
         };
         Ok(Arc::new(HubSpot::new(&settings)?))

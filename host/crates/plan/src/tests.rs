@@ -14,6 +14,7 @@ use toml::Spanned;
 use super::{Attached, AttachedFrom, LoadedPlugin, Plan, Planner, Rules, StreamDraft, Transform, Unsaid};
 use crate::spec::{Layout, Spec, TransformSpec};
 
+mod definitions;
 mod history;
 mod layouts;
 mod words;
