@@ -16,7 +16,7 @@ use arrow_array::{Array, RecordBatch, StringArray};
 use serde_json::{Value, json};
 use sluice_model::{
     delivery::{Delivery, Rows},
-    schema::{ColumnType, Field, attribute},
+    schema::{ColumnType, Field, Mark, attribute},
 };
 use tokio::sync::mpsc;
 
@@ -262,7 +262,7 @@ async fn what_is_said_of_marked_properties_stands_in_columns_of_its_own() {
         for field in &schema.fields {
             let expected = if is_of_marked(&field) { &marks[..] } else { &[] };
             assert_eq!(
-                field.marks.iter().map(sluice_model::schema::Mark::as_str).collect::<Vec<_>>(),
+                field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(),
                 expected,
                 "{}",
                 field.name
