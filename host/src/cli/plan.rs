@@ -16,7 +16,6 @@ use super::{
     output::{Grid, Output},
     report::{left_out, renamed_json},
 };
-use crate::environment;
 use crate::pipeline::{self, Cost, LeftOut, Patience, Pipeline, Planned, Priced, Prices};
 
 /// `schema`: a file that describes the source; the source itself is asked nothing then.
@@ -48,7 +47,7 @@ pub(super) async fn plan(
 /// Reads a file that describes a source.
 pub(super) fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
     let wrong = |why: String| Usage(format!("the schema file `{}`: {why}", file.display()));
-    if !environment::is_in_its_folder(file) {
+    if !pipeline::is_in_its_folder(file) {
         return Err(wrong("it is a link out of its folder; name the file that it leads to".to_owned()));
     }
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;

@@ -1,5 +1,5 @@
 //! The pipeline file's own marks of columns, as far as a source must know them: which properties are marked decides in which
-//! columns stands what is said of them ([`kinds::property_definitions`](super::kinds)). What the sink makes of marks is no
+//! columns stands what is said of them (`kinds/property_definitions`). What the sink makes of marks is no
 //! business of a source.
 
 use std::{fmt, sync::Arc};

@@ -261,12 +261,7 @@ async fn what_is_said_of_marked_properties_stands_in_columns_of_its_own() {
         assert_eq!(schema.fields.iter().filter(is_of_marked).count(), 4);
         for field in &schema.fields {
             let expected = if is_of_marked(&field) { &marks[..] } else { &[] };
-            assert_eq!(
-                field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(),
-                expected,
-                "{}",
-                field.name
-            );
+            assert_eq!(field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(), expected, "{}", field.name);
         }
         let request = ReadRequest {
             columns: schema.fields.clone(),
