@@ -1,18 +1,26 @@
 //! The environment: the only place that reads variables and files named in a pipeline file.
+//!
+//! [`files`] says which files those may be, [`hosts`] which hosts.
+
+mod files;
+mod hosts;
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
 };
 
 use sluice_model::secret::{Flaw, Secret};
 use sluice_plan::spec::SecretRef;
 
+use self::files::LARGEST_FILE;
+pub use self::{
+    files::{Opened, Reach, file, is_in_its_folder},
+    hosts::{ALLOWED_HOSTS, AllowedHosts, NoHosts},
+};
+
 /// The folder for compiled plugins.
 pub const CACHE_DIR: &str = "SLUICE_CACHE_DIR";
-
-/// Bytes of a file that are read: far more than the memory of any plugin that is handed one.
-const LARGEST_FILE: u64 = 1 << 30;
 
 /// Why something that the pipeline file refers to is not there. The values of secrets never stand in it.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +50,20 @@ pub enum Missing {
     /// A folder, a pipe or a device: what might have no end.
     #[error("`{file}` is no regular file", file = .0.display())]
     NoFile(PathBuf),
+    /// What is the machine's, and nobody's file.
+    #[error("`{file}` is of `/proc`, `/sys` or `/dev`, which are no files to read", file = .0.display())]
+    OfTheSystem(PathBuf),
+    /// A file that did not come with the pipeline file.
+    #[error("`{file}` is {why}, and is not read offline", file = .file.display())]
+    OutOfReach {
+        /// The file.
+        file: PathBuf,
+        /// Where it is instead.
+        why: &'static str,
+    },
+    /// Another file was there when it had been opened.
+    #[error("`{file}` was exchanged while it was opened", file = .0.display())]
+    Exchanged(PathBuf),
     /// A file of more bytes than anything here has.
     #[error("`{file}` is larger than {} MiB", LARGEST_FILE >> 20, file = .0.display())]
     TooLarge(PathBuf),
@@ -54,10 +76,27 @@ pub enum Missing {
 }
 
 impl Missing {
+    /// What would mend a file of any use; `None` where that depends on what it is for.
+    pub fn hint_of_file(&self) -> Option<&'static str> {
+        match self {
+            Self::OfTheSystem(_) => Some(
+                "write what is to be read into a file of its own; `/dev/stdin` and `<(…)` are none, and variables are named by `{ env = \"NAME\" }`",
+            ),
+            Self::OutOfReach { .. } => Some(
+                "`--offline` takes a pipeline file for somebody else's: run without it, or copy the file to the pipeline file, under a name without a dot in front",
+            ),
+            Self::Exchanged(_) => Some("run again when nobody changes it"),
+            _ => None,
+        }
+    }
+
     /// What would mend a secret.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Flawed { flaw, .. } => flaw.hint(),
+            Self::OfTheSystem(_) | Self::OutOfReach { .. } | Self::Exchanged(_) => {
+                self.hint_of_file().unwrap_or_default()
+            }
             _ => "the pipeline file only says where the secret is; put it there",
         }
     }
@@ -65,7 +104,7 @@ impl Missing {
 
 /// The value of a secret that is a token or an access key: refused here if it cannot be one, before it is sent anywhere.
 pub fn credential(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
-    let secret = secret(reference, folder)?;
+    let (secret, _) = secret(reference, folder)?;
     let Some(flaw) = secret.flaw() else { return Ok(secret) };
     let place = match reference {
         SecretRef::Env(name) => format!("the environment variable `{name}`"),
@@ -74,8 +113,8 @@ pub fn credential(reference: &SecretRef, folder: &Path) -> Result<Secret, Missin
     Err(Missing::Flawed { place, flaw })
 }
 
-/// The value of a secret. Relative paths start from `folder`.
-pub fn secret(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
+/// The value of a secret, and where its file is, if it is in one. Relative paths start from `folder`.
+pub fn secret(reference: &SecretRef, folder: &Path) -> Result<(Secret, Option<PathBuf>), Missing> {
     match reference {
         SecretRef::Env(name) => {
             let value = match env::var(name) {
@@ -84,31 +123,16 @@ pub fn secret(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
                 Err(env::VarError::NotUnicode(_)) => return Err(Missing::VariableNoText(name.clone())),
             };
             let secret = Secret::new(&value);
-            if secret.is_empty() { Err(Missing::Variable(name.clone())) } else { Ok(secret) }
+            if secret.is_empty() { Err(Missing::Variable(name.clone())) } else { Ok((secret, None)) }
         }
         SecretRef::File(path) => {
-            let bytes = file(path, folder)?;
+            let Opened { path: resolved, bytes } = file(path, folder, Reach::Machine)?;
             let file = folder.join(path);
             let text = String::from_utf8(bytes).map_err(|_| Missing::NoText(file.clone()))?;
             let secret = Secret::new(&text);
-            if secret.is_empty() { Err(Missing::Empty(file)) } else { Ok(secret) }
+            if secret.is_empty() { Err(Missing::Empty(file)) } else { Ok((secret, Some(resolved))) }
         }
     }
-}
-
-/// The content of a file. Relative paths start from `folder`.
-pub fn file(path: &Path, folder: &Path) -> Result<Vec<u8>, Missing> {
-    let file = folder.join(path);
-    let failed = |reason| Missing::File { file: file.clone(), reason };
-    // Asked before it is opened: a pipe that nobody writes to cannot even be opened.
-    let metadata = fs::metadata(&file).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(Missing::NoFile(file));
-    }
-    if metadata.len() > LARGEST_FILE {
-        return Err(Missing::TooLarge(file));
-    }
-    fs::read(&file).map_err(failed)
 }
 
 /// Where [`CACHE_DIR`] says that compiled plugins are kept.

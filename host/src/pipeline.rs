@@ -86,6 +86,7 @@ use self::{
     context::Context,
     resume::{Notes, Resume},
 };
+pub use crate::environment::is_in_its_folder;
 
 /// What a run works with.
 pub struct Run<'r> {

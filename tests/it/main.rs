@@ -16,6 +16,8 @@ mod child;
 mod compiled;
 /// Runs that fail or are killed at each step of theirs.
 mod crashes;
+/// What is said of properties that the file marks.
+mod definitions;
 /// How long data is kept.
 mod expire;
 /// The plugins of `tests/guests`, built for the tests.
@@ -42,6 +44,8 @@ mod past;
 mod price;
 /// What `SECURITY.md` promises, and the tests behind it.
 mod promises;
+/// What a stranger's pipeline file may reach, and anybody's.
+mod pull_requests;
 /// Whole runs against simulated ends.
 mod run;
 /// Plugins against the sandbox: what they are refused, and how that is told.

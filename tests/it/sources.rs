@@ -14,13 +14,13 @@ use sluice_hubspot::{
     http::{Backoff, Patience, Reserve, RetryPolicy},
     source::{
         DeliverySender, Read, ReadRequest, Readers, RowsSeen, Source, SourceError,
-        hubspot::{EventRecords, EventScope, HubSpot, Paths, Settings},
+        hubspot::{EventRecords, EventScope, HubSpot, Marking, Paths, Settings},
         recorded::{NoSchema, RecordedSource, RecordedStream},
     },
 };
 use sluice_model::{
     delivery::Rows,
-    schema::{Field, Marks, Schema, arrow_schema, attribute},
+    schema::{Field, Schema, arrow_schema, attribute},
     secret::Secret,
     stream::{StreamInfo, StreamKind},
 };
@@ -288,7 +288,7 @@ async fn account_of(
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
         },
         sensitive: false,
-        describes: Marks::new(),
+        marking: Marking::none(),
         events,
     });
     (running, source.unwrap())

@@ -14,7 +14,7 @@ pub(super) async fn check(
     schema: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let pipeline = Pipeline::read(file)?;
+    let pipeline = if schema.is_some() { Pipeline::read_offline(file)? } else { Pipeline::read(file)? };
     let described = schema.map(read_schema).transpose()?.map(|source| Arc::new(source) as Arc<dyn Source>);
     let checks = pipeline::check(&pipeline, described).await;
     match format {

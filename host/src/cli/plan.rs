@@ -9,7 +9,7 @@ use sluice_model::{
     printable::{printable, some},
     schema::{Field, Mark},
 };
-use sluice_plan::{Step, StreamPlan, TableColumn};
+use sluice_plan::{Attached, AttachedFrom, Step, StreamPlan, TableColumn};
 
 use super::{
     PlanFormat, Usage,
@@ -25,7 +25,7 @@ pub(super) async fn plan(
     schema: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let pipeline = Pipeline::read(file)?;
+    let pipeline = if schema.is_some() { Pipeline::read_offline(file)? } else { Pipeline::read(file)? };
     let plugins = pipeline.plugins()?;
     let source: Arc<dyn Source> = match schema {
         Some(schema) => Arc::new(read_schema(schema)?),
@@ -47,6 +47,9 @@ pub(super) async fn plan(
 /// Reads a file that describes a source.
 pub(super) fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
     let wrong = |why: String| Usage(format!("the schema file `{}`: {why}", file.display()));
+    if !pipeline::is_in_its_folder(file) {
+        return Err(wrong("it is a link out of its folder; name the file that it leads to".to_owned()));
+    }
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
     RecordedSource::read(&text).map_err(|error| wrong(error_chain(&error)))
 }
@@ -59,6 +62,7 @@ fn text(planned: &Planned) -> String {
             "  transform `{}`: plugin `{}`, {}\n",
             transform.name, transform.plugin, transform.digest
         ));
+        transform.attachments.iter().for_each(|attached| text.push_str(&attachment_text(attached)));
     }
     let accepted = marks(plan.accepts.iter());
     text.push_str(&format!("  marks the sink accepts: {}\n", if accepted.is_empty() { "none" } else { &accepted }));
@@ -73,6 +77,23 @@ fn text(planned: &Planned) -> String {
         text.push_str(&format!("\nnot read: {} ({reason})\n", some(&streams)));
     }
     text
+}
+
+/// What a plugin is handed beside the columns.
+fn attachment_text(Attached { name, from, marks: marked, digest }: &Attached) -> String {
+    let path = |path: &Path| printable(&path.display().to_string(), usize::MAX);
+    let from = match from {
+        AttachedFrom::File(file) => format!("file `{}`", path(file)),
+        AttachedFrom::Variable(name) => format!("secret in the variable `{name}`"),
+        AttachedFrom::SecretFile(file) => format!("secret in the file `{}`", path(file)),
+    };
+    let marked = match marks(marked.iter()) {
+        marks if marks.is_empty() => "no marks".to_owned(),
+        marks => format!("marked {marks}"),
+    };
+    // Of a marked one none is made: whoever can guess a short secret could check the guess.
+    let digest = digest.map_or_else(|| "no digest, since it is marked".to_owned(), |digest| digest.to_string());
+    format!("    attachment `{}`: {from}, {marked}, {digest}\n", printable(name, usize::MAX))
 }
 
 /// What a run will cost.
@@ -98,6 +119,10 @@ fn stream_text(stream: &StreamPlan) -> String {
             "  never requested, since HubSpot marks them sensitive: {}\n",
             list(stream.withheld.iter())
         ));
+    }
+    let not_accepted = list(stream.not_accepted.iter().filter(|field| !field.marks.is_empty()));
+    if !not_accepted.is_empty() {
+        text.push_str(&format!("  left out, since the sink does not accept their marks: {not_accepted}\n"));
     }
     for (index, step) in stream.steps.iter().enumerate() {
         text.push_str(&format!("  {}\n", step.transform.name));
@@ -166,7 +191,7 @@ fn json(planned: &Planned) -> Value {
     let transforms: Vec<Value> = plan
         .transforms
         .iter()
-        .map(|it| json!({ "name": it.name, "plugin": it.plugin, "digest": it.digest.to_string() }))
+        .map(|it| json!({ "name": it.name, "plugin": it.plugin, "digest": it.digest.to_string(), "attachments": it.attachments.iter().map(attachment_json).collect::<Vec<_>>() }))
         .collect();
     let unreadable: Vec<Value> = planned.unreadable.iter().map(left_out).collect();
     json!({
@@ -176,6 +201,21 @@ fn json(planned: &Planned) -> Value {
         "streams": plan.streams.iter().map(stream_json).collect::<Vec<_>>(),
         "unreadable": unreadable,
         "renamed": plan.streams.iter().flat_map(pipeline::renamed).map(|renamed| renamed_json(&renamed)).collect::<Vec<_>>(),
+    })
+}
+
+fn attachment_json(Attached { name, from, marks, digest }: &Attached) -> Value {
+    let (file, variable) = match from {
+        AttachedFrom::File(file) | AttachedFrom::SecretFile(file) => (Some(file.display().to_string()), None),
+        AttachedFrom::Variable(name) => (None, Some(name)),
+    };
+    json!({
+        "name": name,
+        "file": file,
+        "variable": variable,
+        "is_secret": !matches!(from, AttachedFrom::File(_)),
+        "marks": names_of_marks(marks.iter()),
+        "digest": digest.map(|digest| digest.to_string()),
     })
 }
 
@@ -235,6 +275,7 @@ fn stream_json(stream: &StreamPlan) -> Value {
         "object_type_id": stream.stream.kind.type_id(),
         "requested": names(stream.requested()),
         "withheld": names(stream.withheld.iter()),
+        "not_accepted": names(stream.not_accepted.iter()),
         "steps": steps,
         "tables": tables.collect::<Vec<_>>(),
     })

@@ -23,6 +23,12 @@ pub enum Error {
         /// What the system says.
         reason: std::io::Error,
     },
+    /// What is a link, where nobody answers for what it leads to.
+    #[error("`{file}` is a link out of its folder, and is not read offline")]
+    LinkedAway {
+        /// The file.
+        file: String,
+    },
     /// The pipeline file, what it refers to, or the guard. The owner of the pipeline must act.
     #[error("{0}")]
     Refused(Problems),
@@ -129,6 +135,7 @@ impl Error {
     fn is_for_the_owner(&self) -> bool {
         match self {
             Self::PipelineFile { .. }
+            | Self::LinkedAway { .. }
             | Self::Refused(_)
             | Self::Engine(EngineError::Cache(_))
             | Self::Log(LogError::TablesMeet { .. })
@@ -160,6 +167,7 @@ impl Error {
             Self::Source(SourceError::Http { cause, .. } | SourceError::TokenRejected { cause, .. }) => {
                 source_hint(cause)
             }
+            Self::LinkedAway { .. } => Some("name the file that it leads to".to_owned()),
             Self::Engine(error) => error.hint().map(str::to_owned),
             Self::Transform { cause, .. } => cause.hint().map(str::to_owned),
             Self::SameKey { .. } => Some(

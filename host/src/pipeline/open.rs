@@ -12,14 +12,14 @@ use sluice_hubspot::{
     http::{PATIENCE, Reserve, RetryPolicy},
     source::{
         Source,
-        hubspot::{self, EventRecords, EventScope, HubSpot, Paths},
+        hubspot::{self, EventRecords, EventScope, HubSpot, Marking, Paths},
     },
 };
 use sluice_lake::{
     bucket::{self, Bucket, Encryption},
     sink::ParquetSettings,
 };
-use sluice_model::{problem::Problem, schema::Marks, secret::Secret};
+use sluice_model::{problem::Problem, secret::Secret};
 use sluice_net::proxy::is_loopback;
 use sluice_plan::{
     Planner, Rules,
@@ -29,13 +29,17 @@ use sluice_plan::{
     },
 };
 use sluice_sandbox::{Engine, MemoryBudget};
+use url::Url;
 
 pub use self::{
     access::Permissions,
     engine::{COMPILE, engine},
 };
 use super::{Error, Shutdown, plugins::Plugins};
-use crate::{environment, standard};
+use crate::{
+    environment::{self, ALLOWED_HOSTS, AllowedHosts, NoHosts, Reach},
+    standard,
+};
 
 /// How long a role's session lasts unless the file says otherwise: what every role allows.
 const SESSION: Duration = Duration::from_hours(1);
@@ -61,6 +65,7 @@ const KEEP_AFTER: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     spec: Arc<Spec>,
+    reach: Reach,
     shutdown: Shutdown,
 }
 
@@ -74,12 +79,24 @@ pub enum Patience {
 }
 
 impl Pipeline {
-    /// Reads a pipeline file.
+    /// Reads a pipeline file that whoever starts the program answers for.
     pub fn read(file: &Path) -> Result<Self, Error> {
+        Self::read_within(file, Reach::Machine)
+    }
+
+    /// Reads a pipeline file that may be anybody's: it reaches nothing but its own folder, and no secret.
+    pub fn read_offline(file: &Path) -> Result<Self, Error> {
+        if !environment::is_in_its_folder(file) {
+            return Err(Error::LinkedAway { file: file.display().to_string() });
+        }
+        Self::read_within(file, Reach::Folder)
+    }
+
+    fn read_within(file: &Path, reach: Reach) -> Result<Self, Error> {
         let text = fs::read_to_string(file)
             .map_err(|reason| Error::PipelineFile { file: file.display().to_string(), reason })?;
         let spec = Spec::read(file, &text, &standard::NAMES).map_err(Error::Refused)?;
-        Ok(Self { spec: Arc::new(spec), shutdown: Shutdown::new() })
+        Ok(Self { spec: Arc::new(spec), reach, shutdown: Shutdown::new() })
     }
 
     /// The same pipeline, whose plugins are stopped with everything else.
@@ -112,7 +129,7 @@ impl Pipeline {
         let source = &self.spec.pipeline.source;
         let base_url = match &source.base_url {
             Some(url) => (**url).clone(),
-            None => url::Url::parse(hubspot::BASE_URL).unwrap_or_else(|_| unreachable!("the default address is a URL")),
+            None => Url::parse(hubspot::BASE_URL).unwrap_or_else(|_| unreachable!("the default address is a URL")),
         };
         if base_url.scheme() != "https" && !is_loopback(&base_url) {
             return Err(self.refused(
@@ -120,6 +137,8 @@ impl Pipeline {
                     .hint("use `https://`; `http://` is for servers on this machine"),
             ));
         }
+        self.allow_host("source.base_url", &base_url)?;
+        let rules = self.rules();
         let settings = hubspot::Settings {
             base_url,
             token: self.secret("source.token", &source.token)?,
@@ -128,10 +147,7 @@ impl Pipeline {
             reserve: Reserve::of(source.reserve.map_or(RESERVE, |share| share.0)),
             retry,
             sensitive: source.sensitive == Sensitive::Include,
-            describes: match source.sensitive {
-                Sensitive::Include => self.sink().accepts.iter().map(|mark| mark.0.clone()).collect(),
-                Sensitive::Exclude => Marks::new(),
-            },
+            marking: Marking::new(move |stream, fields| rules.add_marks(stream, fields)),
             events: source.events.as_ref().map(|events| scope(events.get_ref(), Timestamp::now())),
         };
         Ok(Arc::new(HubSpot::new(&settings)?))
@@ -152,7 +168,7 @@ impl Pipeline {
         let shutdown = self.shutdown.clone();
         let engine = if self.spec.pipeline.transform.is_empty() { Engine::new(None)? } else { engine()? };
         let engine = engine.stopping_when(move || shutdown.is_stopping());
-        let loaded = Plugins::load(&self.spec, &engine, &MemoryBudget::new(most));
+        let loaded = Plugins::load(&self.spec, self.reach, &engine, &MemoryBudget::new(most));
         if self.shutdown.is_stopping() {
             return Err(Error::Interrupted);
         }
@@ -181,6 +197,9 @@ impl Pipeline {
                     Problem::new(format!("`{key}` would send data over the network in the clear"))
                         .hint("use `https://`; `http://` is for servers on this machine"),
                 ));
+            }
+            if let Some(endpoint) = endpoint {
+                self.allow_host(&format!("sink.{key}"), endpoint)?;
             }
         }
         Ok(bucket::Settings::S3(bucket::S3Settings {
@@ -271,7 +290,25 @@ impl Pipeline {
         })
     }
 
+    /// Refuses an address that whoever starts the program does not let a pipeline file name. Before any secret is read.
+    fn allow_host(&self, key: &str, url: &Url) -> Result<(), Error> {
+        let allowed = AllowedHosts::of_environment()
+            .map_err(|no| self.refused(Problem::new(no.to_string()).hint(NoHosts::HINT)))?;
+        if allowed.allow(url) {
+            return Ok(());
+        }
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        Err(self.refused(
+            Problem::new(format!("`{key}`: the host `{host}{port}` is not one of those in `{ALLOWED_HOSTS}`"))
+                .hint("nothing was sent; if the host may have what the pipeline sends, add it to the variable"),
+        ))
+    }
+
     fn secret(&self, key: &str, reference: &SecretRef) -> Result<Secret, Error> {
+        if self.reach == Reach::Folder {
+            return Err(self.refused(Problem::new(format!("`{key}`: no secret is read offline"))));
+        }
         environment::credential(reference, &self.spec.folder)
             .map_err(|missing| self.refused(Problem::new(format!("`{key}`: {missing}")).hint(missing.hint())))
     }

@@ -7,7 +7,7 @@ use sluice_model::{
     problem::{Problem, nearest},
     stream::{StreamInfo, StreamKind},
 };
-use sluice_plan::{Plan, Planner, Rules, StreamDraft, Unsaid, spec::OnMissingScope};
+use sluice_plan::{Plan, Planner, Rules, StreamDraft, spec::OnMissingScope};
 
 use super::{
     Error, Pipeline,
@@ -161,12 +161,12 @@ fn resolve(
             if !transform.takes(draft.stream()) {
                 continue;
             }
-            let withhold = !transform.attachment_marks().is_empty();
+            let withhold = plugins.withholds(transform);
             let refused = match plugins.of(transform).outline_of(&draft.visible(), withhold) {
                 Ok(outline) => {
-                    draft.apply(transform, outline).map_err(|unsaid| (unsaid.to_string(), Some(Unsaid::HINT)))
+                    draft.apply(transform, outline).map_err(|unsaid| (unsaid.to_string(), Some(unsaid.hint())))
                 }
-                Err(error) => Err((error_chain(&error), error.hint())),
+                Err(error) => Err((error_chain(&error), plugins.hint_of_offline(transform).or(error.hint()))),
             };
             if let Err((what, hint)) = refused {
                 let stream = &draft.stream().name;

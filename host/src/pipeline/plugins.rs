@@ -7,19 +7,25 @@ use sluice_model::{
     error_chain,
     problem::Problem,
     schema::{Mark, Marks},
-    secret::Secret,
 };
 use sluice_plan::{
-    Attached, LoadedPlugin, Transform,
-    spec::{AttachmentSpec, Spec, TransformSpec},
+    Attached, AttachedFrom, LoadedPlugin, Transform,
+    spec::{AttachmentSpec, SecretRef, Spec, TransformSpec},
 };
 use sluice_sandbox::{Attachment, Engine, LoadError, LogLevel, LogSink, MemoryBudget, Plugin, Setup};
 use toml::Spanned;
 
-use crate::{environment, standard};
+use crate::{
+    environment::{self, Opened, Reach},
+    standard,
+};
 
 /// The mark of everything that is computed with a secret.
 const SECRET: &str = "secret";
+
+/// What a plugin is handed in the place of each secret where secrets are not read. Plans do not depend on secrets, which are
+/// marked; a plugin that refuses this does.
+const IN_PLACE_OF_A_SECRET: &[u8] = b"what stands in the place of a secret, since none is read offline";
 
 /// The transforms of a pipeline, in the order of the file, each with its plugin. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,16 +36,25 @@ pub struct Plugins(Arc<[Loaded]>);
 struct Loaded {
     transform: Arc<Transform>,
     setup: Setup,
+    /// Whether nothing that it says of its own is passed on, whatever it is shown.
+    withhold: bool,
+    /// Whether it has attachments, and the pipeline file may be anybody's.
+    is_offline: bool,
 }
 
 impl Plugins {
     /// Loads the plugins of all transforms; reports everything that is wrong with any of them. `memory`: what all their
     /// instances share.
-    pub(super) fn load(spec: &Spec, engine: &Engine, memory: &MemoryBudget) -> Result<Self, Vec<Problem>> {
+    pub(super) fn load(
+        spec: &Spec,
+        reach: Reach,
+        engine: &Engine,
+        memory: &MemoryBudget,
+    ) -> Result<Self, Vec<Problem>> {
         let mut loaded = Vec::new();
         let mut problems = Vec::new();
         for transform in spec.pipeline.transform.iter().map(Spanned::get_ref) {
-            match load(spec, transform, engine, memory) {
+            match load(spec, transform, reach, engine, memory) {
                 Ok(transform) => loaded.push(transform),
                 Err(problem) => problems.push(problem),
             }
@@ -54,30 +69,51 @@ impl Plugins {
 
     /// What the instances of a transform are opened with.
     pub(super) fn of(&self, transform: &Transform) -> &Setup {
+        &self.loaded(transform).setup
+    }
+
+    /// Whether nothing is passed on of what a transform's plugin says of its own before it has seen any row: it has been handed
+    /// a marked attachment or, where the pipeline file may be anybody's, any.
+    pub(super) fn withholds(&self, transform: &Transform) -> bool {
+        self.loaded(transform).withhold
+    }
+
+    /// What is to be done where a plugin fails whose words are told to whoever answers for the pipeline file alone.
+    pub(super) fn hint_of_offline(&self, transform: &Transform) -> Option<&'static str> {
+        self.loaded(transform).is_offline.then_some(
+            "offline no secret is read, and no word is told of a plugin with attachments: run without `--offline`",
+        )
+    }
+
+    fn loaded(&self, transform: &Transform) -> &Loaded {
         let found = self.0.iter().find(|loaded| loaded.transform.name == transform.name);
-        found.map_or_else(|| unreachable!("a plan has the transforms of its file"), |loaded| &loaded.setup)
+        found.unwrap_or_else(|| unreachable!("a plan has the transforms of its file"))
     }
 }
 
-fn load(spec: &Spec, transform: &TransformSpec, engine: &Engine, memory: &MemoryBudget) -> Result<Loaded, Problem> {
+fn load(
+    spec: &Spec,
+    transform: &TransformSpec,
+    reach: Reach,
+    engine: &Engine,
+    memory: &MemoryBudget,
+) -> Result<Loaded, Problem> {
     let name = transform.name.get_ref().as_str();
     let settings = serde_json::to_string(&transform.settings)
         .map_err(|error| Problem::new(format!("the settings of transform `{name}` cannot be handed over: {error}")))?;
     let mut attachments = Vec::new();
     let mut attached = Vec::new();
     for attachment in &transform.attachments {
-        let (attachment, marks) = read_attachment(spec, attachment)?;
-        attached.push(Attached {
-            name: attachment.name.clone(),
-            digest: marks.is_empty().then(|| Digest::of(&attachment.bytes)),
-            marks,
-        });
-        attachments.push(attachment);
+        let (read, as_planned) = read_attachment(spec, attachment, reach)?;
+        attached.push(as_planned);
+        attachments.push(read);
     }
-    let plugin = load_plugin(spec, engine, transform)?;
+    let plugin = load_plugin(spec, transform, reach, engine)?;
     let loaded =
         LoadedPlugin { name: plugin.name().to_owned(), digest: plugin.digest(), settings, attachments: attached };
     let transform = Transform::new(spec, transform, loaded);
+    let is_offline = reach == Reach::Folder && !attachments.is_empty();
+    let withhold = is_offline || !transform.attachment_marks().is_empty();
     let setup = Setup::new(plugin)
         .named(&transform.name)
         .with_settings(&transform.settings)
@@ -85,7 +121,7 @@ fn load(spec: &Spec, transform: &TransformSpec, engine: &Engine, memory: &Memory
         .with_limits(transform.limits.clone())
         .with_memory(memory.clone())
         .with_log(log(&transform.name));
-    Ok(Loaded { transform: Arc::new(transform), setup })
+    Ok(Loaded { transform: Arc::new(transform), setup, withhold, is_offline })
 }
 
 /// Where the log lines of a transform go.
@@ -99,24 +135,47 @@ fn log(transform: &str) -> LogSink {
     LogSink::new(write, false)
 }
 
-fn read_attachment(spec: &Spec, attachment: &Spanned<AttachmentSpec>) -> Result<(Attachment, Marks), Problem> {
+/// An attachment, and what a plan says of it.
+fn read_attachment(
+    spec: &Spec,
+    attachment: &Spanned<AttachmentSpec>,
+    reach: Reach,
+) -> Result<(Attachment, Attached), Problem> {
     let place = spec.place(attachment);
     let attachment = attachment.get_ref();
-    let missing =
-        |error: environment::Missing| Problem::new(format!("attachment `{}`: {error}", attachment.name)).at(place);
+    let name = &attachment.name;
+    let missing = |error: environment::Missing| {
+        let problem = Problem::new(format!("attachment `{name}`: {error}")).at(place);
+        error.hint_of_file().into_iter().fold(problem, Problem::hint)
+    };
     let mut marks: Marks = attachment.marks.iter().map(|mark| mark.0.clone()).collect();
-    let bytes = match (&attachment.secret, &attachment.file) {
+    let (bytes, from) = match (&attachment.secret, &attachment.file) {
         (Some(reference), _) => {
             marks.extend(SECRET.parse::<Mark>());
-            environment::secret(reference, &spec.folder).map(|secret: Secret| secret.expose().as_bytes().to_vec())
+            let (bytes, resolved) = match reach {
+                Reach::Folder => (IN_PLACE_OF_A_SECRET.to_vec(), None),
+                Reach::Machine => {
+                    let (secret, resolved) = environment::secret(reference, &spec.folder).map_err(missing)?;
+                    (secret.expose().as_bytes().to_vec(), resolved)
+                }
+            };
+            let from = match reference {
+                SecretRef::Env(name) => AttachedFrom::Variable(name.clone()),
+                SecretRef::File(path) => AttachedFrom::SecretFile(resolved.unwrap_or_else(|| path.clone())),
+            };
+            (bytes, from)
         }
-        (None, Some(file)) => environment::file(file, &spec.folder),
+        (None, Some(file)) => {
+            let Opened { path, bytes } = environment::file(file, &spec.folder, reach).map_err(missing)?;
+            (bytes, AttachedFrom::File(path))
+        }
         (None, None) => unreachable!("the spec has a file or a secret for every attachment"),
     };
-    bytes.map(|bytes| (Attachment { name: attachment.name.clone(), bytes }, marks)).map_err(missing)
+    let digest = marks.is_empty().then(|| Digest::of(&bytes));
+    Ok((Attachment { name: name.clone(), bytes }, Attached { name: name.clone(), from, marks, digest }))
 }
 
-fn load_plugin(spec: &Spec, engine: &Engine, transform: &TransformSpec) -> Result<Plugin, Problem> {
+fn load_plugin(spec: &Spec, transform: &TransformSpec, reach: Reach, engine: &Engine) -> Result<Plugin, Problem> {
     let name = transform.name.get_ref().as_str();
     let refused = |error: LoadError| {
         let problem =
@@ -142,10 +201,12 @@ fn load_plugin(spec: &Spec, engine: &Engine, transform: &TransformSpec) -> Resul
                         Problem::new(format!("transform `{name}`: {error}")).at(spec.place(digest))
                     })?),
                 };
-            let bytes = environment::file(path.get_ref(), &spec.folder).map_err(|missing| {
-                Problem::new(format!("transform `{name}`: the plugin {missing}")).at(place).hint(
+            let read = environment::file(path.get_ref(), &spec.folder, reach);
+            let Opened { bytes, .. } = read.map_err(|missing| {
+                let hint = missing.hint_of_file().unwrap_or(
                     "`path` starts from the folder of the pipeline file; build the plugin first if it is your own",
-                )
+                );
+                Problem::new(format!("transform `{name}`: the plugin {missing}")).at(place).hint(hint)
             })?;
             Plugin::load(engine, &file_name(path.get_ref()), &bytes, pinned.as_ref()).map_err(refused)
         }

@@ -224,6 +224,20 @@ impl Outline {
         })
     }
 
+    /// For each column of the output, how many before it the same group computes: its position in the group's outcome. Of one
+    /// that is kept it says nothing.
+    pub fn positions(&self) -> Vec<usize> {
+        let mut computed = vec![0; self.groups.len()];
+        let position = |output: &Output| match output {
+            Output::Keep { .. } => 0,
+            Output::Compute { group, .. } => {
+                computed[*group] += 1;
+                computed[*group] - 1
+            }
+        };
+        self.outputs.iter().map(position).collect()
+    }
+
     fn no_such_group(&self, place: String, group: usize) -> OutlineError {
         OutlineError::NoSuchGroup { place, group, groups: self.groups.len() }
     }

@@ -112,17 +112,15 @@ impl Program {
             selects: outline.selects == Some(group),
         });
         let calls = calls.collect();
-        let mut computed = vec![0; outline.groups.len()];
         let (outputs, fields) = outline
             .outputs
             .iter()
-            .map(|output| match output {
+            .zip(outline.positions())
+            .map(|(output, position)| match output {
                 Output::Keep { input: kept, name } => {
                     (ProgramOutput::Kept(*kept), Field { name: name.clone(), ..input.fields[*kept].clone() })
                 }
                 Output::Compute { group, field } => {
-                    let position = computed[*group];
-                    computed[*group] += 1;
                     let marks = &field.marks | &marks[*group];
                     (ProgramOutput::Computed { call: *group, position }, Field { marks, ..field.clone() })
                 }

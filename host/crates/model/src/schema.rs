@@ -41,6 +41,8 @@ pub mod attribute {
     pub const SHARED_NAME: &str = "shared-name";
     /// `true` for a column of a history whose property HubSpot computes: whoever asks for properties by a glob does not mean it.
     pub const CALCULATED: &str = "calculated";
+    /// `true` for a column that holds what is said of properties which carry marks: it is read where all of them may pass.
+    pub const OF_MARKED: &str = "of-marked";
     /// Of a schema: the kind of stream.
     pub const KIND: &str = "kind";
     /// Of a schema: the object type id of the stream's records.

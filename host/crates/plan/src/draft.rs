@@ -27,6 +27,7 @@ pub struct StreamDraft {
     pub(super) attributes: Attributes,
     pub(super) withheld: Vec<Field>,
     pub(super) left_out: Vec<Field>,
+    pub(super) not_accepted: Vec<Field>,
     pub(super) name: String,
     pub(super) stages: Vec<Stage>,
     pub(super) steps: Vec<Step>,
@@ -41,7 +42,7 @@ impl StreamDraft {
     /// The columns that a glob could mean: all the source has, those that are not requested included.
     pub(super) fn known_columns(&self) -> impl Iterator<Item = &Field> {
         let requested = self.stages.first().into_iter().flat_map(|stage| stage.columns.iter());
-        requested.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out)
+        requested.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out).chain(&self.not_accepted)
     }
 
     /// What the next plugin is shown: every column but the host's own.
@@ -70,9 +71,10 @@ impl StreamDraft {
             trusted.entry(&clears.column.column).or_default().push(&clears.mark);
         }
         let mut cleared: BTreeMap<String, Marks> = BTreeMap::new();
+        let positions = outline.positions();
         let mut columns = Vec::with_capacity(outline.outputs.len());
-        for output in &outline.outputs {
-            match output {
+        for index in words.order(&outline) {
+            match &outline.outputs[index] {
                 Output::Keep { input, name } => {
                     let from = before.visible[*input];
                     columns.push(before.keep(from, name.clone()));
@@ -97,7 +99,7 @@ impl StreamDraft {
                         marks,
                         attributes: words.attributes(&field.attributes),
                     };
-                    columns.push(Column::computed(field, *group, ancestry.clone()));
+                    columns.push(Column::computed(field, *group, positions[index], ancestry.clone()));
                 }
             }
         }
@@ -128,6 +130,7 @@ impl StreamDraft {
             attributes: self.attributes,
             withheld: self.withheld,
             left_out: self.left_out,
+            not_accepted: self.not_accepted,
             stages: self.stages,
             steps: self.steps,
         };

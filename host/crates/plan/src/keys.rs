@@ -26,7 +26,7 @@ fn check_stream(stream: &StreamPlan) -> Vec<Problem> {
             let carried = keys.any(|column| match column.origin {
                 Origin::Source => false,
                 Origin::Kept { from } => from == position,
-                Origin::Computed { group } => step.reads[group].contains(&position),
+                Origin::Computed { group, .. } => step.reads[group].contains(&position),
             });
             if !carried {
                 problems.push(
@@ -60,7 +60,7 @@ fn check_stream(stream: &StreamPlan) -> Vec<Problem> {
 
 /// What a key is computed from that is no key column.
 fn computed_from_others(before: &Stage, step: &Step, origin: Origin) -> Option<String> {
-    let Origin::Computed { group } = origin else { return None };
+    let Origin::Computed { group, .. } = origin else { return None };
     let reads = &step.reads[group];
     if reads.is_empty() {
         return Some("no column at all".to_owned());

@@ -55,7 +55,7 @@ pub use self::{
     rules::{ColumnRule, MarkRule, Placed, Rules},
     strand::Strand,
     table::{NAME, PROPERTIES, Shape, TableColumn, TablePlan, VALUE, name_of_value},
-    transform::{Attached, Clears, LoadedPlugin, Transform},
+    transform::{Attached, AttachedFrom, Clears, LoadedPlugin, Transform},
     words::Unsaid,
 };
 
@@ -87,6 +87,8 @@ pub struct StreamPlan {
     pub withheld: Vec<Field>,
     /// Columns that are not requested because the file leaves them out.
     pub left_out: Vec<Field>,
+    /// Columns of what is said of marked properties that are not requested because the sink does not accept their marks.
+    pub not_accepted: Vec<Field>,
     /// The columns before the first step, after each step; of the last, the tables are made.
     pub stages: Vec<Stage>,
     /// The transforms that apply, in order.
@@ -121,7 +123,7 @@ impl StreamPlan {
     /// All columns of the source, with the marks they have there.
     pub fn in_source(&self) -> impl Iterator<Item = &Field> {
         let first = self.stages.first().into_iter().flat_map(|stage| stage.columns.iter());
-        first.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out)
+        first.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out).chain(&self.not_accepted)
     }
 
     /// The columns after the last step, in order.

@@ -56,6 +56,8 @@ pub enum Origin {
     Computed {
         /// The group.
         group: usize,
+        /// Its position among what the group computes.
+        position: usize,
     },
 }
 
@@ -131,8 +133,8 @@ impl Ancestry {
 
 impl Column {
     /// A column that a group computes.
-    pub(super) fn computed(field: Field, group: usize, ancestry: Ancestry) -> Self {
-        Self { field, origin: Origin::Computed { group }, ancestry, needed: false }
+    pub(super) fn computed(field: Field, group: usize, position: usize, ancestry: Ancestry) -> Self {
+        Self { field, origin: Origin::Computed { group, position }, ancestry, needed: false }
     }
 
     fn is_companion(&self) -> bool {
@@ -232,7 +234,7 @@ pub(super) fn needed(stages: &[Stage], steps: &[Step], last: Vec<bool>) -> Vec<V
             match column.origin {
                 Origin::Source => {}
                 Origin::Kept { from } => before[from] = true,
-                Origin::Computed { group } => groups[group] = true,
+                Origin::Computed { group, .. } => groups[group] = true,
             }
         }
         for (reads, _) in step.reads.iter().zip(groups).filter(|(_, needed)| *needed) {
@@ -263,7 +265,7 @@ impl StreamPlan {
         match &self.stages[stage].columns[column].origin {
             Origin::Source => &[],
             Origin::Kept { from } => std::slice::from_ref(from),
-            Origin::Computed { group } => &self.steps[stage - 1].reads[*group],
+            Origin::Computed { group, .. } => &self.steps[stage - 1].reads[*group],
         }
     }
 
@@ -312,11 +314,12 @@ impl StreamPlan {
         seen.into_iter().map(move |column| &self.stages[step].columns[column].field)
     }
 
-    /// The columns by which the plugin of a step chooses rows.
+    /// The columns by which the plugin of a step chooses rows, in their order: that of reading is the plugin's word.
     pub fn selects_by(&self, step: usize) -> impl Iterator<Item = &Field> {
         let made = &self.steps[step];
-        let reads = made.outline.selects.into_iter().flat_map(move |group| &made.reads[group]);
-        reads.map(move |&read| &self.stages[step].columns[read].field)
+        let reads: BTreeSet<usize> =
+            made.outline.selects.into_iter().flat_map(|group| made.reads[group].iter().copied()).collect();
+        reads.into_iter().map(move |read| &self.stages[step].columns[read].field)
     }
 
     /// The marks of all that the choice of a step's rows can depend on.
@@ -348,7 +351,7 @@ impl StreamPlan {
             };
             let transform = &self.steps[previous].transform.name;
             let carries = |&from: &usize| self.stages[previous].columns[from].field.marks.contains(mark);
-            let from = self.depends_on(stage, column).iter().copied().find(carries);
+            let from = self.depends_on(stage, column).iter().copied().filter(carries).min();
             path.push(match (&here.origin, from) {
                 (Origin::Kept { from }, _) if self.stages[previous].columns[*from].field.name == *name => {
                     format!("kept by `{transform}`")

@@ -56,15 +56,12 @@ fn of_strand(
         reads: step.reads[*group].iter().map(position).collect(),
         selects: step.outline.selects == Some(*group),
     };
-    let mut computed_so_far = vec![0; step.reads.len()];
     let mut outputs = Vec::new();
     for (place, column) in after.columns.iter().enumerate() {
         let output = match column.origin {
             Origin::Source => unreachable!("only the first stage holds columns of the source"),
             Origin::Kept { from } => positions[from].map(ProgramOutput::Kept),
-            Origin::Computed { group } => {
-                let position = computed_so_far[group];
-                computed_so_far[group] += 1;
+            Origin::Computed { group, position } => {
                 let call = groups.iter().position(|called| *called == group);
                 call.map(|call| ProgramOutput::Computed { call, position })
             }
@@ -86,7 +83,7 @@ fn needed_groups(stream: &StreamPlan, strand: &Strand, index: usize) -> Vec<usiz
     let (step, after) = (&stream.steps[index], &stream.stages[index + 1]);
     let mut needed: Vec<bool> = (0..step.reads.len()).map(|group| step.outline.selects == Some(group)).collect();
     for column in strand.columns(index + 1) {
-        if let Origin::Computed { group } = after.columns[column].origin {
+        if let Origin::Computed { group, .. } = after.columns[column].origin {
             needed[group] = true;
         }
     }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use sluice_model::{
     problem::Place,
-    schema::{Field, Mark, attribute},
+    schema::{Field, Mark, Marks, attribute},
     stream::StreamInfo,
 };
 use toml::Spanned;
@@ -16,6 +16,9 @@ use crate::spec::{
     ColumnsSpec, Directions, EventsSpec, Glob, HistorySpec, MarkSpec, OnMissingScope, RecordsSpec, Sensitive, Since,
     Spec,
 };
+
+/// What the columns of properties begin with.
+pub(super) const PROPERTY: &str = "property_";
 
 /// What the file says of streams and columns.
 #[derive(Debug)]
@@ -151,6 +154,13 @@ impl Rules {
         }
     }
 
+    /// The marks that the file gives to properties, of whatever stream: all but those of rules that can mean no property.
+    pub(super) fn marks_of_properties(&self) -> Marks {
+        let means_none = |placed: &Placed| placed.glob.is_plain() && !placed.glob.as_str().starts_with(PROPERTY);
+        let rules = self.marks.iter().filter(|rule| !rule.columns.iter().all(means_none));
+        rules.flat_map(|rule| rule.marks.iter().cloned()).collect()
+    }
+
     /// Whether a column is read. What the file says of the properties of records holds for what they were before.
     pub(super) fn reads(&self, stream: &StreamInfo, field: &Field) -> bool {
         let is_property = field.attributes.contains_key(attribute::PROPERTY);
@@ -185,7 +195,7 @@ pub(super) fn any_governs(globs: &[Placed], stream: &StreamInfo) -> bool {
 /// property's column, so that both are ruled alike; and HubSpot's own name behind `property_`, however it had to be folded.
 fn names(field: &Field) -> impl Iterator<Item = Cow<'_, str>> {
     let of = |name: &str| field.attributes.get(name).map(String::as_str);
-    let property = of(attribute::PROPERTY).map(|property| Cow::Owned(format!("property_{property}")));
+    let property = of(attribute::PROPERTY).map(|property| Cow::Owned(format!("{PROPERTY}{property}")));
     [Some(Cow::Borrowed(field.name.as_str())), of(attribute::UNPARSED_OF).map(Cow::Borrowed), property]
         .into_iter()
         .flatten()

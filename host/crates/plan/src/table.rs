@@ -12,7 +12,7 @@ use sluice_model::{
     stream::{End, StreamInfo, StreamKind},
 };
 
-use super::{Column, Stage, StreamPlan};
+use super::{Column, Stage, StreamPlan, rules::PROPERTY};
 use crate::spec::Layout;
 
 /// The column of a long table that says which column of the stream a value is from.
@@ -20,9 +20,6 @@ pub const NAME: &str = "name";
 
 /// The column of a long table that holds the values.
 pub const VALUE: &str = "value";
-
-/// What the columns of properties begin with. In a long table their values stand under the rest of the name.
-const PROPERTY: &str = "property_";
 
 /// The columns of every record that a table of all records has beside the key.
 const OF_EVERY_RECORD: [&str; 2] = ["updatedAt", "ingestedAt"];

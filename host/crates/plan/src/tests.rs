@@ -11,11 +11,13 @@ use sluice_model::{
 };
 use toml::Spanned;
 
-use super::{Attached, LoadedPlugin, Plan, Planner, Rules, StreamDraft, Transform};
+use super::{Attached, AttachedFrom, LoadedPlugin, Plan, Planner, Rules, StreamDraft, Transform, Unsaid};
 use crate::spec::{Layout, Spec, TransformSpec};
 
+mod definitions;
 mod history;
 mod layouts;
+mod words;
 
 /// A pipeline file with these lines between its head and its sink.
 fn spec(lines: &str) -> Spec {
@@ -93,7 +95,12 @@ fn outline(schema: &Schema, groups: Vec<Vec<usize>>, outputs: Vec<Output>) -> Ou
 /// The file's transforms, each with a plugin that has one attachment with these marks.
 fn with_attachments(spec: &Spec, marks: &Marks) -> Planner {
     let loaded = |transform: &Spanned<TransformSpec>| {
-        let attachment = Attached { name: "attachment".to_owned(), marks: marks.clone(), digest: None };
+        let attachment = Attached {
+            name: "attachment".to_owned(),
+            from: AttachedFrom::File("file".into()),
+            marks: marks.clone(),
+            digest: None,
+        };
         let plugin = LoadedPlugin {
             name: "redact".to_owned(),
             digest: Digest::of(b"redact"),
@@ -325,7 +332,7 @@ fn rows_are_not_chosen_by_marked_columns_unless_the_file_says_so() {
 
 #[test]
 fn marks_of_attachments_count_like_those_of_columns() {
-    let spec = spec(&transform("keyed", "settings.as = \"token\""));
+    let spec = spec(&transform("keyed", "settings = { columns = { property_email = \"token\" } }"));
     let mut draft = draft(&spec);
     let input = draft.visible();
     let hashed = outline(
@@ -455,41 +462,6 @@ fn a_stream_that_cannot_be_read_hides_no_typing_error() {
         messages(planner(&spec).resolve(vec![draft(&spec)], &[stream("deals", "0-3")])),
         ["`property_diagnosys` matches no column of the streams it is for"]
     );
-}
-
-#[test]
-fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
-    let spec = spec(&transform("keyed", "settings = { columns = [{ as = \"token\" }], codes = [\"too-old\"] }"));
-    let apply_marked = |table: &str, column: &str, mark: Option<&str>, marks: &[&str]| {
-        let mut draft = draft(&spec);
-        let input = draft.visible();
-        let mut label = text(column).with(attribute::LABEL, "the key is 1234").with(attribute::REFERENCES, "0-1");
-        label.marks.extend(mark.map(|mark| mark.parse().unwrap()));
-        let outline = Outline {
-            table: table.to_owned(),
-            selects: Some(0),
-            rejection_codes: vec!["too-old".to_owned(), "the-key-is-1234".to_owned()],
-            ..outline(
-                &input,
-                vec![reads(&input, &["property_email"])],
-                vec![keep(&input, "objectId"), compute(0, label)],
-            )
-        };
-        let marks = marks.iter().map(|mark| mark.parse().unwrap()).collect();
-        draft.apply(&with_attachments(&spec, &marks).transforms()[0], outline).map(|()| draft)
-    };
-    let apply = |table: &str, column: &str, marks: &[&str]| apply_marked(table, column, None, marks);
-    let free = apply("key_1234", "key_1234", &[]).unwrap().finish(Layout::Individual, planner(&spec).rules()).0;
-    assert_eq!(free.steps[0].rejection_codes, ["too-old", "the-key-is-1234"]);
-    assert!(apply("key_1234", "token", &["secret"]).is_err());
-    assert!(apply("contacts", "key_1234", &["secret"]).is_err());
-    apply_marked("contacts", "token", Some("key_1234"), &[]).unwrap();
-    assert!(apply_marked("contacts", "token", Some("key_1234"), &["secret"]).is_err());
-    apply_marked("contacts", "token", Some("secret"), &["secret"]).unwrap();
-    let bound = apply("contacts", "token", &["secret"]).unwrap().finish(Layout::Individual, planner(&spec).rules()).0;
-    assert_eq!(bound.steps[0].rejection_codes, ["too-old", "code-2"]);
-    let token = bound.last_columns().find(|field| field.name == "token").unwrap();
-    assert_eq!(token.attributes, Attributes::from([(attribute::REFERENCES.to_owned(), "0-1".to_owned())]));
 }
 
 #[test]
@@ -633,8 +605,11 @@ fn streams_are_chosen_by_name_type_id_and_glob() {
 /// Step by step: `note` is computed of a marked column and cleared, then computed of that column once more.
 #[test]
 fn what_was_cleared_before_the_last_transform_may_have_come_back() {
-    let lines =
-        |cleared: &str| format!("streams = [\"contacts\"]\nsettings = {{ as = \"note\" }}\nclears = {{ {cleared} }}\n");
+    let lines = |cleared: &str| {
+        format!(
+            "streams = [\"contacts\"]\nsettings = {{ of = \"property_diagnosis\", as = \"note\" }}\nclears = {{ {cleared} }}\n"
+        )
+    };
     let note = "[\"contacts.note\"]";
     let spec = spec(&format!(
         "{PHI}{}{}[sink]\ntype = \"parquet\"\nurl = \"file:///tmp/tables\"\naccepts = [\"phi\"]\n",

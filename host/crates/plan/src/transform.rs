@@ -3,7 +3,7 @@
 //! Whoever loads plugins makes these, once; from there on, planning, guarding, running and reporting take what they need of a
 //! transform from here, and nothing goes back to the file.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use sluice_model::{
     digest::Digest,
@@ -45,6 +45,8 @@ pub struct Transform {
     pub(super) streams: Vec<Placed>,
     /// All texts in its settings.
     texts: BTreeSet<String>,
+    /// Texts that stand together in its settings: a key and its value, or two values of one table.
+    pairs: BTreeSet<(String, String)>,
 }
 
 /// An attachment. Its content is the plugin's alone.
@@ -52,10 +54,23 @@ pub struct Transform {
 pub struct Attached {
     /// Its name.
     pub name: String,
+    /// Where it is from.
+    pub from: AttachedFrom,
     /// Its marks.
     pub marks: Marks,
     /// The digest of its content; of a marked one there is none, since whoever can guess a short secret could check the guess.
     pub digest: Option<Digest>,
+}
+
+/// Where an attachment is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttachedFrom {
+    /// A file, without links in its path; from the folder of the pipeline file on, if it is in there.
+    File(PathBuf),
+    /// A secret in an environment variable.
+    Variable(String),
+    /// A secret in a file: where that is or, where secrets are not read, as it stands in the pipeline file.
+    SecretFile(PathBuf),
 }
 
 /// A column that a transform is trusted to remove a mark from.
@@ -92,8 +107,9 @@ impl Transform {
                 place: spec.place(column),
             })
         });
-        let mut texts = BTreeSet::new();
-        transform.settings.values().for_each(|value| add_texts(value, &mut texts));
+        let (mut texts, mut pairs) = (BTreeSet::new(), BTreeSet::new());
+        add_pairs(&transform.settings, &mut pairs);
+        transform.settings.values().for_each(|value| add_texts(value, &mut texts, &mut pairs));
         Self {
             name: transform.name.get_ref().as_str().to_owned(),
             place: spec.place(&transform.name),
@@ -111,6 +127,7 @@ impl Transform {
                 .collect(),
             streams: Placed::all(spec, &transform.streams),
             texts,
+            pairs,
         }
     }
 
@@ -127,6 +144,11 @@ impl Transform {
     /// Whether a text stands anywhere in its settings.
     pub(super) fn says(&self, text: &str) -> bool {
         self.texts.contains(text)
+    }
+
+    /// Whether its settings give a column another name: `old = "new"`, or both in one table, `{ column = "old", as = "new" }`.
+    pub(super) fn renames(&self, old: &str, new: &str) -> bool {
+        self.pairs.contains(&(old.to_owned(), new.to_owned()))
     }
 }
 
@@ -151,19 +173,31 @@ fn limits(spec: &LimitsSpec) -> Limits {
     }
 }
 
-/// All texts in a value, keys of tables included.
-fn add_texts(value: &toml::Value, texts: &mut BTreeSet<String>) {
+/// All texts in a value, keys of tables included, and those of its tables that stand together.
+fn add_texts(value: &toml::Value, texts: &mut BTreeSet<String>, pairs: &mut BTreeSet<(String, String)>) {
     match value {
         toml::Value::String(text) => {
             texts.insert(text.clone());
         }
-        toml::Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts)),
+        toml::Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts, pairs)),
         toml::Value::Table(table) => {
+            add_pairs(table, pairs);
             for (key, value) in table {
                 texts.insert(key.clone());
-                add_texts(value, texts);
+                add_texts(value, texts, pairs);
             }
         }
         toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => {}
+    }
+}
+
+/// Texts of a table that stand together: each key with its value, and its two values, if it has no more. More are a list, in
+/// which everything would stand together with everything.
+fn add_pairs(table: &toml::Table, pairs: &mut BTreeSet<(String, String)>) {
+    let said = || table.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    pairs.extend(said());
+    let values: Vec<String> = said().map(|(_, value)| value).collect();
+    if let [one, other] = &values[..] {
+        pairs.extend([(one.clone(), other.clone()), (other.clone(), one.clone())]);
     }
 }

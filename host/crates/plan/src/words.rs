@@ -2,39 +2,71 @@
 //!
 //! An outline is full of a plugin's own words: names of columns and tables, codes of rejections, attributes. They stand in
 //! commits, in the metadata of files and in reports, and a plugin chooses them after it has been handed its attachments: one
-//! with a secret among them could spell the secret in the name of a column. So a plugin whose attachments carry marks may
-//! use only words that were there before:
+//! with a secret among them could spell the secret in the name of a column. An order is a word as well: fifty-eight columns
+//! can stand in as many orders as 260 bits can tell apart. So a plugin whose attachments carry marks may use only words that
+//! were there before, and has no order of its own:
 //!
-//! - names that its input has, or that stand in its settings in the pipeline file;
+//! - columns that it keeps have their own names, or one that its settings in the pipeline file give to that very column;
+//!   columns that it computes, names that its input has or that stand in its settings; the table likewise;
+//! - what it computes it computes from the columns of the same names and from those that stand in its settings, since what
+//!   a column depends on stands in the plan and in the audit record;
 //! - marks that its input or its attachments carry, or that stand in its settings;
 //! - attributes that a column of its input has, with their values;
-//! - rejection codes that stand in its settings; any other is reported by its number.
+//! - rejection codes that stand in its settings; the others are reported by their number among these;
+//! - its columns stand in the order of its input, whatever order it gives: those that it keeps, and those that it computes
+//!   under the name of one of the input, each in that one's place; behind them what else it computes, by name.
 //!
-//! What remains to such a plugin is which of these it uses, in which order and of which type: all of it in the plan, before
-//! a run.
+//! What remains to such a plugin is a choice among what it was given: a bit for each column of the input that it may keep or
+//! drop, and whether it computes it; for each computed column its type (one of six), whether it may be null, a bit for each
+//! mark and attribute and for each column in its settings that it may be from, and which name of its settings it has. All of
+//! it is in the plan, before a run, and most of it is at once odd to whoever reads one: that is the promise, and not that
+//! nothing can be told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_model::{
     outline::{Outline, Output},
-    schema::{Attributes, Mark, Marks, Schema, attribute},
+    schema::{Attributes, Marks, Schema, attribute},
 };
 
 use super::transform::Transform;
 
-/// A name that a plugin with marked attachments has made up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "it gives {what} a name that is neither one of its input's nor in its settings, and its attachments carry marks: a name could tell what is in them"
-)]
-pub struct Unsaid {
-    what: &'static str,
+/// What a plugin with marked attachments says by its outline, and may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsaid {
+    /// A word that it has made up.
+    #[error(
+        "it gives {what} a name that is neither one of its input's nor in its settings, and its attachments carry marks: a name could tell what is in them"
+    )]
+    Name {
+        /// What has the name.
+        what: &'static str,
+    },
+    /// Another name for a column that it keeps.
+    #[error(
+        "it keeps a column under another name that its settings do not give to that column, and its attachments carry marks: which column gets which name could tell what is in them"
+    )]
+    Rename,
+    /// A column that it reads to compute another.
+    #[error(
+        "it reads a column that stands nowhere in its settings to compute another, and its attachments carry marks: which columns it reads could tell what is in them"
+    )]
+    Reads,
 }
 
 impl Unsaid {
     /// What mends it.
-    pub const HINT: &str =
-        "let the plugin take the names of what it computes from its settings, or keep those of its input";
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Name { .. } => {
+                "let the plugin take the names of what it computes from its settings, or keep those of its input"
+            }
+            Self::Rename => {
+                "let the settings say both names together, as in `{ old = \"new\" }` or `{ column = \"old\", as = \"new\" }`"
+            }
+            Self::Reads => "name the columns that it reads in its settings, each by its whole name",
+        }
+    }
 }
 
 /// The words that a plugin may use.
@@ -44,8 +76,9 @@ pub(super) enum Words<'t> {
     Any,
     /// Those that it cannot have from its attachments.
     Known {
-        /// Those of its input.
-        names: BTreeSet<String>,
+        input: Schema,
+        /// Where in the input the column of each name stands.
+        places: BTreeMap<String, usize>,
         /// It has others in its settings.
         transform: &'t Transform,
         marks: Marks,
@@ -60,35 +93,69 @@ impl<'t> Words<'t> {
             return Self::Any;
         }
         let input = input();
-        let mut names: BTreeSet<String> = input.fields.iter().map(|field| field.name.clone()).collect();
-        names.insert(input.name);
+        let places = input.fields.iter().enumerate().map(|(place, field)| (field.name.clone(), place)).collect();
         let marks = input.fields.iter().flat_map(|field| field.marks.iter()).chain(attachment_marks).cloned().collect();
         let attributes = input.fields.iter().flat_map(|field| &field.attributes);
         let attributes = attributes.map(|(name, value)| (name.clone(), value.clone())).collect();
-        Self::Known { names, transform, marks, attributes }
+        Self::Known { input, places, transform, marks, attributes }
     }
 
-    /// Whether a word was there before.
-    fn knows(names: &BTreeSet<String>, transform: &Transform, word: &str) -> bool {
-        names.contains(word) || transform.says(word)
-    }
-
-    /// Refuses names that the plugin may not use. The name itself is not repeated.
+    /// Refuses what the plugin may not say. The word itself is not repeated.
     pub(super) fn check(&self, outline: &Outline) -> Result<(), Unsaid> {
-        let Self::Known { names, transform, marks, .. } = self else { return Ok(()) };
-        if !Self::knows(names, transform, &outline.table) {
-            return Err(Unsaid { what: "the table" });
+        let Self::Known { input, places, transform, marks, .. } = self else { return Ok(()) };
+        if outline.table != input.name && !transform.says(&outline.table) {
+            return Err(Unsaid::Name { what: "the table" });
         }
-        if !outline.outputs.iter().all(|output| Self::knows(names, transform, output.name())) {
-            return Err(Unsaid { what: "a column" });
+        for output in &outline.outputs {
+            match output {
+                Output::Keep { input: kept, name } => {
+                    let own = &input.fields[*kept].name;
+                    let is_given = || !places.contains_key(name) && transform.renames(own, name);
+                    if own != name && !is_given() {
+                        return Err(Unsaid::Rename);
+                    }
+                }
+                Output::Compute { field, .. } => {
+                    if !places.contains_key(&field.name) && !transform.says(&field.name) {
+                        return Err(Unsaid::Name { what: "a column" });
+                    }
+                    if !field.marks.iter().all(|mark| marks.contains(mark) || transform.says(mark.as_str())) {
+                        return Err(Unsaid::Name { what: "a mark" });
+                    }
+                }
+            }
         }
-        let computed = outline.outputs.iter().filter_map(|output| match output {
-            Output::Compute { field, .. } => Some(field),
-            Output::Keep { .. } => None,
-        });
-        let is_known = |mark: &Mark| marks.contains(mark) || Self::knows(names, transform, mark.as_str());
-        let said = computed.flat_map(|field| &field.marks).all(is_known);
-        if said { Ok(()) } else { Err(Unsaid { what: "a mark" }) }
+        let is_said = |group: usize| outline.groups[group].iter().all(|&read| self.may_read(outline, group, read));
+        if (0..outline.groups.len()).all(is_said) { Ok(()) } else { Err(Unsaid::Reads) }
+    }
+
+    /// Whether a group may read a column: one that stands in the settings, or is computed in its place by the same group; the
+    /// group that chooses rows, one that any group computes.
+    fn may_read(&self, outline: &Outline, group: usize, read: usize) -> bool {
+        let Self::Known { input, transform, .. } = self else { return true };
+        let column = &input.fields[read];
+        let property = column.attributes.get(attribute::PROPERTY);
+        if transform.says(&column.name) || property.is_some_and(|property| transform.says(property)) {
+            return true;
+        }
+        let is_of_all = outline.selects == Some(group);
+        outline.outputs.iter().any(|output| match output {
+            Output::Compute { group: by, field } => (is_of_all || *by == group) && field.name == column.name,
+            Output::Keep { .. } => false,
+        })
+    }
+
+    /// The columns of the output, by their index in the outline, in the order in which they are to stand.
+    pub(super) fn order(&self, outline: &Outline) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..outline.outputs.len()).collect();
+        if let Self::Known { places, .. } = self {
+            let place = |output: &Output| match output {
+                Output::Keep { input, .. } => (*input, false),
+                Output::Compute { field, .. } => (places.get(&field.name).copied().unwrap_or(usize::MAX), true),
+            };
+            order.sort_by_key(|&index| (place(&outline.outputs[index]), outline.outputs[index].name()));
+        }
+        order
     }
 
     /// Those of a computed column's attributes that the plugin may set.
@@ -102,12 +169,15 @@ impl<'t> Words<'t> {
 
     /// The codes by which rejections are reported.
     pub(super) fn codes(&self, said: &[String]) -> Vec<String> {
-        let shown = |(index, code): (usize, &String)| match self {
-            Self::Known { names, transform, .. } if !Self::knows(names, transform, code) => {
-                format!("code-{}", index + 1)
+        let Self::Known { transform, .. } = self else { return said.to_vec() };
+        let mut unsaid = 0;
+        let shown = |code: &String| {
+            if transform.says(code) {
+                return code.clone();
             }
-            Self::Known { .. } | Self::Any => code.clone(),
+            unsaid += 1;
+            format!("code-{unsaid}")
         };
-        said.iter().enumerate().map(shown).collect()
+        said.iter().map(shown).collect()
     }
 }

@@ -31,6 +31,7 @@ mod kinds;
 mod links;
 mod list;
 mod lists;
+mod marking;
 mod members;
 mod names;
 mod paging;
@@ -56,7 +57,7 @@ use futures::future::join;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sluice_model::{
-    schema::{Marks, Schema},
+    schema::Schema,
     secret::Secret,
     stream::{StreamInfo, StreamKind},
 };
@@ -70,6 +71,7 @@ use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MA
 pub use self::{
     api::{Paths, Standing, Support},
     ids::Ids,
+    marking::Marking,
 };
 
 /// Where HubSpot answers.
@@ -102,8 +104,8 @@ pub struct Settings {
     /// Whether sensitive properties are wanted. A stream whose sensitive properties may not be listed cannot be read then:
     /// its columns would be missing without a word.
     pub sensitive: bool,
-    /// The marks that properties may carry which `property_definitions` describes.
-    pub describes: Marks,
+    /// The file's own marks: of a property that it marks, what is said stands in other columns than what is said of others.
+    pub marking: Marking,
     /// Which events are offered; none, if nobody says of which records.
     pub events: Option<EventScope>,
 }
@@ -160,7 +162,7 @@ pub struct HubSpot {
     event_records: Answers<Ids>,
     counts: Answers<Option<u64>>,
     sensitive: bool,
-    describes: Marks,
+    marking: Marking,
     events: Option<EventScope>,
 }
 
@@ -200,7 +202,7 @@ impl HubSpot {
             event_records: Answers::default(),
             counts: Answers::default(),
             sensitive: settings.sensitive,
-            describes: settings.describes.clone(),
+            marking: settings.marking.clone(),
             events: settings.events.clone(),
         })
     }

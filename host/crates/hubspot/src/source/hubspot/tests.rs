@@ -16,7 +16,7 @@ use arrow_array::{Array, RecordBatch, StringArray};
 use serde_json::{Value, json};
 use sluice_model::{
     delivery::{Delivery, Rows},
-    schema::{ColumnType, Field, attribute},
+    schema::{ColumnType, Field, Mark, attribute},
 };
 use tokio::sync::mpsc;
 
@@ -45,7 +45,7 @@ fn settings(server: &Server) -> Settings {
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
         },
         sensitive: false,
-        describes: Marks::new(),
+        marking: Marking::none(),
         events: None,
     }
 }
@@ -216,6 +216,83 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
     let batch = batches.recv().await.unwrap();
     let names = batch.column(0).as_any().downcast_ref::<StringArray>().unwrap();
     assert_eq!(names.iter().collect::<Vec<_>>(), [Some("email")]);
+}
+
+/// Whoever marks them: what the sink makes of the marks the source does not know.
+#[tokio::test]
+async fn what_is_said_of_marked_properties_stands_in_columns_of_its_own() {
+    let server = serve(|seen| match seen.path_and_query.split('?').next().unwrap() {
+        "/crm/v3/properties/0-1" => {
+            let property = |name: &str| {
+                json!({ "name": name, "type": "number", "label": format!("Label of {name}"), "groupName": "a group",
+                        "description": "a text", "options": [{ "label": "yes" }], "sensitiveDataCategories": [] })
+            };
+            let mut grave = property("grave");
+            grave["sensitiveDataCategories"] = json!(["HIPAA"]);
+            let listed = match level_of(seen) {
+                "non_sensitive" => vec![property("email"), property("Intake notes"), grave],
+                "sensitive" => vec![property("diagnosis")],
+                _ => vec![],
+            };
+            (200, json!({ "results": listed }))
+        }
+        "/crm/v3/schemas" => (200, json!({ "results": [] })),
+        _ => forbidden(),
+    })
+    .await;
+    let marking = Marking::new(|_, fields| {
+        let is_of_notes =
+            |field: &&mut Field| field.attributes.get(attribute::PROPERTY).is_some_and(|own| own == "Intake notes");
+        fields.iter_mut().filter(is_of_notes).for_each(|field| field.marks.extend("phi".parse()));
+    });
+    let stream = single(StreamKind::PropertyDefinitions);
+    for (sensitive, marks, names, marked) in [
+        (false, vec![], vec!["Intake notes", "email"], vec!["Intake notes"]),
+        (
+            true,
+            vec!["hipaa", "sensitive"],
+            vec!["Intake notes", "diagnosis", "email", "grave"],
+            vec!["Intake notes", "diagnosis", "grave"],
+        ),
+    ] {
+        let hubspot = HubSpot::new(&Settings { sensitive, marking: marking.clone(), ..settings(&server) }).unwrap();
+        let schema = hubspot.schema(&stream).await.unwrap();
+        let is_of_marked = |field: &&Field| field.attributes.contains_key(attribute::OF_MARKED);
+        assert_eq!(schema.fields.iter().filter(is_of_marked).count(), 4);
+        for field in &schema.fields {
+            let expected = if is_of_marked(&field) { &marks[..] } else { &[] };
+            assert_eq!(field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(), expected, "{}", field.name);
+        }
+        let request = ReadRequest {
+            columns: schema.fields.clone(),
+            stream: stream.clone(),
+            ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+            readers: Readers::One,
+            keeps_ids: false,
+            resumes: None,
+            seen: RowsSeen::default(),
+        };
+        let (sender, mut batches) = mpsc::channel(8);
+        hubspot.read_whole(request, sender).await.unwrap();
+        let batch = batches.recv().await.unwrap();
+        let column = |name: &str| {
+            let column = batch.column_by_name(name).unwrap().as_any().downcast_ref::<StringArray>().unwrap();
+            column.iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>()
+        };
+        let of = column("name");
+        assert_eq!(of.iter().flatten().collect::<Vec<_>>(), names);
+        for pair in [
+            ["label", "markedLabel"],
+            ["description", "markedDescription"],
+            ["groupName", "markedGroupName"],
+            ["options", "markedOptions"],
+        ] {
+            for ((name, open), of_marked) in of.iter().flatten().zip(column(pair[0])).zip(column(pair[1])) {
+                let is_marked = marked.contains(&name.as_str());
+                assert_eq!((open.is_some(), of_marked.is_some()), (!is_marked, is_marked), "{name}: {pair:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

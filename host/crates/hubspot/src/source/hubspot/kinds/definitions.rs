@@ -43,6 +43,11 @@ pub(super) trait Definitions: Send + Sync + 'static {
     /// Its columns, but for the time of reading, which is the last of each.
     fn fields() -> Vec<Field>;
 
+    /// Adds the marks that only the account's own definitions tell of.
+    async fn mark(_: &HubSpot, _: &mut [Field]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     /// Asks for the definitions, and adds a row for each.
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError>;
 
@@ -66,8 +71,10 @@ impl<D: Definitions> Kind for D {
         Ok(vec![StreamInfo::new(D::KIND.as_str(), D::KIND)])
     }
 
-    async fn schema(&self, _: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError> {
-        Ok(super::schema(stream, columns_of::<D>()))
+    async fn schema(&self, hubspot: &HubSpot, stream: &StreamInfo) -> Result<Schema, SourceError> {
+        let mut columns = columns_of::<D>();
+        D::mark(hubspot, &mut columns).await?;
+        Ok(super::schema(stream, columns))
     }
 
     async fn price(&self, hubspot: &HubSpot, _: &ReadRequest, _: bool) -> Option<Price> {

@@ -1,13 +1,18 @@
 //! Property definitions: what the columns of records are, in HubSpot's own words.
+//!
+//! Label, description, group and options of a sensitive property may tell as much as its values. So what is said of a
+//! property that carries a mark, HubSpot's or the file's, stands in columns of its own, which carry the marks of all such
+//! properties. Whether they are read the plan decides, as of any column, and the guard judges it; the columns that everybody
+//! reads have nothing for these rows. Properties that are not wanted at all have no row.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
 use sluice_model::{
-    schema::Field,
+    schema::{Field, Marks, attribute},
     stream::{StreamInfo, StreamKind},
 };
 
@@ -15,7 +20,7 @@ use super::definitions::{Definitions, Rows, Table, Times, flag, key, said, side_
 use crate::source::{
     SourceError,
     hubspot::{
-        HubSpot, Refusal, api, record,
+        HubSpot, Refusal, api, property, record,
         sensitivity::{self, Sensitivity},
     },
 };
@@ -39,6 +44,10 @@ impl Definitions for PropertyDefinitions {
             text("referencedObjectType"),
             text("dataSensitivity"),
             text("sensitiveDataCategories"),
+            of_marked("markedLabel"),
+            of_marked("markedDescription"),
+            of_marked("markedGroupName"),
+            of_marked("markedOptions"),
             flag("calculated"),
             flag("hasUniqueValue"),
             flag("hubspotDefined"),
@@ -46,6 +55,21 @@ impl Definitions for PropertyDefinitions {
             time("createdAt"),
             time(record::UPDATED_AT),
         ]
+    }
+
+    /// The marks of all properties that have rows. The file's own are added by the plan, which knows them.
+    async fn mark(hubspot: &HubSpot, fields: &mut [Field]) -> Result<(), SourceError> {
+        // Otherwise no property that HubSpot marks has a row.
+        if !hubspot.sensitive {
+            return Ok(());
+        }
+        let mut marks = Marks::new();
+        for (_, _, listed) in side_by_side(hubspot.object_types().await?, ask(hubspot)).await? {
+            let properties = listed.as_ref().as_ref().into_iter().flatten();
+            properties.for_each(|property| marks.add(&sensitivity::marks(property)));
+        }
+        fields.iter_mut().filter(|field| is_of_marked(field)).for_each(|field| field.marks.add(&marks));
+        Ok(())
     }
 
     async fn requests(hubspot: &HubSpot) -> Result<u64, SourceError> {
@@ -58,12 +82,14 @@ impl Definitions for PropertyDefinitions {
         for (stream, type_id, listed) in side_by_side(types, ask(hubspot)).await? {
             match &*listed {
                 Ok(properties) => {
-                    // What may not reach the tables is not to be described there either: labels and options of a
-                    // sensitive property may tell as much as its values.
-                    let described =
-                        properties.iter().filter(|property| sensitivity::marks(property).is_subset(&hubspot.describes));
-                    let row = |property| PropertyRow::of(&type_id, property, &table.rows);
-                    let rows: Vec<_> = described.map(row).collect();
+                    let marked = marked(hubspot, &stream, &type_id, properties);
+                    let wanted =
+                        |property: &&api::Property| hubspot.sensitive || sensitivity::marks(property).is_empty();
+                    let rows = properties.iter().filter(wanted).map(|property| {
+                        let row = PropertyRow::of(&type_id, property, &table.rows);
+                        if marked.contains(&property.name) { row.of_marked() } else { row }
+                    });
+                    let rows: Vec<_> = rows.collect();
                     table.add_of_type(&type_id, &rows)?;
                 }
                 Err(refusal) => table.lack(&stream, "properties", refusal.why),
@@ -71,6 +97,23 @@ impl Definitions for PropertyDefinitions {
         }
         table.lack_hidden_types(hubspot).await
     }
+}
+
+/// A column of what is said of properties that carry marks.
+fn of_marked(name: &str) -> Field {
+    text(name).with(attribute::OF_MARKED, "true")
+}
+
+fn is_of_marked(field: &Field) -> bool {
+    field.attributes.contains_key(attribute::OF_MARKED)
+}
+
+/// The names of those of these properties that have a column with a mark.
+fn marked(hubspot: &HubSpot, stream: &StreamInfo, type_id: &str, properties: &[api::Property]) -> BTreeSet<String> {
+    let mut fields = property::columns(properties, type_id);
+    hubspot.marking.mark(stream, &mut fields);
+    let marked = fields.into_iter().filter(|field| !field.marks.is_empty());
+    marked.filter_map(|mut field| field.attributes.remove(attribute::PROPERTY)).collect()
 }
 
 /// The properties of one object type, or HubSpot's word that there are none to see.
@@ -106,6 +149,11 @@ pub(super) struct PropertyRow<'a> {
     data_sensitivity: Option<&'a str>,
     /// As JSON.
     sensitive_data_categories: Option<String>,
+    marked_label: Option<&'a str>,
+    marked_description: Option<&'a str>,
+    marked_group_name: Option<&'a str>,
+    /// As JSON, as they were sent.
+    marked_options: Option<&'a str>,
     calculated: Option<bool>,
     has_unique_value: Option<bool>,
     hubspot_defined: Option<bool>,
@@ -130,11 +178,24 @@ impl<'a> PropertyRow<'a> {
             referenced_object_type: said(property.referenced_object_type.as_deref()),
             data_sensitivity: said(property.data_sensitivity.as_deref()),
             sensitive_data_categories: (!categories.is_empty()).then(|| Value::from(categories.clone()).to_string()),
+            marked_label: None,
+            marked_description: None,
+            marked_group_name: None,
+            marked_options: None,
             calculated: property.calculated,
             has_unique_value: property.has_unique_value,
             hubspot_defined: property.hubspot_defined,
             archived: property.archived,
             times: rows.times(property.created_at.as_deref(), property.updated_at.as_deref()),
         }
+    }
+
+    /// The same of a property that carries marks.
+    fn of_marked(mut self) -> Self {
+        self.marked_label = self.label.take();
+        self.marked_description = self.description.take();
+        self.marked_group_name = self.group_name.take();
+        self.marked_options = self.options.take();
+        self
     }
 }
