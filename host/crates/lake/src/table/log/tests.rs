@@ -1,3 +1,5 @@
+mod size;
+
 use std::sync::{Arc, OnceLock};
 
 use futures::future::try_join_all;
