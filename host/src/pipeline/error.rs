@@ -112,7 +112,7 @@ impl Error {
             Self::PipelineFile { .. }
             | Self::Refused(_)
             | Self::Engine(EngineError::Cache(_))
-            | Self::Log(LogError::TablesMeet { .. })
+            | Self::Log(LogError::TablesMeet { .. } | LogError::TooLarge(_) | LogError::Oversized { .. })
             | Self::Source(
                 SourceError::NotReadable { .. } | SourceError::NoSuch { .. } | SourceError::TokenRejected { .. },
             ) => true,

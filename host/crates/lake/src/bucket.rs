@@ -217,7 +217,8 @@ impl Bucket {
         let path = self.path(key)?;
         let answer = match self.store.get(&path).await {
             Ok(found) if found.meta.size > LARGEST_READ => {
-                return Err(self.location.not_ours(key, "larger than any it writes"));
+                let (location, bytes) = (self.location.location(key), found.meta.size);
+                return Err(BucketError::Oversized { location, bytes, most: LARGEST_READ });
             }
             Ok(found) => found.bytes().await,
             Err(error) => Err(error),

@@ -14,8 +14,8 @@ fn heavy(megabytes: usize) -> Change {
 #[tokio::test]
 async fn a_commit_that_is_too_large_is_refused_before_it_is_put_and_says_what_weighs_most() {
     let (bucket, store) = failing(|_, _, _| Fault::None);
-    let error = CommitLog::of(&bucket).commit(None, heavy(80)).await.unwrap_err();
-    let told = error.to_string();
+    let error = CommitLog::of(&bucket).commit(None, heavy(80)).await.err().unwrap();
+    let told = sluice_model::error_chain(&error);
     assert!(told.contains("`deals`") && !told.contains("`contacts`"), "{told}");
     assert!(told.contains("`property_yyyyy") && told.len() < 1000, "{told}");
     assert!(error.hint().is_some() && !error.may_have_been_made());
