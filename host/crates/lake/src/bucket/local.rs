@@ -24,6 +24,9 @@ use self::walk::Walk;
 pub(super) use self::{beneath::InTheWay, store::FolderStore};
 use super::{Unfinished, error::BucketError, location::Location, operation::Operation, strange::Strange};
 
+/// How many entries of a folder are looked at before who asked for them can stop.
+const AT_A_TIME: usize = 1024;
+
 /// The folder of a bucket, as the operating system names it.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
@@ -64,19 +67,27 @@ impl Folder {
         location: &Location,
         folder: &str,
     ) -> Result<Vec<Unfinished>, BucketError> {
-        let walk = self.walk(folder);
-        let found = in_background(move || {
-            let mut all = Vec::new();
-            for found in walk {
-                let found = found?;
-                if let Some((key, upload)) = unfinished::parse(&found.name) {
-                    all.push(Unfinished { key, upload, bytes: found.entry.metadata()?.len() });
-                }
+        let (mut walk, mut all) = (self.walk(folder), Vec::new());
+        loop {
+            let found = in_background(move || {
+                let found = walk.by_ref().take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
+                Ok((found, walk))
+            });
+            let (found, rest) = found.await.map_err(|error| location.judge_disk(Operation::List, folder, &error))?;
+            walk = rest;
+            let is_last = found.len() < AT_A_TIME;
+            let unfinished = found.into_iter().filter_map(|found| {
+                let (key, upload) = unfinished::parse(&found.name)?;
+                // One that is gone by now has no size, and is not there to be removed.
+                Some(Unfinished { key, upload, bytes: found.entry.metadata().ok()?.len() })
+            });
+            all.extend(unfinished);
+            if is_last {
+                break;
             }
-            all.sort_by(|left, right| (&left.key, left.upload).cmp(&(&right.key, right.upload)));
-            Ok(all)
-        });
-        found.await.map_err(|error| location.judge_disk(Operation::List, folder, &error))
+        }
+        all.sort_by(|left, right| (&left.key, left.upload).cmp(&(&right.key, right.upload)));
+        Ok(all)
     }
 
     pub(super) async fn delete_unfinished(

@@ -30,6 +30,7 @@ impl Attributes {
 
     /// What is stored of them, in commits and in files: whole where sluice reads it back, and cut where people read it, since
     /// whoever made the text chose its length.
+    #[must_use]
     pub fn stored(&self) -> Self {
         let is_short = |(name, value): (&String, &String)| value.len() <= longest(name);
         if self.0.iter().all(is_short) {
@@ -67,8 +68,8 @@ fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(most - MORE.len());
-    format!("{}{MORE}", &text[..end])
+    let (beginning, _) = text.split_at(text.floor_char_boundary(most - MORE.len()));
+    format!("{beginning}{MORE}")
 }
 
 impl Deref for Attributes {

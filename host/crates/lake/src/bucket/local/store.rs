@@ -17,12 +17,9 @@ use object_store::{
 };
 
 use super::{
-    Folder, beneath, in_background, unfinished,
+    AT_A_TIME, Folder, beneath, in_background, unfinished,
     walk::{Found, Walk},
 };
-
-/// How many objects are looked at before who lists can stop.
-const AT_A_TIME: usize = 1024;
 
 /// A folder as a store.
 #[derive(Debug)]

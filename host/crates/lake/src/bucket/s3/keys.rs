@@ -21,30 +21,29 @@ pub(super) fn readable(body: Bytes, strange: &Strange) -> Bytes {
     let text = String::from_utf8_lossy(&body);
     // What is not UTF-8 has a sign in its place that no key of ours has.
     let is_whole = matches!(text, Cow::Borrowed(_));
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text.as_ref();
-    while let Some((before, (element, key_element))) = next(rest) {
-        kept.push_str(before);
-        rest = &rest[before.len()..];
-        let (opening, closing) = (format!("<{element}>"), format!("</{element}>"));
-        let within = &rest[opening.len()..];
-        // An answer that breaks off is for whoever reads it.
-        let Some((within, _)) = within.split_once(&closing) else { break };
-        let whole = &rest[..opening.len() + within.len() + closing.len()];
-        rest = &rest[whole.len()..];
-        if key_of(within, key_element).is_none_or(|key| is_readable(&key, (element, key_element) == FOLDER, strange)) {
-            kept.push_str(whole);
-        }
-    }
-    kept.push_str(rest);
+    let kept = without_strange(&without_strange(&text, OBJECT, strange), FOLDER, strange);
     if is_whole && kept.len() == text.len() { body } else { Bytes::from(kept) }
 }
 
-/// What stands before the next element that holds a key, and which that is.
-fn next(rest: &str) -> Option<(&str, (&'static str, &'static str))> {
-    let all = [OBJECT, FOLDER].into_iter();
-    let found = all.filter_map(|kind| Some((rest.split_once(&format!("<{}>", kind.0))?.0, kind)));
-    found.min_by_key(|(before, _)| before.len())
+/// The same answer without the elements of a kind whose keys cannot be read.
+fn without_strange(text: &str, kind: (&str, &str), strange: &Strange) -> String {
+    let (element, key) = kind;
+    let (opening, closing) = (format!("<{element}>"), format!("</{element}>"));
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, opened)) = rest.split_once(&opening) {
+        // An answer that breaks off is for whoever reads it.
+        let Some((within, after)) = opened.split_once(&closing) else { break };
+        kept.push_str(before);
+        if key_of(within, key).is_none_or(|key| is_readable(&key, kind == FOLDER, strange)) {
+            for piece in [&opening, within, &closing] {
+                kept.push_str(piece);
+            }
+        }
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// Whether the object store reads a key as what it is. Tells of one that it does not.

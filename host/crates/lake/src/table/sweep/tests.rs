@@ -1,5 +1,6 @@
 mod cost;
 mod cut_short;
+mod dropped;
 mod kept;
 
 use std::{
