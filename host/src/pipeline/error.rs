@@ -138,7 +138,7 @@ impl Error {
             | Self::LinkedAway { .. }
             | Self::Refused(_)
             | Self::Engine(EngineError::Cache(_))
-            | Self::Log(LogError::TablesMeet { .. })
+            | Self::Log(LogError::TablesMeet { .. } | LogError::TooLarge(_) | LogError::Oversized { .. })
             | Self::Source(
                 SourceError::NotReadable { .. } | SourceError::NoSuch { .. } | SourceError::TokenRejected { .. },
             ) => true,

@@ -13,9 +13,10 @@
 
 use std::collections::BTreeSet;
 
-use sluice_lake::table::{Commit, FedBy, Table};
+use sluice_lake::table::{Commit, FedBy, NotAnAudit, Table};
 use sluice_model::{
-    audit::{ColumnAudit, SourceColumn},
+    audit::{Audit, ColumnAudit, SourceColumn},
+    printable::printable,
     problem::Problem,
     schema::{ColumnType, Field, Mark, Marks, attribute},
     stream::{StreamInfo, StreamKind, group_of},
@@ -23,6 +24,9 @@ use sluice_model::{
 use sluice_plan::{Plan, StreamPlan, TablePlan};
 
 use super::{planning::Planned, written::Written};
+
+/// How much is shown of what is wrong with an audit record, in characters.
+const LONGEST_REASON: usize = 200;
 
 /// The tables that a run does not write.
 #[derive(Debug, Clone, Default)]
@@ -234,13 +238,30 @@ fn feeds(stream: &StreamPlan, fed: &FedBy) -> bool {
     stream.stream.names().any(|name| fed.names().any(|own| own == name))
 }
 
+/// What speaks against keeping a table: marks that the sink does not accept any more, or an audit record that nobody can read,
+/// so that nobody knows what marks it should have.
 fn not_acceptable(planned: &Planned, name: &str, table: &Table, why: &Kept) -> Option<Problem> {
     let plan = &planned.plan;
+    let rewrite = match why {
+        Kept::NotReadable { stream } | Kept::LostParts { stream, .. } => format!(
+            "let the token read stream `{stream}`, so that its table is written anew, or retire the table: exclude = [\"{stream}\"]"
+        ),
+        Kept::NotAskedFor | Kept::OfPipeline(_) => "run without `--only`, so that it is written anew".to_owned(),
+    };
+    let read = table.streams.iter().map(|fed| Ok((fed, fed.audit.read()?))).collect::<Result<Vec<_>, NotAnAudit>>();
+    let audits = match read {
+        Ok(audits) => audits,
+        Err(error) => {
+            let why = printable(&error.to_string(), LONGEST_REASON);
+            let kept = format!("table `{name}` would be kept as run {} wrote it", table.run);
+            return Some(Problem::new(format!("{kept}, and its audit record cannot be read: {why}")).hint(rewrite));
+        }
+    };
     let refused: Vec<(&str, Marks)> = table
         .columns
         .iter()
         .map(|column| {
-            let marks = &column.marks | &marks_of_today(plan, table, column);
+            let marks = &column.marks | &marks_of_today(plan, &audits, column);
             (column.name.as_str(), &marks - &plan.accepts)
         })
         .filter(|(_, marks)| !marks.is_empty())
@@ -248,12 +269,6 @@ fn not_acceptable(planned: &Planned, name: &str, table: &Table, why: &Kept) -> O
     let columns: Vec<&str> = refused.iter().map(|(column, _)| *column).collect();
     let marks: Marks = refused.iter().flat_map(|(_, marks)| marks.clone()).collect();
     let named: Vec<&str> = marks.iter().map(Mark::as_str).collect();
-    let rewrite = match why {
-        Kept::NotReadable { stream } | Kept::LostParts { stream, .. } => format!(
-            "let the token read stream `{stream}`, so that its table is written anew, or retire the table: exclude = [\"{stream}\"]"
-        ),
-        Kept::NotAskedFor | Kept::OfPipeline(_) => "run without `--only`, so that it is written anew".to_owned(),
-    };
     (!columns.is_empty()).then(|| {
         Problem::new(format!(
             "table `{name}` would be kept as run {} wrote it, with `{}` marked `{}`, which the sink does not accept any more",
@@ -267,17 +282,17 @@ fn not_acceptable(planned: &Planned, name: &str, table: &Table, why: &Kept) -> O
 
 /// The marks that the columns of the source which a stored column depends on have today, but those that were cleared from it
 /// when it was computed. A column that the audit record does not speak of is its own origin.
-fn marks_of_today(plan: &Plan, table: &Table, column: &Field) -> Marks {
+fn marks_of_today(plan: &Plan, audits: &[(&FedBy, Audit)], column: &Field) -> Marks {
     let itself = ColumnAudit {
         name: column.name.clone(),
         from: [SourceColumn { name: column.name.clone(), property: None }].into(),
         ..ColumnAudit::default()
     };
     let mut marks = Marks::new();
-    for fed in &table.streams {
+    for (fed, audit) in audits {
         let stream = stream_of(fed);
         let today = plan.streams.iter().find(|known| feeds(known, fed));
-        let recorded: Vec<&ColumnAudit> = fed.audit.column(&column.name).collect();
+        let recorded: Vec<&ColumnAudit> = audit.column(&column.name).collect();
         let recorded = if recorded.is_empty() { vec![&itself] } else { recorded };
         for recorded in recorded {
             let of_origins = recorded.from.iter().map(|origin| marks_of_origin(plan, &stream, today, origin));

@@ -9,7 +9,7 @@ use sluice_lake::{
     sink::{ParquetFiles, RunFiles, Sink, TableSpec},
     state::lease::Lease,
     table::{
-        Author, Change, Commit, DataFile, FedBy,
+        AuditRecord, Author, Change, Commit, DataFile, FedBy,
         expire::{self, Expired, Gone},
         sweep::{self, Swept},
     },
@@ -41,7 +41,7 @@ pub(super) fn change(
                 ids: stream.stream.names().filter(|id| id != name).map(str::to_owned).collect(),
                 parts: parts.clone(),
                 ledger: Some(ledger),
-                audit: plan.audit(stream, table),
+                audit: AuditRecord::of(&plan.audit(stream, table)),
             };
             change.write(&table.name, table.fields().cloned().collect()).feed(fed, written.files.clone());
         }

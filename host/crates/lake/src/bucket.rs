@@ -34,11 +34,13 @@ mod local;
 mod location;
 pub mod numbered;
 mod operation;
+mod own;
 mod partition;
 mod permission;
 mod probe;
 mod s3;
 pub mod settings;
+mod strange;
 mod upload;
 mod versions;
 
@@ -61,6 +63,7 @@ pub use self::{
     error::BucketError,
     facts::{Facts, Known, Versioning},
     identity::IdentityError,
+    own::{OWN_FOLDER, is_pipeline_name},
     partition::Partition,
     permission::Missing,
     probe::{Probe, ProbeError},
@@ -73,12 +76,9 @@ use self::{
     location::Location,
     operation::Operation,
     s3::Opened,
+    strange::Strange,
     upload::{Object, PARTS_IN_FLIGHT},
 };
-
-/// The folder of every bucket in which sluice keeps what is not a table. No table has such a name: theirs never start
-/// with `_`.
-pub const OWN_FOLDER: &str = "_sluice";
 
 /// How often a conditional put that S3 answers with `409 ConditionalRequestConflict` is sent again. The answer means that
 /// another request for the key was under way and says nothing of its outcome; AWS asks to repeat. Each time is a new
@@ -100,6 +100,7 @@ pub struct Bucket {
     folder: Option<local::Folder>,
     on_s3: Option<OnS3>,
     parts: Arc<Semaphore>,
+    strange: Arc<Strange>,
 }
 
 /// What only a bucket on S3 has.
@@ -181,6 +182,7 @@ impl Bucket {
             folder,
             on_s3: None,
             parts: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)),
+            strange: Arc::default(),
         }
     }
 
@@ -215,7 +217,8 @@ impl Bucket {
         let path = self.path(key)?;
         let answer = match self.store.get(&path).await {
             Ok(found) if found.meta.size > LARGEST_READ => {
-                return Err(self.location.not_ours(key, "larger than any it writes"));
+                let (location, bytes) = (self.location.location(key), found.meta.size);
+                return Err(BucketError::Oversized { location, bytes, most: LARGEST_READ });
             }
             Ok(found) => found.bytes().await,
             Err(error) => Err(error),
@@ -306,12 +309,7 @@ impl Bucket {
         let path = self.path(key)?;
         match self.store.delete(&path).await {
             Ok(()) => Ok(()),
-            Err(error) if Location::means_absent(&error) => {
-                if let Some(root) = &self.folder {
-                    root.remove_empty_folders_above(key).await;
-                }
-                Ok(())
-            }
+            Err(error) if Location::means_absent(&error) => Ok(()),
             Err(error) => Err(self.location.judge(Operation::Delete, key, &error)),
         }
     }
@@ -332,6 +330,11 @@ impl Bucket {
             Some(root) => root.delete_unfinished(&self.location, unfinished).await,
             None => Ok(()),
         }
+    }
+
+    /// Tells, once, that what lies under a key is passed over, and why.
+    pub(crate) fn pass_over(&self, key: &str, why: &str) {
+        self.strange.pass_over(key, why);
     }
 
     /// What is there under a key is not what sluice writes.

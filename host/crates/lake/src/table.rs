@@ -19,7 +19,7 @@
 //! - `kept`: what a run that died had finished already, noted so that the next can take it over;
 //! - `sweep`: removing what runs that crashed have left, but for that; `expire`: removing old commits, with what only they list;
 //! - `key`: the names of data files; `range`: between which keys their rows lie; `wire`: the entries as stored; `audit`: the
-//!   audit records in them.
+//!   audit records in them; `weight`: how large an entry may be.
 //!
 //! Nothing here encodes Parquet (`sink` does) or knows of plugins beyond their names and digests.
 
@@ -34,15 +34,17 @@ pub mod key;
 mod log;
 pub mod range;
 pub mod sweep;
+mod weight;
 mod wire;
 
 pub use self::{
-    audit::audit_json,
+    audit::{AuditRecord, NotAnAudit, audit_json},
     change::{Change, next},
     commit::{Author, Commit, DataFile, FedBy, Table},
     commits::Commits,
     error::LogError,
     log::CommitLog,
+    weight::TooLarge,
 };
 
 #[cfg(test)]

@@ -126,7 +126,8 @@ pub fn arrow_schema(fields: &[Field]) -> SchemaRef {
         attribute::REFERENCES,
     ];
     let described = |field: &Field| {
-        let shown = SHOWN.into_iter().filter_map(|name| Some((name.to_owned(), field.attributes.get(name)?.clone())));
+        let stored = field.attributes.stored();
+        let shown = SHOWN.into_iter().filter_map(|name| Some((name.to_owned(), stored.get(name)?.clone())));
         let mut metadata: HashMap<String, String> = shown.collect();
         if !field.marks.is_empty() {
             let marks: Vec<&str> = field.marks.iter().map(Mark::as_str).collect();

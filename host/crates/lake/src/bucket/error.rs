@@ -142,6 +142,16 @@ pub enum BucketError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// An object that is larger than any that is read whole.
+    #[error("`{location}` has {bytes} bytes, and no more than {most} are read")]
+    Oversized {
+        /// The object.
+        location: String,
+        /// Its bytes.
+        bytes: u64,
+        /// How many are read at most.
+        most: u64,
+    },
     /// Something on the way to the folder is a file.
     #[error("`{location}` is not a folder, or is within something that is not")]
     NotAFolder {
@@ -217,7 +227,7 @@ impl BucketError {
                  runs only one makes a commit"
                     .to_owned()
             }
-            Self::NotOurs { .. } => "look at what else writes there; a sink's folder is sluice's alone".to_owned(),
+            Self::NotOurs { .. } | Self::Oversized { .. } => "look at what else writes there; a sink's folder is sluice's alone".to_owned(),
             Self::TooLarge { .. } => "set a smaller `file_size`".to_owned(),
             Self::Authorities { variable, .. } => {
                 format!("let {variable} name a file of certificates as PEM, or unset it")
@@ -246,6 +256,7 @@ impl BucketError {
             | Self::NoSuchFolder { .. }
             | Self::NoHardLinks { .. }
             | Self::NotOurs { .. }
+            | Self::Oversized { .. }
             | Self::NotAFolder { .. }
             | Self::TooLarge { .. } => true,
             Self::Unavailable { .. } | Self::NoSpace { .. } | Self::Rejected { .. } | Self::Other { .. } => false,

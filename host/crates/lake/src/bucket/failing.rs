@@ -1,4 +1,5 @@
-//! A bucket for tests whose store fails on command: before a request takes effect, or after.
+//! A bucket for tests whose store fails on command: before a request takes effect, or after. Each request lets others go
+//! first, so that who waits for it can be dropped there.
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +19,8 @@ use object_store::{
     memory::InMemory,
     path::Path,
 };
+
+use tokio::task::yield_now;
 
 use super::{Bucket, answer::Answer, location::Location};
 
@@ -149,6 +152,16 @@ impl Fault {
     }
 }
 
+/// A list that lets others go first, so that who asks for it can be dropped before it is answered.
+fn after_others(list: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    futures::stream::once(async {
+        yield_now().await;
+        list
+    })
+    .flatten()
+    .boxed()
+}
+
 fn no_answer() -> Error {
     let source = HttpError::new(HttpErrorKind::Timeout, io::Error::other("connection cut"));
     Error::Generic { store: "S3", source: Box::new(source) }
@@ -185,6 +198,7 @@ struct Shared(Arc<FailingStore>);
 #[async_trait]
 impl ObjectStore for Shared {
     async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
+        yield_now().await;
         let call = if options.mode == PutMode::Create { Call::PutIfAbsent } else { Call::Put };
         let fault = self.0.fault(call, path);
         if fault == Fault::ConditionIgnored {
@@ -202,31 +216,39 @@ impl ObjectStore for Shared {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        yield_now().await;
         self.0.fate(Call::Get, path).0?;
         self.0.inner.get_opts(path, options).await
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let store = Arc::clone(&self.0);
-        let passed = paths.map(move |path| path.and_then(|path| store.fate(Call::Delete, &path).0.map(|()| path)));
+        let passed = paths.then(move |path| {
+            let store = Arc::clone(&store);
+            async move {
+                yield_now().await;
+                path.and_then(|path| store.fate(Call::Delete, &path).0.map(|()| path))
+            }
+        });
         self.0.inner.delete_stream(passed.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.0.fate(Call::List, prefix.unwrap_or(&Path::ROOT)).0 {
-            Ok(()) => self.0.inner.list(prefix),
+            Ok(()) => after_others(self.0.inner.list(prefix)),
             Err(error) => futures::stream::iter([Err(error)]).boxed(),
         }
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.0.fate(Call::List, prefix.unwrap_or(&Path::ROOT)).0 {
-            Ok(()) => self.0.inner.list_with_offset(prefix, offset),
+            Ok(()) => after_others(self.0.inner.list_with_offset(prefix, offset)),
             Err(error) => futures::stream::iter([Err(error)]).boxed(),
         }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        yield_now().await;
         self.0.fate(Call::List, prefix.unwrap_or(&Path::ROOT)).0?;
         self.0.inner.list_with_delimiter(prefix).await
     }
@@ -252,7 +274,7 @@ impl MultipartUpload for FailingUpload {
             let in_flight = store.parts_in_flight.fetch_add(1, Ordering::SeqCst) + 1;
             store.most_parts_in_flight.fetch_max(in_flight, Ordering::SeqCst);
             // Others get to begin theirs.
-            tokio::task::yield_now().await;
+            yield_now().await;
             let sent = match before {
                 Ok(()) => part.await.and(after),
                 Err(error) => Err(error),

@@ -10,6 +10,7 @@ use super::{
     cause::{Cause, chain},
     error::BucketError,
     identity::IdentityError,
+    local::InTheWay,
     location::{Kind, Location},
     operation::Operation,
     partition::Partition,
@@ -119,6 +120,9 @@ impl Location {
 
     /// What a failure of the file system means.
     pub(super) fn judge_disk(&self, operation: Operation, key: &str, error: &io::Error) -> BucketError {
+        if let Some(InTheWay { what }) = error.get_ref().and_then(|found| found.downcast_ref()) {
+            return self.not_ours(key, what);
+        }
         let location = self.location(key);
         let source = match error.raw_os_error() {
             Some(code) => io::Error::from_raw_os_error(code),

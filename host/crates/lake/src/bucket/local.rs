@@ -3,19 +3,36 @@
 //! An object is written to a file with a number after its name (`key#1`) and renamed, or linked if it must be absent, when
 //! it is whole; lists and gets do not show such files. A crash leaves them, and only whoever knows that no upload is under
 //! way may remove them: the sweep does.
+//!
+//! What others may have put into the folder does not lead out of it: `beneath` says how, `walk` lists, and `store` is what
+//! the object store offers, with both.
+
+mod beneath;
+mod store;
+mod unfinished;
+mod walk;
 
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use object_store::local::LocalFileSystem;
 
-use super::{Unfinished, error::BucketError, location::Location, operation::Operation};
+use self::walk::Walk;
+pub(super) use self::{beneath::InTheWay, store::FolderStore};
+use super::{Unfinished, error::BucketError, location::Location, operation::Operation, strange::Strange};
+
+/// How many entries of a folder are looked at before who asked for them can stop.
+const AT_A_TIME: usize = 1024;
 
 /// The folder of a bucket, as the operating system names it.
 #[derive(Debug, Clone)]
-pub(super) struct Folder(PathBuf);
+pub(super) struct Folder {
+    root: PathBuf,
+    strange: Arc<Strange>,
+}
 
 /// Creates a folder and its parents, if absent.
 pub(super) async fn create(path: &Path) -> Result<(), BucketError> {
@@ -25,7 +42,7 @@ pub(super) async fn create(path: &Path) -> Result<(), BucketError> {
 }
 
 /// Opens a folder that is there.
-pub(super) async fn open(path: &Path) -> Result<(LocalFileSystem, Folder, Location), BucketError> {
+pub(super) async fn open(path: &Path) -> Result<(FolderStore, Folder, Location), BucketError> {
     let location = Location::folder(path);
     let wanted = path.to_owned();
     let found = in_background(move || wanted.canonicalize()).await;
@@ -35,24 +52,42 @@ pub(super) async fn open(path: &Path) -> Result<(LocalFileSystem, Folder, Locati
     })?;
     let location = Location::folder(&path);
     let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| location.judge(Operation::Put, "", &error))?;
-    // Flushed to the disk before a write returns; folders that a delete leaves empty are removed.
-    Ok((store.with_fsync(true).with_automatic_cleanup(true), Folder(path), location))
+    // Flushed to the disk before a write returns.
+    let (inner, folder) = (store.with_fsync(true), Folder { root: path, strange: Arc::default() });
+    Ok((FolderStore { inner, folder: folder.clone() }, folder, location))
 }
 
 impl Folder {
+    fn walk(&self, folder: &str) -> Walk {
+        Walk::through(&self.root, folder, &self.strange)
+    }
+
     pub(super) async fn list_unfinished(
         &self,
         location: &Location,
         folder: &str,
     ) -> Result<Vec<Unfinished>, BucketError> {
-        let (root, start) = (self.0.clone(), self.0.join(folder));
-        let found = in_background(move || {
-            let mut found = Vec::new();
-            walk(&root, &start, &mut found)?;
-            found.sort_by(|left, right| (&left.key, left.upload).cmp(&(&right.key, right.upload)));
-            Ok(found)
-        });
-        found.await.map_err(|error| location.judge_disk(Operation::List, folder, &error))
+        let (mut walk, mut all) = (self.walk(folder), Vec::new());
+        loop {
+            let found = in_background(move || {
+                let found = walk.by_ref().take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
+                Ok((found, walk))
+            });
+            let (found, rest) = found.await.map_err(|error| location.judge_disk(Operation::List, folder, &error))?;
+            walk = rest;
+            let is_last = found.len() < AT_A_TIME;
+            let unfinished = found.into_iter().filter_map(|found| {
+                let (key, upload) = unfinished::parse(&found.name)?;
+                // One that is gone by now has no size, and is not there to be removed.
+                Some(Unfinished { key, upload, bytes: found.entry.metadata().ok()?.len() })
+            });
+            all.extend(unfinished);
+            if is_last {
+                break;
+            }
+        }
+        all.sort_by(|left, right| (&left.key, left.upload).cmp(&(&right.key, right.upload)));
+        Ok(all)
     }
 
     pub(super) async fn delete_unfinished(
@@ -60,10 +95,8 @@ impl Folder {
         location: &Location,
         unfinished: &Unfinished,
     ) -> Result<(), BucketError> {
-        let path = self.0.join(format!("{}#{}", unfinished.key, unfinished.upload));
-        let deleted = in_background(move || std::fs::remove_file(&path)).await;
-        self.remove_empty_folders_above(&unfinished.key).await;
-        match deleted {
+        let (root, name) = (self.root.clone(), format!("{}#{}", unfinished.key, unfinished.upload));
+        match in_background(move || beneath::remove(&root, &name)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(location.judge_disk(Operation::Delete, &unfinished.key, &error))
             }
@@ -71,45 +104,10 @@ impl Folder {
         }
     }
 
-    /// Removes the folders on the way to an object that is not there, from the innermost on, while they are empty.
-    pub(super) async fn remove_empty_folders_above(&self, key: &str) {
-        let (root, path) = (self.0.clone(), self.0.join(key));
-        let removed = in_background(move || {
-            let above = path.ancestors().skip(1).take_while(|folder| *folder != root);
-            for folder in above {
-                std::fs::remove_dir(folder)?;
-            }
-            Ok(())
-        });
-        // One that is not empty, or is gone, ends it.
-        drop(removed.await);
+    #[cfg(test)]
+    fn told(&self) -> Vec<String> {
+        self.strange.told()
     }
-}
-
-fn walk(root: &Path, folder: &Path, found: &mut Vec<Unfinished>) -> io::Result<()> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            walk(root, &entry.path(), found)?;
-        } else if kind.is_file()
-            && let Some((key, upload)) = parse(root, &entry.path())
-        {
-            found.push(Unfinished { key, upload, bytes: entry.metadata()?.len() });
-        }
-    }
-    Ok(())
-}
-
-/// The key and the number in the name of an unfinished upload's file.
-fn parse(root: &Path, path: &Path) -> Option<(String, u32)> {
-    let (key, number) = path.strip_prefix(root).ok()?.to_str()?.rsplit_once('#')?;
-    let upload = number.parse().ok().filter(|upload: &u32| upload.to_string() == number)?;
-    Some((key.to_owned(), upload))
 }
 
 /// Runs what blocks on a thread for it.

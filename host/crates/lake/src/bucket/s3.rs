@@ -3,6 +3,7 @@
 mod answers;
 mod endpoint;
 mod headers;
+mod keys;
 mod sdk;
 mod signing;
 
@@ -101,7 +102,7 @@ impl HttpConnector for Connector {
         sluice_net::tls::set_up();
         let client = ReqwestConnector::default().connect(options)?;
         Ok(HttpClient::new(Signing {
-            client: HttpClient::new(Reading(client)),
+            client: HttpClient::new(Reading::of(client)),
             credentials: Arc::clone(&self.credentials),
             region: self.region.clone(),
             headers: self.headers.clone(),

@@ -1,11 +1,16 @@
 //! Audit records as they are stored in commits.
 //!
+//! A record is made once, by the run that writes the table, and stands in every commit that lists the table, those of other
+//! pipelines included. On the way nobody reads it: it is carried over as it is, so a large one costs its bytes and no more,
+//! and what a later version has added to it stays. It is read where somebody asks what it says.
+//!
 //! Columns that were computed together depend on the same columns of the source, perhaps on hundreds: each such list stands
 //! once under `origins`, and a column names its list by its number there.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use sluice_model::{
     audit::{
         AttachmentAudit, Audit, ColumnAudit, ColumnRuleAudit, MarkRuleAudit, RulesAudit, SourceColumn, TransformAudit,
@@ -13,10 +18,74 @@ use sluice_model::{
     schema::{Mark, Marks, NotAMark},
 };
 
+/// An audit record as commits hold it: JSON without whitespace. Clones share it.
+#[derive(Clone)]
+pub struct AuditRecord(Arc<RawValue>);
+
+impl AuditRecord {
+    /// The record in the form that is stored.
+    pub fn of(audit: &Audit) -> Self {
+        let stored = to_raw_value(&StoredAudit::from(audit));
+        Self(stored.unwrap_or_else(|_| unreachable!("maps with text keys are always JSON")).into())
+    }
+
+    /// What it says.
+    ///
+    /// # Errors
+    /// It is no audit record that this version knows: nobody has looked at it since it was written.
+    pub fn read(&self) -> Result<Audit, NotAnAudit> {
+        serde_json::from_str::<StoredAudit>(self.0.get())?.try_into()
+    }
+}
+
+impl fmt::Debug for AuditRecord {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.get())
+    }
+}
+
+impl PartialEq for AuditRecord {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for AuditRecord {}
+
+impl Serialize for AuditRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AuditRecord {
+    /// Without the whitespace, which versions differ in: two commits have the same table if all of it is the same.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = <&RawValue>::deserialize(deserializer)?;
+        let record = RawValue::from_string(without_whitespace(stored.get())).map_err(serde::de::Error::custom)?;
+        Ok(Self(record.into()))
+    }
+}
+
+/// JSON without the whitespace between its signs.
+fn without_whitespace(json: &str) -> String {
+    let (mut in_text, mut escaped) = (false, false);
+    let needed = json.chars().filter(|sign| {
+        if in_text {
+            in_text = escaped || *sign != '"';
+            escaped = !escaped && *sign == '\\';
+            return true;
+        }
+        in_text = *sign == '"';
+        !sign.is_ascii_whitespace()
+    });
+    needed.collect()
+}
+
 /// An audit record, stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct StoredAudit {
+struct StoredAudit {
     source: StoredRules,
     withheld: Vec<String>,
     transforms: Vec<StoredTransform>,
@@ -89,17 +158,21 @@ struct StoredColumn {
 
 /// Why what is stored is no audit record.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotAnAudit {
+pub enum NotAnAudit {
+    /// It is of another form.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A text that is no mark.
     #[error(transparent)]
     Mark(#[from] NotAMark),
+    /// A column comes from nowhere.
     #[error("a column of an audit record comes from list {0} of its origins, which it does not have")]
     NoSuchOrigins(usize),
 }
 
-/// A record as commits hold it.
-pub fn audit_json(audit: &Audit) -> serde_json::Value {
-    serde_json::to_value(StoredAudit::from(audit))
-        .unwrap_or_else(|_| unreachable!("maps with text keys are always JSON"))
+/// A record as commits hold it, for whoever shows it; `null` for one that is nested deeper than any version writes.
+pub fn audit_json(record: &AuditRecord) -> serde_json::Value {
+    serde_json::from_str(record.0.get()).unwrap_or_default()
 }
 
 impl From<&Audit> for StoredAudit {
@@ -275,14 +348,25 @@ mod tests {
             accepts: Marks::from(["phi".parse().unwrap()]),
             columns: vec![column("a", &both), column("b", &both), column("c", &one), column("d", &both)],
         };
-        let stored = serde_json::to_value(StoredAudit::from(&audit)).unwrap();
+        let record = AuditRecord::of(&audit);
+        assert_eq!(record.read().unwrap(), audit);
+        let mut stored = audit_json(&record);
         assert_eq!(stored["origins"].as_array().unwrap().len(), 2);
-        let read = serde_json::from_value::<StoredAudit>(stored.clone()).unwrap();
-        assert_eq!(Audit::try_from(read).unwrap(), audit);
 
-        let mut cut = stored;
-        cut["origins"] = serde_json::json!([]);
-        let read = serde_json::from_value::<StoredAudit>(cut).unwrap();
-        assert!(matches!(Audit::try_from(read), Err(NotAnAudit::NoSuchOrigins(0))));
+        stored["origins"] = serde_json::json!([]);
+        let cut: AuditRecord = serde_json::from_str(&stored.to_string()).unwrap();
+        assert!(matches!(cut.read(), Err(NotAnAudit::NoSuchOrigins(0))));
+    }
+
+    #[test]
+    fn a_record_is_carried_over_as_it_is_but_for_whitespace() {
+        let pretty =
+            "{ \"accepts\" : [ \"phi\" ],\n\t\"since \\\\\": \"a  \\\"later \\u00e4 version\\\\\" , \"n\": 1.50e3 }";
+        let compact = "{\"accepts\":[\"phi\"],\"since \\\\\":\"a  \\\"later \\u00e4 version\\\\\",\"n\":1.50e3}";
+        let record: AuditRecord = serde_json::from_str(pretty).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), compact);
+        assert_eq!(record, serde_json::from_str(compact).unwrap());
+        assert_eq!(record.read().unwrap().accepts, Marks::from(["phi".parse().unwrap()]));
+        assert!(serde_json::from_str::<AuditRecord>("{\"accepts\": ]").is_err());
     }
 }

@@ -111,6 +111,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::table::{
+        audit::AuditRecord,
         key::DataKey,
         range::{KeyPart, KeyRange},
     };
@@ -131,7 +132,7 @@ pub(super) mod tests {
                 ids: vec!["0-1".to_owned()],
                 parts: Vec::new(),
                 ledger: Some(Ledger { before: Some(10), read: 10, written: 10, ..Ledger::default() }),
-                audit: Audit { accepts: Marks::from(["phi".parse().unwrap()]), ..Audit::default() },
+                audit: AuditRecord::of(&Audit { accepts: Marks::from(["phi".parse().unwrap()]), ..Audit::default() }),
             }],
             written: "2026-11-23T20:15:00Z".parse().unwrap(),
             columns: vec![Field::new("objectId", ColumnType::Integer).required(), email],
@@ -180,7 +181,7 @@ pub(super) mod tests {
             ids: vec![format!("id of {stream}")],
             parts: parts.iter().map(|part| (*part).to_owned()).collect(),
             ledger: None,
-            audit: Audit { withheld: vec![format!("withheld from {stream}")], ..Audit::default() },
+            audit: AuditRecord::of(&Audit { withheld: vec![format!("withheld from {stream}")], ..Audit::default() }),
         };
         let mut made = Change::by(change(&run(1), &[]).author, "2026-11-23T20:20:00Z".parse().unwrap());
         assert_eq!(made, change(&run(1), &[]));

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_model::{audit::Audit, ledger::Ledger, run_id::RunId, schema::Field};
+use sluice_model::{ledger::Ledger, run_id::RunId, schema::Field};
 
-use super::range::KeyRange;
+use super::{audit::AuditRecord, range::KeyRange};
 
 /// One entry of the commit log: all tables as of one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +75,7 @@ pub struct FedBy {
     /// What became of its records, in the run that wrote the table; `None` in commits of versions that kept no ledger.
     pub ledger: Option<Ledger>,
     /// What let which columns of its rows pass: the audit record, as the run that wrote the table made it.
-    pub audit: Audit,
+    pub audit: AuditRecord,
 }
 
 impl FedBy {

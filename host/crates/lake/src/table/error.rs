@@ -5,6 +5,7 @@ use sluice_model::run_id::RunId;
 use super::{
     change::{Change, Obstacle},
     commit::{Author, Commit},
+    weight::TooLarge,
 };
 use crate::bucket::BucketError;
 
@@ -90,6 +91,19 @@ pub enum LogError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// An entry that is larger than any that can be read.
+    #[error("commit `{key}` in `{bucket}` cannot be read")]
+    Oversized {
+        /// The bucket.
+        bucket: String,
+        /// The entry's key.
+        key: String,
+        /// How large it is.
+        source: BucketError,
+    },
+    /// The commit would be larger than what can be read again by far.
+    #[error("the commit is too large, and nothing of this run was committed")]
+    TooLarge(#[from] TooLarge),
     /// The bucket failed.
     #[error(transparent)]
     Bucket(#[from] BucketError),
@@ -114,9 +128,10 @@ impl LogError {
             // An earlier attempt, whose answer was lost before the run stood still, may have been built on since.
             | Self::Outlived { .. }
             | Self::Newer { .. }
-            | Self::Malformed { .. } => true,
+            | Self::Malformed { .. }
+            | Self::Oversized { .. } => true,
             // Refused, or never asked for; the one that may have been made is `Unknown`.
-            Self::Raced { .. } | Self::TablesMeet { .. } | Self::Bucket(_) => false,
+            Self::Raced { .. } | Self::TablesMeet { .. } | Self::TooLarge(_) | Self::Bucket(_) => false,
         }
     }
 
@@ -138,6 +153,15 @@ impl LogError {
             }
             Self::Newer { .. } => "a newer sluice wrote it: use that version for this bucket".to_owned(),
             Self::Malformed { key, .. } => format!("restore `{key}` from a version or a copy of the bucket"),
+            Self::Oversized { key, .. } => format!(
+                "an earlier version has made it, or somebody else. If it is the newest, copy `{key}` elsewhere and remove it: \
+                 readers then see the commit before it, and the next run writes its tables anew"
+            ),
+            Self::TooLarge(_) => {
+                "read fewer of these columns (`[[source.columns]]` with `exclude`), or let the plugin give them shorter names \
+                 and labels; a table of another pipeline weighs no more in a folder of its own"
+                    .to_owned()
+            }
             Self::Bucket(error) => return error.hint(),
         })
     }

@@ -2,10 +2,7 @@
 
 use sluice_model::run_id::RunId;
 
-use crate::bucket::{OWN_FOLDER, numbered};
-
-/// Characters of the name of a pipeline, at most: what a pipeline file allows.
-const LONGEST_PIPELINE: usize = 64;
+use crate::bucket::{OWN_FOLDER, is_pipeline_name, numbered};
 
 /// The key of one data file of a table: `<table>/pipeline=<pipeline>/run=<run id>/part-<5 digits>.parquet`.
 ///
@@ -81,12 +78,6 @@ pub fn is_of(pipeline: &str, key: &str) -> bool {
 pub fn is_table_name(name: &str) -> bool {
     let legal = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     legal && !name.is_empty() && !name.starts_with('_')
-}
-
-/// Whether a pipeline can have this name.
-fn is_pipeline_name(name: &str) -> bool {
-    let legal = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
-    legal && name.len() <= LONGEST_PIPELINE && name.starts_with(|first: char| first.is_ascii_lowercase())
 }
 
 /// The folder of the files that runs of a pipeline write for a table.

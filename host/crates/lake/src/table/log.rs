@@ -26,14 +26,13 @@
 //! with the files that nothing later lists.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use super::{
     change::{Change, next, obstacle},
     commit::Commit,
     commits::Commits,
     error::{ATTEMPTS, LogError},
-    key,
+    key, weight,
     wire::{self, Unreadable},
 };
 use crate::bucket::{Bucket, BucketError, Put, numbered};
@@ -53,8 +52,15 @@ impl CommitLog {
     /// The commit of a number; `None` if there is none.
     pub async fn read(&self, number: u64) -> Result<Option<Commit>, LogError> {
         let key = numbered::key(&key::commits(), number);
-        let Some(content) = self.bucket.get(&key).await? else { return Ok(None) };
         let bucket = || self.bucket.describe().to_owned();
+        let content = match self.bucket.get(&key).await {
+            Ok(Some(content)) => content,
+            Ok(None) => return Ok(None),
+            Err(source @ BucketError::Oversized { .. }) => {
+                return Err(LogError::Oversized { bucket: bucket(), key, source });
+            }
+            Err(error) => return Err(error.into()),
+        };
         match wire::read(number, &content) {
             Ok(commit) => Ok(Some(commit)),
             Err(Unreadable::Newer(format)) => Err(LogError::Newer { bucket: bucket(), key, format }),
@@ -65,7 +71,7 @@ impl CommitLog {
     /// Creates the entry of a commit, or says which stands in its place.
     async fn create(&self, commit: &Commit) -> Result<Made, LogError> {
         let key = numbered::key(&key::commits(), commit.number);
-        let content = Bytes::from(wire::write(commit));
+        let content = weight::entry(commit)?;
         let mut unanswered = None;
         for attempt in 1..=ATTEMPTS {
             let failure = match self.bucket.put_if_absent(&key, content.clone()).await {

@@ -39,10 +39,15 @@
 //! every file it found is accounted for. In the usual case that is one list for each table and a commit or two, and as many
 //! more as other pipelines have made within the hour. Where a file is left that the newest commit does not account for, the
 //! log is listed from its end, and what has expired is not looked for (`expire`). The notes of kept slices are one list more
-//! after each commit; before reading, only where the newest commit does not account for everything. The whole log is read
-//! only to prove that what a crashed run has left is in none of it.
+//! after each commit; before reading, only where the newest commit does not account for everything. To prove that what a crashed
+//! run has left is in no commit takes those that have been made since the last sweep (`judged`), and the whole log only where
+//! nothing is known of one.
+//!
+//! **A sweep that is dropped** has done what one that was killed there has: it notes how far it came last of all, and whatever
+//! it removes may go in any order, but for the notes before the files.
 
 mod find;
+mod judged;
 mod reach;
 
 use futures::StreamExt;
@@ -134,7 +139,7 @@ async fn found_while_ours(
 
 /// Removes what was found, notes first, and says how far everything is accounted for. `newest` is a commit of this run.
 async fn remove(bucket: &Bucket, doomed: Doomed, newest: &Commit, still_ours: &impl AsyncFn() -> bool) -> Swept {
-    let Doomed { notes, files, spared } = doomed;
+    let Doomed { notes, files, spared, judged } = doomed;
     let has_notes = !notes.is_empty();
     let failures = remove_notes(bucket, notes).await;
     if !failures.is_empty() {
@@ -145,7 +150,7 @@ async fn remove(bucket: &Bucket, doomed: Doomed, newest: &Commit, still_ours: &i
     }
     let mut swept = remove_files(bucket, files).await;
     if swept.failures.is_empty()
-        && let Err(error) = Reach::after(newest, spared.as_ref()).write(bucket, &newest.author.pipeline).await
+        && let Err(error) = Reach::after(newest, spared.as_ref(), judged).write(bucket, &newest.author.pipeline).await
     {
         swept.failures.push(error.into());
     }

@@ -10,6 +10,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::attribute;
+
+/// Bytes of a label that are stored, at most: HubSpot's own are a line.
+const LONGEST_LABEL: usize = 1 << 10;
+/// Bytes of any other text that are stored, at most.
+const LONGEST_VALUE: usize = 4 << 10;
+
 /// Texts by the names of the contract's `ATTRIBUTES.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
@@ -21,10 +28,48 @@ impl Attributes {
         Self::default()
     }
 
+    /// What is stored of them, in commits and in files: whole where sluice reads it back, and cut where people read it, since
+    /// whoever made the text chose its length.
+    #[must_use]
+    pub fn stored(&self) -> Self {
+        let is_short = |(name, value): (&String, &String)| value.len() <= longest(name);
+        if self.0.iter().all(is_short) {
+            return self.clone();
+        }
+        let cut = |(name, value): (&String, &String)| (name.clone(), cut(value, longest(name)));
+        self.0.iter().map(cut).collect()
+    }
+
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// How many bytes are stored of the value of an attribute.
+fn longest(name: &str) -> usize {
+    match name {
+        attribute::LABEL => LONGEST_LABEL,
+        attribute::PROPERTY
+        | attribute::KEY
+        | attribute::REFERENCES
+        | attribute::SEPARATOR
+        | attribute::OBJECT_TYPE
+        | attribute::UNPARSED_OF
+        | attribute::SHARED_NAME
+        | attribute::CALCULATED => usize::MAX,
+        _ => LONGEST_VALUE,
+    }
+}
+
+/// The beginning of a text that has so many bytes at most, with a sign that there is more.
+fn cut(text: &str, most: usize) -> String {
+    const MORE: &str = "…";
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let (beginning, _) = text.split_at(text.floor_char_boundary(most - MORE.len()));
+    format!("{beginning}{MORE}")
 }
 
 impl Deref for Attributes {
@@ -84,5 +129,18 @@ mod tests {
         let mut changed = known.clone();
         changed.insert("key".to_owned(), "true".to_owned());
         assert_eq!((known.len(), changed.len()), (1, 2));
+    }
+
+    #[test]
+    fn what_is_stored_is_cut_unless_it_is_read_back() {
+        let long = "ü".repeat(5000);
+        let names = [attribute::LABEL, "note", attribute::REFERENCES, attribute::KEY];
+        let known: Attributes = names.iter().map(|name| ((*name).to_owned(), long.clone())).collect();
+        let stored = known.stored();
+        let lengths = names.map(|name| stored[name].len());
+        assert_eq!(lengths, [1023, 4095, 10_000, 10_000]);
+        assert!(stored[attribute::LABEL].ends_with("ü…") && stored["note"].starts_with("ü"));
+        let short = Attributes::from([(attribute::LABEL.to_owned(), "x".repeat(1024))]);
+        assert_eq!(short.stored(), short);
     }
 }

@@ -43,7 +43,7 @@ impl From<&Field> for StoredField {
             column_type: field.column_type.name().to_owned(),
             nullable: field.nullable,
             marks: field.marks.iter().map(|mark| mark.as_str().to_owned()).collect(),
-            attributes: field.attributes.clone(),
+            attributes: field.attributes.stored(),
         }
     }
 }

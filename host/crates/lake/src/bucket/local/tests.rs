@@ -1,3 +1,5 @@
+mod links;
+
 use bytes::Bytes;
 
 use super::*;

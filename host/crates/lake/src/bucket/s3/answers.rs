@@ -6,18 +6,30 @@
 //! again whatever the request was, and [`HttpErrorKind::Unknown`] never: so what it would try again by itself is of the
 //! first, and the rest of the second. What it would not try again and should is a list, or the beginning of an upload, whose
 //! answer breaks off: these are read whole, and then are of the first kind, too. (A second beginning makes a second upload. What
-//! becomes of the first is for the bucket's rule for unfinished uploads.)
+//! becomes of the first is for the bucket's rule for unfinished uploads.) Of a list, `keys` takes out what the object store cannot
+//! read.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use object_store::client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
 
-use crate::bucket::answer::Answer;
+use super::keys;
+use crate::bucket::{answer::Answer, strange::Strange};
 
 /// Reads what its client is answered.
 #[derive(Debug)]
-pub(super) struct Reading(pub(super) HttpClient);
+pub(super) struct Reading {
+    client: HttpClient,
+    /// Of which keys it has been told that lists pass them over.
+    strange: Strange,
+}
+
+impl Reading {
+    pub(super) fn of(client: HttpClient) -> Self {
+        Self { client, strange: Strange::default() }
+    }
+}
 
 #[async_trait]
 impl HttpService for Reading {
@@ -27,10 +39,14 @@ impl HttpService for Reading {
         let begins = request.method() == Method::POST && query.starts_with("uploads");
         // The end of an upload is the one request that may be answered with a success whose body says that it failed.
         let may_fail_yet = request.method() == Method::POST && !begins;
-        let response = self.0.execute(request).await?;
+        let response = self.client.execute(request).await?;
         let status = response.status();
         if status.is_success() && !may_fail_yet {
-            return if lists || begins { whole(response).await } else { Ok(response) };
+            return match (lists, begins) {
+                (true, _) => Ok(whole(response).await?.map(|body| keys::readable(body, &self.strange).into())),
+                (false, true) => Ok(whole(response).await?.map(Into::into)),
+                (false, false) => Ok(response),
+            };
         }
         if status.is_redirection() {
             // Without a place to go on: the bucket is in another region. What the body says is no more than that.
@@ -57,10 +73,10 @@ impl HttpService for Reading {
 }
 
 /// An answer, read to its end, of what may be asked for again where it breaks off.
-async fn whole(response: HttpResponse) -> Result<HttpResponse, HttpError> {
+async fn whole(response: HttpResponse) -> Result<http::Response<Bytes>, HttpError> {
     let (head, body) = response.into_parts();
     match body.bytes().await {
-        Ok(body) => Ok(HttpResponse::from_parts(head, body.into())),
+        Ok(body) => Ok(http::Response::from_parts(head, body)),
         Err(broken) => Err(HttpError::new(HttpErrorKind::Request, broken)),
     }
 }
@@ -115,7 +131,7 @@ mod tests {
     async fn outcome(method: Method, status: u16, body: &'static str) -> Result<String, (HttpErrorKind, String)> {
         let mut request = HttpRequest::new(String::new().into());
         *request.method_mut() = method;
-        match Reading(HttpClient::new(Always(status, body))).call(request).await {
+        match Reading::of(HttpClient::new(Always(status, body))).call(request).await {
             Ok(response) => {
                 assert_eq!(response.status(), status);
                 Ok(String::from_utf8(response.into_body().bytes().await.unwrap().to_vec()).unwrap())
@@ -170,7 +186,7 @@ mod tests {
         });
         sluice_net::tls::set_up();
         let options = client_options(&endpoint, None).unwrap();
-        let client = HttpClient::new(Reading(ReqwestConnector::default().connect(&options).unwrap()));
+        let client = HttpClient::new(Reading::of(ReqwestConnector::default().connect(&options).unwrap()));
         let mut request = HttpRequest::new(String::new().into());
         (*request.method_mut(), *request.uri_mut()) = (method, format!("{endpoint}{query}").parse().unwrap());
         let error = client.execute(request).await.unwrap_err();

@@ -1,6 +1,7 @@
 //! Against a server on loopback that answers what a test says, in AWS's words: what the errors of the object store and of
 //! the AWS SDK look like from here, and that their versions of today still say so.
 
+mod keys;
 mod rules;
 
 use std::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{LeaseEntry, LeaseError, wire};
-use crate::bucket::{Bucket, BucketError, OWN_FOLDER, Put, numbered};
+use crate::bucket::{Bucket, BucketError, OWN_FOLDER, Put, is_pipeline_name, numbered};
 
 /// The entries of one pipeline's lease.
 #[derive(Debug, Clone)]
@@ -63,6 +63,10 @@ impl Entries {
         for found in self.bucket.list(&all).await? {
             let Some((folder, _)) = found.key.rsplit_once('/') else { continue };
             let pipeline = folder.strip_prefix(&all).and_then(|rest| rest.strip_prefix('/'));
+            if pipeline.is_some_and(|name| !is_pipeline_name(name)) {
+                self.bucket.pass_over(&found.key, "no lease, since no pipeline can be called so");
+                continue;
+            }
             if let (Some(pipeline), Some(number)) = (pipeline, numbered::number(folder, &found.key)) {
                 // They come in the order of their numbers.
                 newest.insert(pipeline.to_owned(), number);

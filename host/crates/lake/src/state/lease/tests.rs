@@ -1,3 +1,5 @@
+mod strange;
+
 use std::{
     path::Path,
     sync::{

@@ -1,5 +1,8 @@
+mod size;
+
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use futures::future::try_join_all;
 use tokio::sync::Barrier;
 

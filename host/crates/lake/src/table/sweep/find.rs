@@ -1,12 +1,12 @@
 //! What a sweep is to remove: the files that no commit accounts for and no note spares, and the notes that are of no use.
 
-use std::{collections::BTreeSet, pin::pin};
+use std::{collections::BTreeSet, future::ready, pin::pin};
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use sluice_model::run_id::RunId;
 
-use super::{SweepError, reach::Reach};
+use super::{SweepError, judged::Judging, reach::Reach};
 use crate::{
     bucket::{Bucket, BucketError, Unfinished, numbered},
     table::{
@@ -29,6 +29,8 @@ pub(super) struct Doomed {
     pub(super) files: Vec<Found>,
     /// The first of the runs that have kept what is spared.
     pub(super) spared: Option<RunId>,
+    /// What the sweep has judged.
+    pub(super) judged: Judging,
 }
 
 impl Doomed {
@@ -80,8 +82,9 @@ pub(super) async fn before(
     newest: Option<&Commit>,
     now: Timestamp,
 ) -> Result<Doomed, SweepError> {
-    let mut found = list(bucket, pipeline).await?;
-    Accounted::by(newest).leave(&mut found);
+    let (reach, mut found) = list(bucket, pipeline).await?;
+    let mut judging = judging(&reach, newest);
+    Accounted::by(newest).leave(&mut found, &mut judging);
     if found.is_empty() {
         return Ok(Doomed::default());
     }
@@ -92,19 +95,24 @@ pub(super) async fn before(
     let (spared, useless): (Vec<_>, Vec<_>) = notes.into_iter().partition(is_of_use);
     let to_spare = keys_of(&spared);
     let first = spared.into_iter().filter_map(|note| note.slice).map(|slice| slice.run).min();
-    Ok(Doomed { spared: first, ..but_for(&to_spare, bucket, newest, found, useless).await? })
+    Ok(Doomed { spared: first, ..but_for(&to_spare, bucket, newest, (found, judging), useless).await? })
 }
 
 /// What is to be removed after a run has made this commit. No note is of use then.
 pub(super) async fn after(bucket: &Bucket, newest: &Commit) -> Result<Doomed, SweepError> {
     let pipeline = &newest.author.pipeline;
-    let found = list(bucket, pipeline).await?;
+    let (reach, found) = list(bucket, pipeline).await?;
     let notes = kept::notes(bucket, pipeline).await?;
-    but_for(&BTreeSet::new(), bucket, Some(newest), found, notes).await
+    let judging = judging(&reach, Some(newest));
+    but_for(&BTreeSet::new(), bucket, Some(newest), (found, judging), notes).await
 }
 
-/// All files of a pipeline, of runs that no sweep has accounted for.
-async fn list(bucket: &Bucket, pipeline: &str) -> Result<Vec<Found>, BucketError> {
+fn judging(reach: &Reach, newest: Option<&Commit>) -> Judging {
+    Judging::after(&reach.judged, &reach.runs_from, newest.map_or(0, |newest| newest.number))
+}
+
+/// All files of a pipeline, of runs that no sweep has accounted for, and how far these came.
+async fn list(bucket: &Bucket, pipeline: &str) -> Result<(Reach, Vec<Found>), BucketError> {
     let reach = Reach::read(bucket, pipeline).await?;
     let mut found = Vec::new();
     for table in bucket.folders().await? {
@@ -125,7 +133,7 @@ async fn list(bucket: &Bucket, pipeline: &str) -> Result<Vec<Found>, BucketError
             }
         }
     }
-    Ok(found)
+    Ok((reach, found))
 }
 
 /// What is to be removed of these files, and of those that notes of no use name, with the notes: all that is in no commit and
@@ -135,7 +143,7 @@ async fn but_for(
     to_spare: &BTreeSet<String>,
     bucket: &Bucket,
     newest: Option<&Commit>,
-    mut found: Vec<Found>,
+    (mut found, mut judging): (Vec<Found>, Judging),
     notes: Vec<Note>,
 ) -> Result<Doomed, SweepError> {
     let were_kept = keys_of(&notes);
@@ -144,18 +152,38 @@ async fn but_for(
         let what = What::File { key: key.to_owned(), bytes };
         Found { run: run.clone(), what, was_kept: true }
     }));
-    found.retain(|found| !found.is_file_of(to_spare));
-    Accounted::by(newest).leave(&mut found);
-    let (log, commits) = (CommitLog::of(bucket), key::commits());
-    let numbers = numbered::below(bucket, &commits, newest.map_or(1, |newest| newest.number));
-    let older = numbers.map_err(LogError::from).map_ok(|number| log.read(number)).try_buffered(READS_AT_ONCE);
-    let mut older = pin!(older);
-    while !found.is_empty()
-        && let Some(commit) = older.try_next().await?
-    {
-        Accounted::by(commit.as_ref()).leave(&mut found);
+    for spared in found.extract_if(.., |found| found.is_file_of(to_spare)) {
+        judging.spare(&spared.run);
     }
-    Ok(Doomed { notes: notes.into_iter().map(|note| note.key).collect(), files: found, spared: None })
+    Accounted { runs: judging.runs(), files: judging.files() }.leave(&mut found, &mut judging);
+    Accounted::by(newest).leave(&mut found, &mut judging);
+    read_older(bucket, newest, &mut found, &mut judging).await?;
+    let notes = notes.into_iter().map(|note| note.key).collect();
+    Ok(Doomed { notes, files: found, spared: None, judged: judging })
+}
+
+/// Leaves what no older commit accounts for: reads them, the newest first, as far as one may that accounts for what is left.
+async fn read_older(
+    bucket: &Bucket,
+    newest: Option<&Commit>,
+    found: &mut Vec<Found>,
+    judging: &mut Judging,
+) -> Result<(), SweepError> {
+    let (log, commits) = (CommitLog::of(bucket), key::commits());
+    let end = newest.map_or(1, |newest| newest.number);
+    let above = |found: &[Found], judging: &Judging| found.iter().map(|it| judging.listed_above(&it.run)).min();
+    let lowest = above(found, judging).unwrap_or(end);
+    let numbers = numbered::below(bucket, &commits, end).try_take_while(|number| ready(Ok(*number > lowest)));
+    let read = async |number| Ok::<_, LogError>((number, log.read(number).await?));
+    let mut older = pin!(numbers.map_err(LogError::from).map_ok(read).try_buffered(READS_AT_ONCE));
+    let mut next = end;
+    while above(found, judging).is_some_and(|above| next > above + 1)
+        && let Some((number, commit)) = older.try_next().await?
+    {
+        Accounted::by(commit.as_ref()).leave(found, judging);
+        next = number;
+    }
+    Ok(())
 }
 
 /// The files that notes name: their runs, keys and bytes.
@@ -168,7 +196,7 @@ fn keys_of(notes: &[Note]) -> BTreeSet<String> {
     named(notes).map(|(_, key, _)| key.to_owned()).collect()
 }
 
-/// What a commit accounts for.
+/// What a commit accounts for, or several do.
 #[derive(Default)]
 struct Accounted {
     /// The runs that have written its tables, whole. Its author is one of them, unless the commit changes nothing.
@@ -187,8 +215,20 @@ impl Accounted {
         accounted
     }
 
-    /// Leaves what is not accounted for.
-    fn leave(&self, found: &mut Vec<Found>) {
-        found.retain(|it| !it.is_file_of(&self.files) && (it.was_kept || !self.runs.contains(&it.run)));
+    /// Leaves what is not accounted for, and notes what is.
+    fn leave(&self, found: &mut Vec<Found>, judging: &mut Judging) {
+        found.retain(|it| {
+            if !it.was_kept && self.runs.contains(&it.run) {
+                judging.add_run(&it.run);
+                return false;
+            }
+            match &it.what {
+                What::File { key, .. } if self.files.contains(key) => {
+                    judging.add_file(key);
+                    false
+                }
+                _ => true,
+            }
+        });
     }
 }

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sluice_model::run_id::RunId;
 
+use super::judged::{Judged, Judging};
 use crate::{
     bucket::{Bucket, BucketError},
     table::{commit::Commit, key},
@@ -19,15 +20,19 @@ const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct Reach {
     /// The files of runs whose ids sort before this are accounted for; [`RunId::time_part`], or a run's whole id.
     pub(super) runs_from: String,
+    /// What the sweep has judged; nothing in the notes of earlier versions.
+    #[serde(default)]
+    pub(super) judged: Judged,
 }
 
 impl Reach {
     /// After a sweep whose run has made this commit: runs that begin from now on, by clocks that differ no more than they
     /// may, and those that have kept slices, of which this is the first. These were spared, and are for a later sweep.
-    pub(super) fn after(newest: &Commit, spared: Option<&RunId>) -> Self {
+    pub(super) fn after(newest: &Commit, spared: Option<&RunId>, judging: Judging) -> Self {
         let from = newest.committed.checked_sub(OVERLAP).unwrap_or(newest.committed);
         let from = RunId::time_part(from);
-        Self { runs_from: spared.map_or(from.clone(), |spared| from.min(spared.to_string())) }
+        let runs_from = spared.map_or(from.clone(), |spared| from.min(spared.to_string()));
+        Self { judged: judging.end(newest.number, &runs_from), runs_from }
     }
 
     /// That of the last sweep; nothing at all, if there was none.
@@ -38,7 +43,7 @@ impl Reach {
     }
 
     pub(super) async fn write(&self, bucket: &Bucket, pipeline: &str) -> Result<(), BucketError> {
-        let content = serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("a text is always JSON"));
+        let content = serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("texts and numbers are always JSON"));
         bucket.put(&key::swept(pipeline), Bytes::from(content)).await
     }
 }

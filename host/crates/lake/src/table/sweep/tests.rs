@@ -1,10 +1,15 @@
+mod cost;
 mod cut_short;
+mod dropped;
 mod kept;
 
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;

@@ -1,0 +1,42 @@
+//! Commits that are larger than any should be.
+
+use super::*;
+
+/// A change whose second table has this many megabytes of names.
+fn heavy(megabytes: usize) -> Change {
+    let mut change = change(&run(1), &["contacts", "deals"]);
+    let deals = change.tables.get_mut("deals").unwrap();
+    deals.streams[0].ids = vec!["x".repeat(1 << 20); megabytes];
+    deals.columns[1].name = format!("property_{}", "y".repeat(1 << 20));
+    change
+}
+
+#[tokio::test]
+async fn a_commit_that_is_too_large_is_refused_before_it_is_put_and_says_what_weighs_most() {
+    let (bucket, store) = failing(|_, _, _| Fault::None);
+    let error = CommitLog::of(&bucket).commit(None, heavy(80)).await.err().unwrap();
+    let told = sluice_model::error_chain(&error);
+    assert!(told.contains("`deals`") && !told.contains("`contacts`"), "{told}");
+    assert!(told.contains("`property_yyyyy") && told.len() < 1000, "{told}");
+    assert!(error.hint().is_some() && !error.may_have_been_made());
+    assert_eq!(store.count(Call::PutIfAbsent), 0);
+    assert_eq!(CommitLog::of(&bucket).latest().await.unwrap(), None);
+    CommitLog::of(&bucket).commit(None, heavy(20)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_of_an_earlier_version_that_nobody_can_read_is_told_with_what_to_do() {
+    let temporary = tempfile::tempdir().unwrap();
+    let settings = crate::bucket::Settings::File { path: temporary.path().to_owned() };
+    let log = CommitLog::of(&Bucket::open(&settings).await.unwrap());
+    let first = log.commit(None, change(&run(1), &["contacts"])).await.unwrap();
+    let key = "_sluice/commits/00000000000000000002.json";
+    // Of holes alone: it takes no space.
+    std::fs::File::create(temporary.path().join(key)).unwrap().set_len(608_000_000).unwrap();
+    let error = log.latest().await.unwrap_err();
+    let hint = error.hint().unwrap();
+    assert!(error.to_string().contains(key) && hint.contains(key) && hint.contains("before it"), "{error}: {hint}");
+    // What the hint says helps.
+    std::fs::remove_file(temporary.path().join(key)).unwrap();
+    assert_eq!(log.latest().await.unwrap(), Some(first));
+}
