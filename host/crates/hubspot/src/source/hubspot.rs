@@ -21,6 +21,7 @@ mod batches;
 mod cells;
 mod columns;
 mod count;
+mod cut;
 mod decode;
 mod events;
 mod history;
@@ -40,6 +41,7 @@ mod ranged;
 mod ranges;
 mod read;
 mod record;
+mod room;
 mod scopes;
 mod sensitivity;
 mod slices;
@@ -66,7 +68,7 @@ use url::Url;
 use super::{Price, Quota, ReadRequest, Reading, Source, SourceError, Unneeded, Unreadable, Usage};
 use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, Reserve, RetryPolicy, SetupError};
 
-use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
+use self::{answers::Answers, list::Listing, room::Room, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
 pub use self::{
     api::{Paths, Standing, Support},
     ids::Ids,
@@ -159,6 +161,8 @@ pub struct HubSpot {
     event_samples: Answers<Vec<String>>,
     event_records: Answers<Ids>,
     counts: Answers<Option<u64>>,
+    /// For all that is kept of definitions.
+    room: Room,
     sensitive: bool,
     describes: Marks,
     events: Option<EventScope>,
@@ -199,6 +203,7 @@ impl HubSpot {
             event_samples: Answers::default(),
             event_records: Answers::default(),
             counts: Answers::default(),
+            room: Room::default(),
             sensitive: settings.sensitive,
             describes: settings.describes.clone(),
             events: settings.events.clone(),
@@ -287,9 +292,28 @@ impl HubSpot {
         own.chain(names::custom_streams(custom)).collect()
     }
 
-    /// Asks, and reads the answer.
-    async fn json<T: DeserializeOwned + Send>(&self, request: &crate::http::Request) -> Result<T, HttpError> {
-        self.client.decoded(request, |body| Ok(json::read(body)?)).await
+    /// Asks, and reads the answer, in whose lists no more elements may stand than this.
+    async fn json<T: DeserializeOwned + Send>(
+        &self,
+        request: &crate::http::Request,
+        most: usize,
+    ) -> Result<T, HttpError> {
+        self.client.decoded(request, |body| json::read(body, most)).await
+    }
+
+    /// The same, of definitions, which are kept: `size` is what they take beside their text.
+    async fn definitions<T: DeserializeOwned + Send>(
+        &self,
+        request: &crate::http::Request,
+        most: usize,
+        size: impl Fn(&T) -> usize + Send + Sync,
+    ) -> Result<T, HttpError> {
+        let decode = |body: &bytes::Bytes| {
+            let answer = json::read(body, most)?;
+            self.room.take(body.len() + size(&answer))?;
+            Ok(answer)
+        };
+        self.client.decoded(request, decode).await
     }
 
     fn get(&self, path: String) -> crate::http::Request {
