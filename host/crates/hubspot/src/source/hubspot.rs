@@ -225,7 +225,7 @@ impl HubSpot {
     /// The properties of a type, over all levels of sensitivity, asked for once; the refusal, where the type may not be read
     /// or is not there.
     async fn properties(&self, type_id: &str) -> Result<Arc<Result<Vec<api::Property>, Refusal>>, SourceError> {
-        self.property_lists.get(type_id, self.list_properties(type_id)).await
+        self.property_lists.get(type_id, Box::pin(self.list_properties(type_id))).await
     }
 
     /// What is sensitive is known only when all levels are listed; whether the type is there, after the first.
