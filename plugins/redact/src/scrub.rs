@@ -254,7 +254,7 @@ mod tests {
                 ["ada@example.com", "555-123-4567", "+44 20 7946 0958", "123-45-6789", "4111 1111 1111 1111"];
             const UNSEEN: [&str; 4] = ["", "\u{200b}", "\u{ad}", "\u{e0001}\u{feff}"];
             const ZEROES: [char; 5] = ['0', '０', '٠', '𝟬', '०'];
-            let secret: String = SECRETS[which].chars().zip(ways).map(|(character, (way, unseen))| {
+            let written: Vec<String> = SECRETS[which].chars().zip(ways).map(|(character, (way, unseen))| {
                 let written = match character {
                     '0'..='9' => ZEROES.get(way).and_then(|zero| {
                         char::from_u32(u32::from(*zero) + u32::from(character) - u32::from('0'))
@@ -269,6 +269,7 @@ mod tests {
                 };
                 format!("{}{}", UNSEEN[unseen], written.unwrap_or(character))
             }).collect();
+            let secret = written.concat();
             let scrubber = scrubber(&[]);
             let out = scrubbed(&scrubber, &format!("{around} {secret} {around}"));
             let mut view = View::default();
