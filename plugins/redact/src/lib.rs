@@ -3,7 +3,8 @@
 //! A pipeline's owner lists rules; each selects columns by name or by mark and says what becomes of them. At schema time
 //! [`rules`] finds what every column of a stream is in for, and refuses what contradicts itself or cannot be done; then
 //! each masked or scrubbed column becomes one group that reads that column alone. [`mask`] and [`scrub`] do the work on
-//! the values, [`detect`] knows what an e-mail address or a card number looks like.
+//! the values, [`detect`] knows what an e-mail address or a card number looks like, [`view`] how a text is meant to be read
+//! that hides one.
 //!
 //! What it does not do: tell names of people from other words, read other columns than those it changes, or choose rows.
 
@@ -12,6 +13,7 @@ mod mask;
 mod rules;
 mod scrub;
 mod settings;
+mod view;
 
 use std::rc::Rc;
 

@@ -1,7 +1,8 @@
 //! Replacing what patterns find inside a text.
 //!
 //! Every pattern searches on its own, so that none hides what another would find; where findings overlap, all of what
-//! they cover is replaced, by the replacement of the one that starts first. Most texts hold nothing: two cheap looks (an
+//! they cover is replaced, by the replacement of the one that starts first. It searches the text as it stands, and where that
+//! is another one, the text as it is meant to be read ([`View`]), so that what one of the two hides the other shows. Most texts hold nothing: two cheap looks (an
 //! `@`, enough digits) spare the known patterns a search. (One search for all of the pipeline's own patterns, with a
 //! `RegexSet`, was measured and is slower: alone, each can skip to its literal parts.)
 
@@ -14,6 +15,7 @@ use sluice_guest::Failure;
 
 use crate::detect;
 use crate::settings::{self, BuiltIn};
+use crate::view::View;
 
 /// The largest regular expression, compiled: far more than a pattern for personal data needs, far less than an instance's
 /// memory.
@@ -39,6 +41,8 @@ pub(crate) struct Scrubber {
     patterns: Vec<Rc<Pattern>>,
     /// The findings of one value; kept to be filled again.
     found: RefCell<Vec<Found>>,
+    /// How a value is read; kept to be filled again.
+    view: RefCell<View>,
 }
 
 #[derive(Debug)]
@@ -122,14 +126,17 @@ impl Pattern {
 impl Scrubber {
     /// A scrubber of patterns that have different names.
     pub(crate) fn new(patterns: Vec<Rc<Pattern>>) -> Self {
-        Self { patterns, found: RefCell::default() }
+        Self { patterns, found: RefCell::default(), view: RefCell::default() }
     }
 
     /// Appends a value with all that is found in it replaced.
     pub(crate) fn write(&self, value: &str, out: &mut String) {
         let mut found = self.found.borrow_mut();
         found.clear();
-        self.search(value, &mut found);
+        self.search(value, &mut |part| found.push(part));
+        if let Some(view) = self.view.borrow_mut().of(value) {
+            self.search(view.text(), &mut |part| found.push(Found { range: view.origin(part.range), ..part }));
+        }
         // The longer of two that start together speaks for both.
         found.sort_unstable_by_key(|found| (found.range.start, usize::MAX - found.range.end, found.pattern));
 
@@ -146,10 +153,10 @@ impl Scrubber {
         out.push_str(piece(value, written..value.len()));
     }
 
-    fn search(&self, value: &str, found: &mut Vec<Found>) {
+    fn search(&self, value: &str, found: &mut dyn FnMut(Found)) {
         let clues = detect::Clues::of(value);
         for (index, pattern) in self.patterns.iter().enumerate() {
-            let mut add = |range| found.push(Found { range, pattern: index });
+            let mut add = |range: Range<usize>| found(Found { range, pattern: index });
             match &pattern.search {
                 Search::BuiltIn(BuiltIn::Email) => detect::email::find(value, &clues, &mut add),
                 Search::BuiltIn(BuiltIn::Phone) => detect::phone::find(value, &clues, &mut add),
@@ -209,7 +216,68 @@ mod tests {
         assert_eq!(scrubbed(&scrubber(&["b", "abcd", "ab"]), "abcd"), "#");
     }
 
+    #[test]
+    fn what_hides_is_found_and_what_stands_around_it_stays() {
+        let scrubber = scrubber(&["MRN-[0-9]{6}"]);
+        for (value, expected) in [
+            ("Write to ada\u{200b}@exam\u{ad}ple.com.", "Write to #."),
+            ("é ada＠example．com é", "é # é"),
+            ("ａｄａ@ｅｘａｍｐｌｅ.ｃｏｍ", "#"),
+            ("𝐚𝐝𝐚@example。com", "#"),
+            ("SSN １２３‑４５‑６７８９ é", "SSN # é"),
+            ("1\u{200d}2\u{2060}3-45-67\u{feff}89", "#"),
+            ("1\u{1}23-45-6789", "#"),
+            ("١٢٣-٤٥-٦٧٨٩ and ५५५-१२३-४५६७", "# and #"),
+            ("＋４４ ２０ ７９４６ ０９５８", "#"),
+            ("4111\u{200b}1111\u{3000}1111\u{2212}1111", "#"),
+            ("ＭＲＮ－１２３４５６ ü", "# ü"),
+            // What one view hides the other shows.
+            ("123-45-6789²", "#²"),
+            // A zero-width space before and after is not part of it.
+            ("\u{200b}ada@example.com\u{200b}", "\u{200b}#\u{200b}"),
+            // A joined emoji is none of it, and stays as it is.
+            ("👩\u{200d}⚕️ ½ ﬁ", "👩\u{200d}⚕️ ½ ﬁ"),
+        ] {
+            assert_eq!(scrubbed(&scrubber, value), expected, "{value:?}");
+        }
+    }
+
     proptest! {
+        /// However a secret is written, no view of what is left shows it.
+        #[test]
+        fn no_writing_hides_a_finding(
+            which in 0_usize..5,
+            ways in prop::collection::vec((0_usize..6, 0_usize..4), 24),
+            around in "[a-zé\u{200b}。]{0,6}",
+        ) {
+            const SECRETS: [&str; 5] =
+                ["ada@example.com", "555-123-4567", "+44 20 7946 0958", "123-45-6789", "4111 1111 1111 1111"];
+            const UNSEEN: [&str; 4] = ["", "\u{200b}", "\u{ad}", "\u{e0001}\u{feff}"];
+            const ZEROES: [char; 5] = ['0', '０', '٠', '𝟬', '०'];
+            let written: Vec<String> = SECRETS[which].chars().zip(ways).map(|(character, (way, unseen))| {
+                let written = match character {
+                    '0'..='9' => ZEROES.get(way).and_then(|zero| {
+                        char::from_u32(u32::from(*zero) + u32::from(character) - u32::from('0'))
+                    }),
+                    '-' => ['-', '‑', '－', '−', '–', '—'].get(way).copied(),
+                    ' ' => [' ', '\u{a0}', '\u{3000}', '\u{2009}'].get(way).copied(),
+                    '@' => ['@', '＠', '﹫'].get(way).copied(),
+                    '.' => ['.', '．', '。', '｡', '․'].get(way).copied(),
+                    'a'..='z' if way == 1 => char::from_u32(u32::from(character) - u32::from('a') + u32::from('ａ')),
+                    '+' if way == 1 => Some('＋'),
+                    _ => None,
+                };
+                format!("{}{}", UNSEEN[unseen], written.unwrap_or(character))
+            }).collect();
+            let secret = written.concat();
+            let scrubber = scrubber(&[]);
+            let out = scrubbed(&scrubber, &format!("{around} {secret} {around}"));
+            let mut view = View::default();
+            let read = view.of(&out).map_or(out.as_str(), View::text);
+            prop_assert!(!read.contains(SECRETS[which]), "{out}");
+            prop_assert_eq!(scrubbed(&scrubber, &out), out);
+        }
+
         #[test]
         fn nothing_around_hides_a_finding(before in "[0-9 ().,+@a-]{0,16}|.*", after in "[0-9 ().,+@a-]{0,16}|.*") {
             let scrubber = scrubber(&[]);

@@ -15,6 +15,7 @@ mod client;
 mod decode;
 mod error;
 mod limit;
+mod mask;
 mod page;
 mod request;
 mod retry;

@@ -17,6 +17,7 @@ use url::Url;
 use super::SetupError;
 use super::decode::Undecodable;
 use super::error::{Failure, HttpError};
+use super::mask::Traces;
 use super::request::{Request, encode};
 use super::retry::{Failing, Health, Jitter, PATIENCE, RetryPolicy};
 use super::said::Said;
@@ -235,7 +236,8 @@ impl Shared {
             self.vendor.name(),
             body_start,
             self.vendor.explain(answer),
-            &private_values(&self.token, request),
+            &Traces::of(self.token.expose()),
+            &private_values(request),
         );
         let failure = match verdict {
             Verdict::Stop { reason, back_at } => Failure::Stopped { reason, back_at, source },
@@ -352,11 +354,10 @@ impl From<Stop> for Failure {
     }
 }
 
-/// What must not be printed even if the server says it: the token, and values of the query, as they are and as they
-/// stand in the URL.
-fn private_values(token: &Secret, request: &Request) -> Vec<String> {
+/// What must not be printed even if the server says it, beside the token: values of the query, as they are and as they stand
+/// in the URL.
+fn private_values(request: &Request) -> Vec<String> {
     let values = request.query.iter().map(|(_, value)| value);
     let long = values.filter(|value| value.chars().count() >= SHORTEST_PRIVATE_VALUE);
-    let in_both_forms = long.flat_map(|value| [value.clone(), encode(value)]);
-    std::iter::once(token.expose().to_owned()).chain(in_both_forms).collect()
+    long.flat_map(|value| [value.clone(), encode(value)]).collect()
 }

@@ -23,6 +23,12 @@ pub enum Undecodable {
         /// What is missing, and why, without a value of a record.
         what: String,
     },
+    /// It is more than the caller has asked for, or than it takes of any answer.
+    #[error("it is more than was asked for: {what}")]
+    Excess {
+        /// Of what it is too much, without a value from the body.
+        what: String,
+    },
     /// It is JSON, and not what the caller can read.
     #[error("it is not of the expected form: {what}")]
     Unexpected {

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use super::mask::{HIDDEN, Traces};
+
 /// What an answer says of its own failure, found by the vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Explanation {
@@ -33,14 +35,20 @@ enum BodyForm {
 }
 
 impl Said {
-    /// Makes what an answer says fit to print. `secrets` are replaced wherever a server repeats them.
-    pub(super) fn new(vendor: &'static str, body_start: &[u8], explanation: Explanation, secrets: &[String]) -> Self {
+    /// Makes what an answer says fit to print: without traces of the token, and without these texts.
+    pub(super) fn new(
+        vendor: &'static str,
+        body_start: &[u8],
+        explanation: Explanation,
+        token: &Traces,
+        private: &[String],
+    ) -> Self {
         let body = match body_start.trim_ascii_start().first() {
             None => BodyForm::Empty,
             Some(b'<') => BodyForm::Html,
             Some(_) => BodyForm::Other,
         };
-        let tidy = |text: String| printable(&text, secrets);
+        let tidy = |text: String| printable(&text, token, private);
         let explanation = Explanation {
             message: explanation.message.filter(|message| !message.trim_start().starts_with('<')).map(tidy),
             category: explanation.category.map(tidy),
@@ -55,8 +63,8 @@ impl Said {
 const LONGEST_TEXT: usize = 500;
 
 /// A server's text on one line, without secrets or control characters, cut where it is long.
-fn printable(text: &str, secrets: &[String]) -> String {
-    let text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
+fn printable(text: &str, token: &Traces, private: &[String]) -> String {
+    let text = private.iter().fold(token.hide(text), |text, private| text.replace(private, HIDDEN));
     let words: Vec<&str> = text.split(|character: char| character.is_whitespace() || character.is_control()).collect();
     let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").replace('`', "'");
     match line.char_indices().nth(LONGEST_TEXT) {

@@ -21,6 +21,7 @@ mod batches;
 mod cells;
 mod columns;
 mod count;
+mod cut;
 mod decode;
 mod events;
 mod history;
@@ -41,6 +42,7 @@ mod ranged;
 mod ranges;
 mod read;
 mod record;
+mod room;
 mod scopes;
 mod sensitivity;
 mod slices;
@@ -67,7 +69,7 @@ use url::Url;
 use super::{Price, Quota, ReadRequest, Reading, Source, SourceError, Unneeded, Unreadable, Usage};
 use crate::http::{Budget, BudgetRules, Client, HttpError, Options, Rate, Reserve, RetryPolicy, SetupError};
 
-use self::{answers::Answers, list::Listing, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
+use self::{answers::Answers, list::Listing, room::Room, sensitivity::Sensitivity, vendor::MALFORMED_TOKEN};
 pub use self::{
     api::{Paths, Standing, Support},
     ids::Ids,
@@ -161,6 +163,8 @@ pub struct HubSpot {
     event_samples: Answers<Vec<String>>,
     event_records: Answers<Ids>,
     counts: Answers<Option<u64>>,
+    /// For all that is kept of definitions.
+    room: Room,
     sensitive: bool,
     marking: Marking,
     events: Option<EventScope>,
@@ -201,6 +205,7 @@ impl HubSpot {
             event_samples: Answers::default(),
             event_records: Answers::default(),
             counts: Answers::default(),
+            room: Room::default(),
             sensitive: settings.sensitive,
             marking: settings.marking.clone(),
             events: settings.events.clone(),
@@ -222,7 +227,7 @@ impl HubSpot {
     /// The properties of a type, over all levels of sensitivity, asked for once; the refusal, where the type may not be read
     /// or is not there.
     async fn properties(&self, type_id: &str) -> Result<Arc<Result<Vec<api::Property>, Refusal>>, SourceError> {
-        self.property_lists.get(type_id, self.list_properties(type_id)).await
+        self.property_lists.get(type_id, Box::pin(self.list_properties(type_id))).await
     }
 
     /// What is sensitive is known only when all levels are listed; whether the type is there, after the first.
@@ -289,9 +294,28 @@ impl HubSpot {
         own.chain(names::custom_streams(custom)).collect()
     }
 
-    /// Asks, and reads the answer.
-    async fn json<T: DeserializeOwned + Send>(&self, request: &crate::http::Request) -> Result<T, HttpError> {
-        self.client.decoded(request, |body| Ok(json::read(body)?)).await
+    /// Asks, and reads the answer, in whose lists no more elements may stand than this.
+    async fn json<T: DeserializeOwned + Send>(
+        &self,
+        request: &crate::http::Request,
+        most: usize,
+    ) -> Result<T, HttpError> {
+        self.client.decoded(request, |body| json::read(body, most)).await
+    }
+
+    /// The same, of definitions, which are kept: `size` is what they take beside their text.
+    async fn definitions<T: DeserializeOwned + Send>(
+        &self,
+        request: &crate::http::Request,
+        most: usize,
+        size: impl Fn(&T) -> usize + Send + Sync,
+    ) -> Result<T, HttpError> {
+        let decode = |body: &bytes::Bytes| {
+            let answer = json::read(body, most)?;
+            self.room.take(body.len() + size(&answer))?;
+            Ok(answer)
+        };
+        self.client.decoded(request, decode).await
     }
 
     fn get(&self, path: String) -> crate::http::Request {

@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sluice_model::secret::Secret;
@@ -255,6 +257,29 @@ async fn no_error_shows_a_token_or_a_value() {
         }
     }
     assert_eq!(kinds.len(), 8, "one of each kind: {kinds:?}");
+}
+
+/// A server that repeats the token otherwise than it was sent.
+#[tokio::test]
+async fn no_error_shows_a_part_or_an_encoding_of_the_token() {
+    let halves = TOKEN.split_at(TOKEN.len() / 2);
+    let written = [
+        halves.0.to_owned(),
+        halves.1.to_owned(),
+        TOKEN.to_uppercase(),
+        BASE64.encode(TOKEN),
+        BASE64.encode(format!("Bearer {TOKEN}")),
+        TOKEN.replace('-', "%2D"),
+        TOKEN.replace('-', r"\u002d"),
+    ];
+    let echoed = written.clone();
+    let server = Server::start(move |_| answer(400, json!({ "message": echoed.join(", ") }).to_string())).await;
+    let error = ask(&client(&server)).await.unwrap_err();
+    let text = chain(&error);
+    assert!(text.contains("Acme says `"), "{text}");
+    for private in written.iter().map(|written| written.get(12..20).unwrap()) {
+        assert!(!text.contains(private), "`{private}` in: {text}");
+    }
 }
 
 #[test]

@@ -365,8 +365,9 @@ pub(super) struct PipelineStage {
     pub(super) label: Option<String>,
     #[serde(default, deserialize_with = "json::whole_number")]
     pub(super) display_order: Option<i64>,
-    #[serde(default, deserialize_with = "json::or_default")]
-    pub(super) metadata: serde_json::Map<String, serde_json::Value>,
+    /// As JSON.
+    #[serde(default = "json::nothing", deserialize_with = "json::object")]
+    pub(super) metadata: String,
     #[serde(default, deserialize_with = "json::flag")]
     pub(super) archived: Option<bool>,
     #[serde(default, deserialize_with = "json::text")]

@@ -11,7 +11,7 @@ use sluice_model::schema::{Field, arrow_schema};
 
 use super::{
     columns::ColumnBuilder,
-    decode::{BATCH_BYTES, BATCH_ROWS},
+    cut::{BATCH_BYTES, BATCH_ROWS},
 };
 use crate::http::Undecodable;
 
@@ -57,7 +57,10 @@ impl<'l, R> Batches<'l, R> {
         }
         self.rows += 1;
         self.pending += 1;
-        if self.pending == BATCH_ROWS { self.end_batch().map_err(|_| unbuildable()) } else { Ok(()) }
+        if self.pending == BATCH_ROWS || self.pending_bytes() >= BATCH_BYTES {
+            self.end_batch().map_err(|_| unbuildable())?;
+        }
+        Ok(())
     }
 
     /// How many rows it has had.

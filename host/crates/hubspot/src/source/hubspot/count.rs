@@ -63,7 +63,7 @@ impl HubSpot {
     /// Asks for the total of a search until it is not one too many: others search the account, too.
     async fn total(&self, request: &Request) -> Result<Option<u64>, HttpError> {
         loop {
-            match self.json::<api::Total>(request).await {
+            match self.json::<api::Total>(request, 1).await {
                 Ok(answer) => return Ok(answer.total.and_then(|total| total.try_into().ok())),
                 // The budget knows, and waits before the next.
                 Err(error) if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) => {}

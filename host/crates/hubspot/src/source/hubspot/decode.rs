@@ -21,16 +21,24 @@ use serde::de::DeserializeSeed;
 use sluice_model::schema::{ColumnType, Field, arrow_schema, attribute};
 
 use self::{remarks::Naming, seen::Seen};
-use super::{cells::fits, columns::ColumnBuilder, ids::Ids, json, property::column_type_of, record};
+use super::{
+    cells::fits,
+    columns::ColumnBuilder,
+    cut::{BATCH_BYTES, BATCH_ROWS, cut},
+    ids::Ids,
+    json,
+    property::column_type_of,
+    record,
+};
+use crate::http::Undecodable;
 
 pub(super) use self::remarks::Remarks;
 
-/// Rows after which a batch is complete: enough that a call into a plugin costs next to nothing a row, and few enough that a
-/// batch of the widest streams stays small.
-pub(super) const BATCH_ROWS: usize = 8192;
+/// Records a page: the most that listing and batch reads allow.
+pub(super) const MOST_RECORDS: u32 = 100;
 
-/// Bytes after which a batch is complete, whatever its rows.
-pub(super) const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Names of properties whose order is remembered: more than records of any type have.
+const MOST_IN_ORDER: usize = 10_000;
 
 /// Turns pages of records of one type into batches.
 pub(super) struct RecordDecoder {
@@ -112,6 +120,14 @@ pub(super) struct Page {
     pub(super) gone: usize,
 }
 
+/// The records that a page was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// No particular ones, and no more than so many.
+    Any(usize),
+    These(WantedIds<'a>),
+}
+
 /// Records that are asked for by id.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WantedIds<'a> {
@@ -169,15 +185,18 @@ impl RecordDecoder {
         self.columns.first().map_or(0, ColumnBuilder::len)
     }
 
-    /// Decodes a page, of which these records were asked for by their ids, or no particular ones. Of a page that cannot be
-    /// read, or that lacks a record, nothing remains.
-    pub(super) fn page(&mut self, bytes: &[u8], asked: Option<WantedIds<'_>>) -> Result<Page, serde_json::Error> {
+    /// Decodes a page. Of one that cannot be read, that lacks a record, or that has more than were asked for, nothing remains.
+    pub(super) fn page(&mut self, bytes: &[u8], wanted: Wanted<'_>) -> Result<Page, Undecodable> {
+        let (asked, most) = match wanted {
+            Wanted::Any(most) => (None, most),
+            Wanted::These(asked) => (Some(asked), json::about(asked.ids.len())),
+        };
+        let bytes = json::judged(bytes, most)?;
         let before = self.rows();
         if let Some(seen) = &mut self.seen {
             seen.begin_page();
         }
         let awaited = asked.map(|asked| asked.ids.iter().map(String::as_str).collect());
-        let bytes = json::whole_unicode(bytes);
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let decoded = page::PageSeed { decoder: self, awaited }
             .deserialize(&mut deserializer)
@@ -190,7 +209,7 @@ impl RecordDecoder {
         } else {
             self.truncate(before);
         }
-        decoded
+        Ok(decoded?)
     }
 
     fn note_time(&mut self, is_time: bool) {
@@ -250,18 +269,19 @@ impl RecordDecoder {
         }
     }
 
-    /// Whether there is enough for a batch.
+    /// Whether there is enough for a batch, and no room for a page more.
     pub(super) fn is_full(&self) -> bool {
-        self.rows() >= BATCH_ROWS || self.columns.iter().map(ColumnBuilder::byte_len).sum::<usize>() >= BATCH_BYTES
+        self.rows() + MOST_RECORDS as usize > BATCH_ROWS
+            || self.columns.iter().map(ColumnBuilder::byte_len).sum::<usize>() >= BATCH_BYTES
     }
 
-    /// What has been decoded since the last batch, if anything.
-    pub(super) fn take(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+    /// What has been decoded since the last time, in batches.
+    pub(super) fn take(&mut self) -> Result<Vec<RecordBatch>, ArrowError> {
         if self.rows() == 0 {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let columns = self.columns.iter_mut().map(ColumnBuilder::finish).collect::<Result<_, _>>()?;
-        RecordBatch::try_new(self.schema.clone(), columns).map(Some)
+        Ok(cut(&RecordBatch::try_new(self.schema.clone(), columns)?).collect())
     }
 
     /// Fills the columns that no property filled, so that every column has the row.
@@ -322,7 +342,7 @@ impl RecordDecoder {
         }
         let slot = self.properties.get(name).copied();
         self.order.truncate(position);
-        if self.order.len() == position {
+        if self.order.len() == position && position < MOST_IN_ORDER {
             self.order.push((name.to_owned(), slot));
         }
         slot

@@ -108,7 +108,7 @@ impl History {
     /// None of these records is there, says HubSpot. Is the type?
     async fn are_gone(&self, asked: &[String]) -> Result<(), SourceError> {
         let first = self.hubspot.get(self.hubspot.paths.records(&self.type_id)).parameter("limit", "1");
-        self.hubspot.json::<serde::de::IgnoredAny>(&first).await.map_err(|error| self.error(error))?;
+        self.hubspot.json::<serde::de::IgnoredAny>(&first, 1).await.map_err(|error| self.error(error))?;
         tracing::info!(
             stream = self.request.stream.name,
             records = asked.len(),

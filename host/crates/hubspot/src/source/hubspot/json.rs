@@ -2,28 +2,48 @@
 //!
 //! What HubSpot sends has grown over twenty years, and old imports show in it: half an emoji in a label, a number where a
 //! text belongs, `1.0` for a whole number, `null` for a list. None of it is worth a run. So every answer goes through
-//! [`whole_unicode`] first, whatever it is read into, and the members of definitions and errors are read by the functions
+//! [`judged`] first, whatever it is read into, and the members of definitions and errors are read by the functions
 //! here: a member of another JSON type is what it can be read as, or absent. Only what names a thing (an id, a name) must be
 //! there. The values of records have a reader as tolerant ([`super::decode::raw`]).
 //!
 //! What this does not forgive: a body that is no JSON, which is asked for again, and a list in the place of an object, which
 //! is another answer than the one that was asked for.
 
+mod extent;
+mod few;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::value::RawValue;
 
+pub(super) use self::few::{FewIn, FewOf};
 use super::decode::raw;
+use crate::http::Undecodable;
 
-/// Reads an answer.
-pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(&whole_unicode(bytes))
+/// Elements of a list, at most, where no number was asked for. Accounts have thousands of properties and owners.
+pub(super) const LONGEST_LIST: usize = 200_000;
+
+/// Elements of a list, at most, in an answer about so many records that were asked for by id: one may be spoken of twice, or
+/// beside another that it was merged into.
+pub(super) fn about(asked: usize) -> usize {
+    asked.saturating_mul(2)
+}
+
+/// Reads an answer in whose lists no more elements may stand than this.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], most: usize) -> Result<T, Undecodable> {
+    Ok(serde_json::from_slice(&judged(bytes, most)?)?)
+}
+
+/// An answer as whole Unicode, once it is known to be no more than it may be: what stands before every reader.
+pub(super) fn judged(bytes: &[u8], most: usize) -> Result<Cow<'_, [u8]>, Undecodable> {
+    extent::judge(bytes, most)?;
+    Ok(whole_unicode(bytes))
 }
 
 /// The same JSON, with U+FFFD for every half of a surrogate pair that stands alone: such a text is no Unicode, and strict
 /// readers refuse the whole document for it; and for every byte that is no UTF-8. Borrowed where there is none, which is nearly always.
-pub(super) fn whole_unicode(bytes: &[u8]) -> Cow<'_, [u8]> {
+fn whole_unicode(bytes: &[u8]) -> Cow<'_, [u8]> {
     const REPLACEMENT: &[u8; 4] = b"fffd";
     let mut mended = match String::from_utf8_lossy(bytes) {
         Cow::Borrowed(_) => Cow::Borrowed(bytes),
@@ -65,7 +85,9 @@ pub(super) fn text_or_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 /// What names a thing: a string or a number. Anything else is an error.
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let value = <Box<RawValue>>::deserialize(deserializer)?;
-    raw::id(&value).map(Cow::into_owned).ok_or_else(|| D::Error::custom("no id, expected a string or a number"))
+    raw::id(&value)
+        .map(Cow::into_owned)
+        .ok_or_else(|| D::Error::custom("no id, expected a string or a number of some length"))
 }
 
 /// What names a thing, where it may be absent: `null` and the empty text are nothing, a list or an object is an error.
@@ -74,7 +96,7 @@ pub(super) fn id_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
     if matches!(value.get(), "null" | r#""""#) {
         return Ok(None);
     }
-    let id = raw::id(&value).ok_or_else(|| D::Error::custom("no id, expected a string or a number"))?;
+    let id = raw::id(&value).ok_or_else(|| D::Error::custom("no id, expected a string or a number of some length"))?;
     Ok(Some(id.into_owned()))
 }
 
@@ -141,6 +163,23 @@ pub(super) fn each_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + D
     Ok(elements.iter().map(|element| serde_json::from_str(element.get()).unwrap_or_default()).collect())
 }
 
+/// The JSON of no object in particular.
+pub(super) fn nothing() -> String {
+    "{}".to_owned()
+}
+
+/// The longest object that is read member by member only to be written again: what one says of a stage of a pipeline.
+const LONGEST_OBJECT: usize = 64 * 1024;
+
+/// A small object, as JSON of one form; anything else is an empty one.
+pub(super) fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let value = <Box<RawValue>>::deserialize(deserializer)?;
+    let short = Some(value.get()).filter(|json| json.len() <= LONGEST_OBJECT);
+    let short = short.ok_or_else(|| D::Error::custom("too long, expected a small object"))?;
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(short).unwrap_or_default();
+    Ok(serde_json::Value::Object(members).to_string())
+}
+
 /// A thing, or its default where it cannot be read as one: `null`, or another type.
 pub(super) fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
@@ -197,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_member_of_another_type_is_what_it_can_be_read_as_or_absent() {
-        let odd = |json: &str| read::<Odd>(json.as_bytes()).unwrap();
+        let odd = |json: &str| read::<Odd>(json.as_bytes(), 9).unwrap();
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         for (json, expected) in [
             (r#"{"text":5}"#, Odd { text: Some("5".to_owned()), ..Odd::default() }),

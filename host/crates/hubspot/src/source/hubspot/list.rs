@@ -10,6 +10,7 @@ use sluice_model::stream::StreamInfo;
 
 use super::{
     HubSpot, Refused, api, failed,
+    json::LONGEST_LIST,
     paging::{Course, Paging},
     unread,
 };
@@ -17,9 +18,6 @@ use crate::{
     http::{HttpError, Request},
     source::SourceError,
 };
-
-/// Things in a list, at most. Accounts have thousands of owners and properties.
-const LONGEST_LIST: usize = 200_000;
 
 /// The first of each of what may be listed twice.
 pub(super) fn distinct<T: Listed>(all: Vec<T>) -> Vec<T> {
@@ -70,11 +68,20 @@ impl<T> Listing<T> for Result<Vec<T>, ListError> {
 pub(super) trait Listed: DeserializeOwned + Send {
     /// What no other thing of its list shares with it.
     fn key(&self) -> &str;
+
+    /// What it takes beside itself and its texts, in bytes.
+    fn parts(&self) -> usize {
+        0
+    }
 }
 
 impl Listed for api::Property {
     fn key(&self) -> &str {
         &self.name
+    }
+
+    fn parts(&self) -> usize {
+        size_of_val(&*self.sensitive_data_categories)
     }
 }
 
@@ -88,11 +95,19 @@ impl Listed for api::Owner {
     fn key(&self) -> &str {
         &self.id
     }
+
+    fn parts(&self) -> usize {
+        size_of_val(&*self.teams)
+    }
 }
 
 impl Listed for api::Pipeline {
     fn key(&self) -> &str {
         &self.id
+    }
+
+    fn parts(&self) -> usize {
+        size_of_val(&*self.stages)
     }
 }
 
@@ -120,17 +135,36 @@ impl Listed for api::EventDefinition {
     fn key(&self) -> &str {
         &self.fully_qualified_name
     }
+
+    fn parts(&self) -> usize {
+        size_of_val(&*self.properties) + self.properties.iter().map(Listed::parts).sum::<usize>()
+    }
 }
 
 impl Listed for api::AccountUser {
     fn key(&self) -> &str {
         &self.id
     }
+
+    fn parts(&self) -> usize {
+        size_of_val(&*self.secondary_team_ids) + size_of_val(&*self.role_ids)
+    }
 }
 
 impl Listed for api::Team {
     fn key(&self) -> &str {
         &self.id
+    }
+
+    fn parts(&self) -> usize {
+        size_of_val(&*self.user_ids) + size_of_val(&*self.secondary_user_ids)
+    }
+}
+
+impl<T: Listed> api::ListPage<T> {
+    /// What its things take beside their texts, in bytes.
+    fn size(&self) -> usize {
+        size_of_val(&*self.results) + self.results.iter().map(Listed::parts).sum::<usize>()
     }
 }
 
@@ -143,17 +177,28 @@ impl HubSpot {
         stream: &StreamInfo,
     ) -> Result<(), SourceError> {
         let first = self.get(path).parameter("limit", "1");
-        let asked = self.json::<api::ListPage<T>>(&first).await;
+        let asked = self.json::<api::ListPage<T>>(&first, 1).await;
         asked.map(drop).map_err(|error| unread(stream, what, error))
     }
 
-    /// All of a list, from its first page on, as it is listed: what stands in it twice may say two things.
+    /// All of a list that nobody can ask for a part of, but for the pages that it may come in ([`Self::all_by`]).
     pub(super) async fn all<T: Listed>(&self, request: Request) -> Result<Vec<T>, ListError> {
+        self.pages(request, LONGEST_LIST).await
+    }
+
+    /// All of a list that comes by so many things a page.
+    pub(super) async fn all_by<T: Listed>(&self, most: usize, request: Request) -> Result<Vec<T>, ListError> {
+        self.pages(request.parameter("limit", most.to_string()), most).await
+    }
+
+    /// All of a list, from its first page on, as it is listed: what stands in it twice may say two things.
+    async fn pages<T: Listed>(&self, request: Request, most: usize) -> Result<Vec<T>, ListError> {
         let mut all = Vec::new();
         let mut course = Course::default();
         let mut page = request.clone();
         loop {
-            let answer: api::ListPage<T> = self.json(&page).await.map_err(ListError::Http)?;
+            let answer: api::ListPage<T> =
+                self.definitions(&page, most, api::ListPage::size).await.map_err(ListError::Http)?;
             let missing = answer.missing();
             if missing > 0 {
                 return Err(ListError::Incomplete { listed: answer.results.len() + missing, missing });

@@ -66,7 +66,8 @@ impl HubSpot {
                 "count": MOST_LISTS, "offset": offset, "processingTypes": [], "listIds": [], "additionalProperties": [],
             });
             let request = Request::post(&self.general, self.paths.lists(), &body);
-            let page: api::ListsPage = self.json(&request).await.map_err(ListError::Http)?;
+            let size = |page: &api::ListsPage| size_of_val(&*page.lists);
+            let page = self.definitions(&request, MOST_LISTS, size).await.map_err(ListError::Http)?;
             let came = page.lists.len();
             lists.extend(page.lists);
             totals.extend(page.total.and_then(|total| usize::try_from(total).ok()));

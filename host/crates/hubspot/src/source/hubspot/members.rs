@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Members a page: the most that the API allows.
-pub(super) const MOST_MEMBERS: u64 = 250;
+pub(super) const MOST_MEMBERS: usize = 250;
 
 /// Records that are asked for their lists at once. HubSpot says no number for this batch; most of its others take a hundred.
 const MOST_RECORDS: u64 = 100;
@@ -68,7 +68,7 @@ pub(super) fn size(list: &api::List) -> u64 {
 
 /// Requests that the members of these lists take, list by list.
 pub(super) fn requests_by_list<'l>(lists: impl Iterator<Item = &'l api::List>) -> u64 {
-    lists.map(|list| size(list).div_ceil(MOST_MEMBERS).max(1)).sum()
+    lists.map(|list| size(list).div_ceil(MOST_MEMBERS as u64).max(1)).sum()
 }
 
 /// Requests that the lists of so many records take.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{HubSpot, api};
+use super::{HubSpot, api, json};
 use crate::source::{Day, Quota};
 
 /// How long the answer may take, once the question is sent.
@@ -12,7 +12,7 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 impl HubSpot {
     pub(super) async fn quota_now(&self) -> Quota {
         let request = self.get(self.paths.daily_usage()).expendable().answer_within(LONGEST_ANSWER);
-        let day = match self.json::<api::ListPage<api::DailyUsage>>(&request).await {
+        let day = match self.json::<api::ListPage<api::DailyUsage>>(&request, json::LONGEST_LIST).await {
             Ok(page) => page.results.into_iter().find_map(day),
             Err(error) => {
                 tracing::debug!(error = sluice_model::error_chain(&error), "the day's requests are not told");
@@ -26,7 +26,7 @@ impl HubSpot {
     /// The id of the account, where HubSpot says it.
     pub(super) async fn account_id(&self) -> Option<String> {
         let request = self.get(self.paths.account()).expendable().answer_within(LONGEST_ANSWER);
-        match self.json::<api::Account>(&request).await {
+        match self.json::<api::Account>(&request, json::LONGEST_LIST).await {
             Ok(account) => Some(account.portal_id),
             Err(error) => {
                 tracing::debug!(error = sluice_model::error_chain(&error), "which account it is is not told");

@@ -24,7 +24,7 @@ use self::{
 };
 use super::{
     HubSpot,
-    decode::Remarks,
+    decode::{MOST_RECORDS, Remarks},
     ids::Ids,
     paging::Course,
     record::ID_PROPERTY,
@@ -34,9 +34,6 @@ use crate::{
     http::{PageSize, Request},
     source::{DeliverySender, Price, Read, ReadRequest, Readers, Reading, RowsSeen, Slice, SourceError},
 };
-
-/// Records a page: the most that listing and batch reads allow.
-const MOST_RECORDS: u32 = 100;
 
 /// The longest URL that is sent. HubSpot has answered `414` from about 16,200 characters on; others settle at half of that.
 pub(super) const LONGEST_URL: usize = 8000;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use sluice_model::stream::{StreamInfo, StreamKind};
 
-use super::{HubSpot, api, types};
+use super::{HubSpot, api, json::LONGEST_LIST, types};
 use crate::{
     http::Request,
     source::{Reach, Unneeded},
@@ -58,7 +58,7 @@ impl HubSpot {
         // The only request whose body has the token; it goes where the header with the token goes, too.
         let question = json!({ "tokenKey": self.token.expose() });
         let request = Request::post(&self.general, TOKEN_INFO, &question).expendable().answer_within(LONGEST_ANSWER);
-        match self.json::<api::TokenInfo>(&request).await {
+        match self.json::<api::TokenInfo>(&request, LONGEST_LIST).await {
             Ok(info) => Some(beyond(info.scopes, streams, self.sensitive)),
             // Nothing of an answer that may repeat the question.
             Err(error) => {

@@ -3,6 +3,7 @@
 mod counts;
 mod divided;
 mod events;
+mod excess;
 mod history;
 mod linked;
 mod listed;

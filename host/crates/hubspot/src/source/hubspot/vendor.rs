@@ -104,5 +104,5 @@ fn elsewhere(answer: Answer<'_>) -> Option<String> {
 }
 
 fn error_body(answer: Answer<'_>) -> api::ErrorBody {
-    json::read(answer.body_start).unwrap_or_default()
+    json::read(answer.body_start, json::LONGEST_LIST).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 //! HubSpot sends nearly every value as a JSON string, whatever the property's type; where it forgets to, the digits it sent
 //! are the value, and not what a 64-bit float makes of them. So a scalar is taken as it stands between its delimiters, and
 //! whether it fits a type is for the column to say. A list or an object is its own JSON text: one odd value never costs a
-//! page. The JSON is whole Unicode ([`super::super::json::whole_unicode`]).
+//! page. The JSON is whole Unicode ([`super::super::json::judged`]).
 
 use std::borrow::Cow;
 
@@ -23,15 +23,18 @@ pub(in crate::source::hubspot) fn text(value: &RawValue) -> Option<Cow<'_, str>>
     }
 }
 
+/// The longest id, name or position: some go into URLs, and all are kept for as long as a list is read.
+const LONGEST_ID: usize = 1024;
+
 /// The text of an id: a string or a number. `None` for anything else.
 pub(in crate::source::hubspot) fn id(value: &RawValue) -> Option<Cow<'_, str>> {
     let scalar = value.get().starts_with(|first: char| first == '"' || first.is_ascii_digit());
-    text(value).filter(|text| scalar && !text.is_empty())
+    text(value).filter(|text| scalar && !text.is_empty() && text.len() <= LONGEST_ID)
 }
 
 /// The text of an id that must be there.
 pub(in crate::source::hubspot) fn wanted_id<'v>(value: &'v RawValue, what: &str) -> Result<Cow<'v, str>, Undecodable> {
-    id(value).ok_or_else(|| Undecodable::Unexpected { what: format!("`{what}` is no string or number") })
+    id(value).ok_or_else(|| Undecodable::Unexpected { what: format!("`{what}` is no string or number, or too long") })
 }
 
 #[cfg(test)]

@@ -39,11 +39,17 @@ fn rows(batch: &RecordBatch) -> Vec<String> {
     (0..batch.num_rows()).map(row).collect()
 }
 
+/// What it has, where that is one batch.
+fn one_batch(decoder: &mut RecordDecoder) -> RecordBatch {
+    let [batch] = <[RecordBatch; 1]>::try_from(decoder.take().unwrap()).unwrap();
+    batch
+}
+
 fn decoded(records: &str) -> Vec<String> {
     let mut decoder = decoder();
-    let page = decoder.page(format!(r#"{{"results":[{records}]}}"#).as_bytes(), None).unwrap();
+    let page = decoder.page(format!(r#"{{"results":[{records}]}}"#).as_bytes(), Wanted::Any(100)).unwrap();
     assert_eq!(page.after, None);
-    decoder.take().unwrap().map(|batch| rows(&batch)).unwrap_or_default()
+    decoder.take().unwrap().iter().flat_map(rows).collect()
 }
 
 fn ids(ids: &[&str]) -> Vec<String> {
@@ -83,7 +89,7 @@ fn a_property_that_comes_twice_keeps_its_first_value() {
 fn of_a_page_that_cannot_be_read_nothing_remains() {
     let mut decoder = decoder();
     let whole = br#"{"results":[{"id":"1","properties":{"name":"Ada"}}],"paging":{"next":{"after":"1"}}}"#;
-    let page = decoder.page(whole, None).unwrap();
+    let page = decoder.page(whole, Wanted::Any(100)).unwrap();
     assert_eq!((page.first.as_deref(), page.after.as_deref(), page.missing), (Some("1"), Some("1"), 0));
     for cut in [
         &br#"{"results":[{"id":"2","properties":{"name":"Bob"}},{"id":"3""#[..],
@@ -95,15 +101,15 @@ fn of_a_page_that_cannot_be_read_nothing_remains() {
         br#"{"results":[{"id":"2","properties":{},"id":"9"}]}"#,
         br#"{"paging":{}}"#,
     ] {
-        decoder.page(cut, None).unwrap_err();
+        decoder.page(cut, Wanted::Any(100)).unwrap_err();
         assert_eq!(decoder.rows(), 1);
     }
-    decoder.page(br#"{"results":[{"id":"4","properties":{"score":"4"}}]}"#, None).unwrap();
-    assert_eq!(rows(&decoder.take().unwrap().unwrap()), ["1 | – | Ada | – | –", "4 | – | – | 4.0 | –"]);
+    decoder.page(br#"{"results":[{"id":"4","properties":{"score":"4"}}]}"#, Wanted::Any(100)).unwrap();
+    assert_eq!(rows(&one_batch(&mut decoder)), ["1 | – | Ada | – | –", "4 | – | – | 4.0 | –"]);
 }
 
 fn asked(decoder: &mut RecordDecoder, page: &[u8], ids: &[String], may_be_gone: bool) -> Page {
-    decoder.page(page, Some(WantedIds { ids, may_be_gone })).unwrap()
+    decoder.page(page, Wanted::These(WantedIds { ids, may_be_gone })).unwrap()
 }
 
 #[test]
@@ -125,7 +131,7 @@ fn records_that_were_asked_for_are_all_accounted_for() {
     assert_eq!((page.missing, page.gone, decoder.rows()), (0, 1, 0));
     let page = asked(&mut decoder, gone, &ids, true);
     assert_eq!((page.missing, page.gone), (0, 1));
-    assert_eq!(rows(&decoder.take().unwrap().unwrap()), ["3 | – | – | – | –", "1 | – | – | – | –"]);
+    assert_eq!(rows(&one_batch(&mut decoder)), ["3 | – | – | – | –", "1 | – | – | – | –"]);
 }
 
 #[test]
@@ -134,7 +140,7 @@ fn a_record_that_was_merged_away_is_no_row_of_its_own() {
     let merged = br#"{"results":[{"id":"1","properties":{}},{"id":"77","properties":{}},{"id":"1","properties":{}}],
         "errors":[{"category":"OBJECT_NOT_FOUND","context":{"ids":["2"]}}]}"#;
     assert_eq!(asked(&mut decoder, merged, &ids(&["1", "2"]), true).missing, 0);
-    assert_eq!(rows(&decoder.take().unwrap().unwrap()), ["1 | – | – | – | –"]);
+    assert_eq!(rows(&one_batch(&mut decoder)), ["1 | – | – | – | –"]);
 }
 
 #[test]
@@ -142,7 +148,7 @@ fn a_page_that_says_itself_that_records_are_missing_leaves_nothing() {
     for errors in [r#""numErrors":1"#, r#""errors":[{"category":"TIMEOUT"}]"#] {
         let mut decoder = decoder();
         let page = format!(r#"{{"results":[{{"id":"1","properties":{{}}}}],{errors}}}"#);
-        let page = decoder.page(page.as_bytes(), None).unwrap();
+        let page = decoder.page(page.as_bytes(), Wanted::Any(100)).unwrap();
         assert_eq!((page.listed, page.missing, decoder.rows()), (2, 1, 0));
     }
 }
@@ -154,13 +160,13 @@ fn a_record_that_comes_again_is_no_second_row() {
         let records: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}","properties":{{}}}}"#)).collect();
         format!(r#"{{"results":[{}]}}"#, records.join(","))
     };
-    decoder.page(page(&["1", "2", "1"]).as_bytes(), None).unwrap();
+    decoder.page(page(&["1", "2", "1"]).as_bytes(), Wanted::Any(100)).unwrap();
     // A page that is asked for again, since it broke off, is not held for a repetition of itself.
-    decoder.page(&page(&["3", "2", "4"]).as_bytes()[..60], None).unwrap_err();
-    decoder.page(page(&["3", "2", "4"]).as_bytes(), None).unwrap();
-    decoder.page(page(&[]).as_bytes(), None).unwrap();
-    decoder.page(page(&["1", "4"]).as_bytes(), None).unwrap();
-    let ids: Vec<String> = rows(&decoder.take().unwrap().unwrap()).iter().map(|row| row.replace(" | –", "")).collect();
+    decoder.page(&page(&["3", "2", "4"]).as_bytes()[..60], Wanted::Any(100)).unwrap_err();
+    decoder.page(page(&["3", "2", "4"]).as_bytes(), Wanted::Any(100)).unwrap();
+    decoder.page(page(&[]).as_bytes(), Wanted::Any(100)).unwrap();
+    decoder.page(page(&["1", "4"]).as_bytes(), Wanted::Any(100)).unwrap();
+    let ids: Vec<String> = rows(&one_batch(&mut decoder)).iter().map(|row| row.replace(" | –", "")).collect();
     assert_eq!(ids, ["1", "2", "3", "4"]);
 }
 
@@ -168,7 +174,7 @@ fn a_record_that_comes_again_is_no_second_row() {
 fn what_was_odd_about_the_records_is_known_in_the_end() {
     let mut decoder = decoder();
     let page = br#"{"results":[{"id":"1","properties":{"score":null},"updatedAt":"yesterday"}]}"#;
-    decoder.page(page, None).unwrap();
+    decoder.page(page, Wanted::Any(100)).unwrap();
     let remarks = decoder.remarks();
     assert_eq!((remarks.never_named(), remarks.odd_times()), (vec!["name".to_owned()], 1));
 }
@@ -179,7 +185,7 @@ fn what_one_part_names_and_another_does_not_is_named_by_some() {
     for (properties, updated_at) in [(r#"{"name":"x"}"#, "yesterday"), (r#"{"score":"1","name":"x"}"#, "today")] {
         let mut decoder = decoder();
         let page = format!(r#"{{"results":[{{"id":"1","properties":{properties},"updatedAt":"{updated_at}"}}]}}"#);
-        decoder.page(page.as_bytes(), None).unwrap();
+        decoder.page(page.as_bytes(), Wanted::Any(100)).unwrap();
         both.add(decoder.remarks());
     }
     both.add(decoder().remarks());
@@ -195,8 +201,8 @@ fn only_the_unparsable_values_can_be_wanted() {
         .with(attribute::UNPARSED_OF, "property_score");
     let mut decoder = RecordDecoder::new("0-1", &[column], "2026-11-23T20:15:00Z".parse().unwrap());
     let page = br#"{"results":[{"id":"1","properties":{"score":"1"}},{"id":"2","properties":{"score":"one"}}]}"#;
-    decoder.page(page, None).unwrap();
-    let batch = decoder.take().unwrap().unwrap();
+    decoder.page(page, Wanted::Any(100)).unwrap();
+    let batch = one_batch(&mut decoder);
     let texts = batch.column(0).as_any().downcast_ref::<StringArray>().unwrap();
     assert_eq!(texts.iter().collect::<Vec<_>>(), [None, Some("one")]);
 }

@@ -22,7 +22,7 @@ use crate::{
             cells::Cell,
             decode::raw,
             ids::Ids,
-            json,
+            json::{self, FewOf},
             kinds::events::column,
             paging::Paging,
             record, value,
@@ -66,6 +66,9 @@ impl Odd {
     }
 }
 
+/// Properties of one occurrence, at most: HubSpot allows a few hundred.
+const MOST_PROPERTIES: usize = 10_000;
+
 #[derive(Debug, Deserialize)]
 struct Wire<'a> {
     #[serde(borrow)]
@@ -85,7 +88,7 @@ struct Wired<'a> {
     #[serde(borrow)]
     occurred_at: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    properties: Option<HashMap<Cow<'a, str>, Option<&'a RawValue>>>,
+    properties: Option<FewOf<MOST_PROPERTIES, Cow<'a, str>, Option<&'a RawValue>>>,
 }
 
 /// What a column of occurrences is.
@@ -133,6 +136,8 @@ pub(super) struct Decoder {
 pub(super) struct Asked<'a> {
     /// The record.
     pub(super) id: &'a str,
+    /// Occurrences that a page may have.
+    pub(super) most: usize,
     /// All records that are asked for.
     pub(super) ids: &'a Ids,
     /// The properties that something names.
@@ -164,7 +169,7 @@ impl Decoder {
         asked: Asked<'_>,
         strands: &mut Strands<'_, Role>,
     ) -> Result<Page, Undecodable> {
-        let body = json::whole_unicode(body);
+        let body = json::judged(body, asked.most)?;
         let wire: Wire<'_> = serde_json::from_slice(&body)?;
         let ids = wire.results.iter().map(|wired| raw::wanted_id(wired.id, "id")).collect::<Result<Vec<_>, _>>()?;
         let mut page = Page {
@@ -205,7 +210,7 @@ impl Decoder {
         let values: HashMap<&str, Cow<'_, str>> = wired
             .properties
             .iter()
-            .flatten()
+            .flat_map(|FewOf(properties)| properties)
             .filter_map(|(name, value)| Some((name.as_ref(), raw::text((*value)?)?)))
             .collect();
         for (name, _) in values.iter().filter(|(name, value)| !value.is_empty() && !defined.contains(**name)) {

@@ -118,11 +118,12 @@ impl HubSpot {
         let first = self.get(self.paths.members(list)).parameter("limit", members::MOST_MEMBERS.to_string());
         let (mut request, mut ids, mut course) = (first.clone(), Ids::default(), Course::default());
         loop {
-            let page: api::ListPage<api::Member> = match self.json(&request).await.map_err(Refused::of) {
-                Ok(page) => page,
-                Err(Ok(Refused { why, cause })) => return Err(not_readable(stream, why, &cause)),
-                Err(Err(cause)) => return Err(failed(what, cause)),
-            };
+            let page: api::ListPage<api::Member> =
+                match self.json(&request, members::MOST_MEMBERS).await.map_err(Refused::of) {
+                    Ok(page) => page,
+                    Err(Ok(Refused { why, cause })) => return Err(not_readable(stream, why, &cause)),
+                    Err(Err(cause)) => return Err(failed(what, cause)),
+                };
             let missing = page.missing();
             if missing > 0 {
                 let listed = page.results.len() + missing;

@@ -30,10 +30,10 @@ use crate::source::{
 const WHAT: &str = "types of events";
 
 /// Occurrences of a type that are looked at for the names of its properties: a page.
-const SAMPLE: u32 = 100;
+const SAMPLE: usize = 100;
 
 /// Definitions a page.
-const DEFINITIONS: u32 = 100;
+const DEFINITIONS: usize = 100;
 
 /// The type of the properties that nothing but occurrences tell of.
 const TEXT: &str = "string";
@@ -138,7 +138,8 @@ impl HubSpot {
     }
 
     async fn list_event_types(&self) -> Result<Vec<String>, crate::http::HttpError> {
-        Ok(self.json::<api::EventTypes>(&self.get(self.paths.event_types())).await?.event_types)
+        let request = self.get(self.paths.event_types());
+        Ok(self.json::<api::EventTypes>(&request, json::LONGEST_LIST).await?.event_types)
     }
 
     async fn types_of_events(&self, of: &str) -> Result<Arc<Types>, SourceError> {
@@ -151,8 +152,9 @@ impl HubSpot {
             let mut known = HashSet::new();
             full_names.retain(|name| known.insert(name.clone()));
             let request = self.get(self.paths.event_definitions());
-            let request = request.parameter("includeProperties", "true").parameter("limit", DEFINITIONS.to_string());
-            let definitions = self.all::<api::EventDefinition>(request).await.or_refused("definitions of events")?;
+            let request = request.parameter("includeProperties", "true");
+            let definitions = self.all_by::<api::EventDefinition>(DEFINITIONS, request).await;
+            let definitions = definitions.or_refused("definitions of events")?;
             let by_name = |definitions: Vec<api::EventDefinition>| -> HashMap<String, api::EventDefinition> {
                 let named = list::distinct(definitions).into_iter();
                 named.map(|definition| (definition.fully_qualified_name.clone(), definition)).collect()
@@ -167,7 +169,8 @@ impl HubSpot {
     async fn sample(&self, full_name: &str) -> Result<Vec<String>, SourceError> {
         let request = self.get(self.paths.occurrences());
         let request = request.parameter("eventType", full_name).parameter("limit", SAMPLE.to_string());
-        match self.json::<Sample>(&request).await {
+        let size = |sample: &Sample| sample.results.iter().map(|it| it.properties.0.len() * size_of::<String>()).sum();
+        match self.definitions(&request, SAMPLE, size).await {
             Ok(Sample { results }) => {
                 let names: BTreeSet<String> = results.into_iter().flat_map(|it| it.properties.0).collect();
                 Ok(names.into_iter().collect())

@@ -22,12 +22,16 @@ use crate::{
             cells::Cell,
             decode::raw,
             input_errors::InputError,
-            json,
+            json::{self, FewIn, FewOf},
             kinds::history::column,
             record, value,
         },
     },
 };
+
+/// Properties of one record, and versions of one property, at most: HubSpot gives a tenth of that.
+const MOST_PROPERTIES: usize = 10_000;
+const MOST_VERSIONS: usize = 10_000;
 
 #[derive(Debug, Deserialize)]
 struct Wire<'a> {
@@ -44,7 +48,7 @@ struct OfRecord<'a> {
     id: &'a RawValue,
     /// By property. What HubSpot has no history of it may leave out, in whole or in part.
     #[serde(borrow, default)]
-    properties_with_history: Option<HashMap<Cow<'a, str>, Option<Vec<Wired<'a>>>>>,
+    properties_with_history: Option<FewOf<MOST_PROPERTIES, Cow<'a, str>, Option<&'a RawValue>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -198,7 +202,7 @@ impl Decoder {
         asked: &[String],
         strands: &mut Strands<'_, Role>,
     ) -> Result<(Said, Numbered), Undecodable> {
-        let body = json::whole_unicode(body);
+        let body = json::judged(body, json::about(asked.len()))?;
         let wire: Wire<'_> = serde_json::from_slice(&body)?;
         let mut left: HashSet<&str> = asked.iter().map(String::as_str).collect();
         let mut came: Vec<(Cow<'_, str>, &OfRecord<'_>)> = Vec::new();
@@ -234,10 +238,14 @@ impl Decoder {
         said: &mut Said,
     ) -> Result<(), Undecodable> {
         said.records += 1;
-        for (property, wired) in of_record.properties_with_history.iter().flatten() {
+        for (property, wired) in of_record.properties_with_history.iter().flat_map(|FewOf(properties)| properties) {
             let Some(&strand) = self.strands.get(property.as_ref()) else { continue };
             *said.named.entry(strand).or_default() += 1;
-            let wired = wired.as_deref().unwrap_or_default();
+            // What was not asked for never becomes more than its text.
+            let wired: Vec<Wired<'_>> = match wired {
+                Some(versions) => serde_json::from_str::<FewIn<MOST_VERSIONS, _>>(versions.get())?.0,
+                None => Vec::new(),
+            };
             said.beyond.capped += u64::from(wired.len() >= self.most_versions);
             let mut came: HashSet<Version<'_>> = HashSet::new();
             for version in wired.iter().map(Version::of) {

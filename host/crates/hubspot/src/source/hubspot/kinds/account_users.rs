@@ -18,7 +18,7 @@ use crate::source::{
 };
 
 /// Users a page.
-const USERS_A_PAGE: &str = "100";
+const USERS_A_PAGE: usize = 100;
 
 /// What stands between several ids in one text, as in HubSpot's own properties.
 const SEPARATOR: &str = ";";
@@ -49,8 +49,8 @@ impl Definitions for AccountUsers {
     }
 
     async fn fill(hubspot: &HubSpot, table: &mut Table<'_>) -> Result<(), SourceError> {
-        let request = hubspot.get(hubspot.paths.account_users()).parameter("limit", USERS_A_PAGE);
-        let users: Vec<api::AccountUser> = match hubspot.all(request).await.or_refused("users")? {
+        let request = hubspot.get(hubspot.paths.account_users());
+        let users: Vec<api::AccountUser> = match hubspot.all_by(USERS_A_PAGE, request).await.or_refused("users")? {
             Ok(users) => list::distinct(users),
             Err(Refused { why, cause }) => return Err(not_readable(table.stream, why, &cause)),
         };

@@ -1,6 +1,6 @@
 //! What kinds have in common that are lists of definitions: owners, pipelines, stages, properties, object types.
 //!
-//! They are small (thousands of rows at most), so each stream is one batch, made of a struct a row. What is in a column the
+//! They are small (thousands of rows at most), so each stream is read at once, into a struct a row. What is in a column the
 //! struct says, and of which type it is, [`Definitions::fields`]; a test holds the names of both together.
 //! Texts that are empty say nothing, as everywhere in HubSpot, and are null.
 
@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use super::Kind;
 use crate::source::{
     DeliverySender, Lacking, Price, Read, ReadRequest, Reading, Slice, SourceError, Unreadable,
-    hubspot::{HubSpot, record, value},
+    hubspot::{HubSpot, cut::cut, record, value},
 };
 
 /// Lists that are asked for at once. The limit of the account holds for these too.
@@ -131,9 +131,11 @@ impl<D: Definitions> Reading for AtOnce<D> {
         self.request.seen.add(rows.len());
         let batch = rows.finish().map_err(|cause| unbuildable(stream, cause))?;
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
-        if let Some(batch) = batch {
+        for part in batch.iter().flat_map(cut) {
             // A closed channel means that nobody wants the rows.
-            drop(deliveries.send(Delivery::of_whole(batch)).await);
+            if deliveries.send(Delivery::of_whole(part)).await.is_err() {
+                break;
+            }
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::source::{
 };
 
 /// Owners a page: the most that the API allows.
-const MOST_OWNERS: &str = "500";
+const MOST_OWNERS: usize = 500;
 
 /// Archived owners are listed apart: the values of the parameter that says which.
 const ARCHIVED: [&str; 2] = ["false", "true"];
@@ -66,9 +66,8 @@ pub(super) async fn all(hubspot: &HubSpot, stream: &StreamInfo) -> Result<Arc<Ve
     let list = async {
         let mut owners: Vec<api::Owner> = Vec::new();
         for archived in ARCHIVED {
-            let request =
-                hubspot.get(hubspot.paths.owners()).parameter("limit", MOST_OWNERS).parameter("archived", archived);
-            match hubspot.all(request).await.or_refused("owners")? {
+            let request = hubspot.get(hubspot.paths.owners()).parameter("archived", archived);
+            match hubspot.all_by(MOST_OWNERS, request).await.or_refused("owners")? {
                 Ok(listed) => owners.extend(listed),
                 Err(Refused { why, cause }) => return Err(not_readable(stream, why, &cause)),
             }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use serde::Serialize;
-use serde_json::Value;
 use sluice_model::{schema::Field, stream::StreamKind};
 
 use super::{
@@ -66,7 +65,7 @@ pub(super) struct StageRow<'a> {
     display_order: Option<i64>,
     archived: Option<bool>,
     /// As JSON: which members there are depends on the type.
-    metadata: String,
+    metadata: &'a str,
     #[serde(flatten)]
     times: Times,
 }
@@ -85,7 +84,7 @@ impl<'a> StageRow<'a> {
             label: said(stage.label.as_deref()),
             display_order: stage.display_order,
             archived: stage.archived,
-            metadata: Value::Object(stage.metadata.clone()).to_string(),
+            metadata: &stage.metadata,
             times: rows.times(stage.created_at.as_deref(), stage.updated_at.as_deref()),
         }
     }

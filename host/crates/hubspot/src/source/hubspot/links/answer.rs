@@ -154,7 +154,7 @@ impl Decoder {
         seen: &HashMap<String, Came>,
         mains: &Mains,
     ) -> Result<Answer, Undecodable> {
-        let body = json::whole_unicode(body);
+        let body = json::judged(body, json::about(asked.len()))?;
         let wire: Wire<'_> = serde_json::from_slice(&body)?;
         let mut left: HashSet<&str> = asked.iter().map(|asked| asked.id.as_str()).collect();
         let wanted = left.clone();

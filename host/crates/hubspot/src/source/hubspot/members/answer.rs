@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_model::schema::Field;
 
+use super::MOST_MEMBERS;
 use crate::{
     http::Undecodable,
     source::{
@@ -124,7 +125,7 @@ impl Decoder {
 
     /// Reads a page of a list. `seen`: the members that have come.
     pub(super) fn members(&self, body: &[u8], list: &str, seen: &Ids) -> Result<Members, Undecodable> {
-        let body = json::whole_unicode(body);
+        let body = json::judged(body, MOST_MEMBERS)?;
         let page: Page<'_> = serde_json::from_slice(&body)?;
         let mut rows = Batches::new(&self.layout);
         let (mut new, mut first_new) = (Ids::default(), None);
@@ -144,7 +145,7 @@ impl Decoder {
 
     /// Reads the lists of these records: each must have come, unless it is said to be gone.
     pub(super) fn of_records(&self, body: &[u8], asked: &[String]) -> Result<OfRecords, Undecodable> {
-        let body = json::whole_unicode(body);
+        let body = json::judged(body, json::about(asked.len()))?;
         let batch: Batch<'_> = serde_json::from_slice(&body)?;
         let mut left: HashSet<&str> = asked.iter().map(String::as_str).collect();
         let wanted = left.clone();

@@ -42,7 +42,7 @@ impl Records {
             "sorts": [{ "propertyName": ID_PROPERTY, "direction": "DESCENDING" }],
         });
         let request = Request::post(&self.hubspot.search, self.hubspot.paths.search(&self.type_id), &body).expendable();
-        let found: api::Found = self.hubspot.json(&request).await.inspect_err(|error| self.note(error)).ok()?;
+        let found: api::Found = self.hubspot.json(&request, 1).await.inspect_err(|error| self.note(error)).ok()?;
         let last = number(&found.results.first()?.id)?;
         // There is a next page: an index that knows of no more is not up to date.
         (last > known).then_some((last, found.total as u64))
@@ -53,7 +53,7 @@ impl Records {
         let mut distance = FIRST_DISTANCE;
         while let Some(from) = known.checked_add(distance) {
             let request = self.list(&[ID_PROPERTY.to_owned()], Some(&from.to_string()), 1).expendable();
-            let answer = self.hubspot.json::<api::ListPage<api::RecordId>>(&request).await;
+            let answer = self.hubspot.json::<api::ListPage<api::RecordId>>(&request, 1).await;
             let Ok(page) = answer.inspect_err(|error| self.note(error)) else { return };
             let is_end = Paging::after(page.paging).is_none();
             match page.results.first().map(|record| number(&record.id)) {

@@ -16,7 +16,7 @@ use crate::{
         DeliverySender, ReadRequest, SourceError, Unreadable,
         hubspot::{
             Refused, api,
-            decode::{Page, RecordDecoder, Remarks, WantedIds},
+            decode::{Page, RecordDecoder, Remarks, Wanted, WantedIds},
             ids::{Ids, number},
             paging::Paging,
             record::ID_PROPERTY,
@@ -116,7 +116,12 @@ impl<'r> Reader<'r> {
             } else {
                 let before = self.locked().rows();
                 let request = self.records.list(&self.records.properties, after, records);
-                let page = self.records.hubspot.client.decoded(&request, |body| self.decode(body, None)).await?;
+                let page = self
+                    .records
+                    .hubspot
+                    .client
+                    .decoded(&request, |body| self.decode(body, Wanted::Any(records as usize)))
+                    .await?;
                 let mut claim = Claim::default();
                 if page.missing == 0 {
                     let Some(claimed) = self.claim(page.listed, page.ids.as_deref(), page.after.as_deref())? else {
@@ -155,7 +160,7 @@ impl<'r> Reader<'r> {
         last: bool,
     ) -> Result<Option<(Page, Claim)>, PageError> {
         let ids = self.records.list(&[ID_PROPERTY.to_owned()], after, records);
-        let ids: api::ListPage<api::RecordId> = self.records.hubspot.json(&ids).await?;
+        let ids: api::ListPage<api::RecordId> = self.records.hubspot.json(&ids, records as usize).await?;
         let missing = ids.missing();
         let after = Paging::after(ids.paging);
         let ids: Vec<String> = ids.results.into_iter().map(|record| record.id).collect();
@@ -205,11 +210,11 @@ impl<'r> Reader<'r> {
         let body = serde_json::json!({ "inputs": inputs, "properties": properties });
         let request = Request::post(&hubspot.general, hubspot.paths.batch_read(type_id), &body);
         let request = halvable(request, u32::try_from(asked.ids.len()).unwrap_or(u32::MAX));
-        hubspot.client.decoded(&request, |body| self.decode(body, Some(asked))).await
+        hubspot.client.decoded(&request, |body| self.decode(body, Wanted::These(asked))).await
     }
 
-    fn decode(&self, body: &Bytes, asked: Option<WantedIds<'_>>) -> Result<Page, Undecodable> {
-        Ok(self.locked().page(body, asked)?)
+    fn decode(&self, body: &Bytes, wanted: Wanted<'_>) -> Result<Page, Undecodable> {
+        self.locked().page(body, wanted)
     }
 
     /// What was odd about its records.
@@ -234,13 +239,14 @@ impl<'r> Reader<'r> {
 
     /// Delivers what has been decoded; `false` if nobody wants it any more.
     pub(super) async fn deliver(&self, deliveries: &DeliverySender) -> Result<bool, SourceError> {
-        let batch = self.locked().take();
+        let batches = self.locked().take();
         let stream = &self.records.request.stream.name;
-        let batch = batch.map_err(|cause| SourceError::Batch { stream: stream.clone(), cause })?;
-        match batch {
-            Some(batch) => Ok(deliveries.send(Delivery::of_whole(batch)).await.is_ok()),
-            None => Ok(true),
+        for batch in batches.map_err(|cause| SourceError::Batch { stream: stream.clone(), cause })? {
+            if deliveries.send(Delivery::of_whole(batch)).await.is_err() {
+                return Ok(false);
+            }
         }
+        Ok(true)
     }
 
     fn locked(&self) -> MutexGuard<'_, RecordDecoder> {

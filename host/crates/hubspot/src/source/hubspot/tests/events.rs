@@ -410,3 +410,17 @@ async fn what_is_left_out_is_not_asked_for_even_where_a_url_cannot_say_so() {
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn more_occurrences_than_were_asked_for_are_refused() {
+    let server = with_events(|_| {
+        let all: Vec<Value> = (0..=100).map(|id: u64| occurrence(&id.to_string(), "1", &json!({}))).collect();
+        (200, json!({ "results": all }))
+    })
+    .await;
+    let hubspot = reader_of(&server, of_contacts(EventRecords::All));
+    let (outcome, batches) = read(&hubspot, request(&hubspot).await).await;
+    let words = sluice_model::error_chain(&outcome.unwrap_err());
+    assert!(words.contains("it is more than was asked for"), "{words}");
+    assert_eq!(batches, []);
+}

@@ -387,3 +387,34 @@ async fn slices_that_were_kept_are_not_read_again_as_long_as_their_ids_are_the_s
     let (outcome, strands) = read(&third, ReadRequest { resumes: Some(covers), ..wanted }).await;
     assert_eq!((outcome.unwrap().taken_over, strands.len(), batch_reads(&server)), (vec![0, 1, 2], 0, before));
 }
+
+#[tokio::test]
+async fn the_history_of_more_than_twice_as_many_records_as_were_asked_for_is_refused() {
+    let server = with_history(2, |_| {
+        let results: Vec<Value> = ["1", "2", "3", "4", "5"].map(|id| of(id, &json!({}))).to_vec();
+        (200, json!({ "results": results }))
+    })
+    .await;
+    let hubspot = hubspot(&server);
+    let wanted = request(&hubspot, &["objectId", "property_phone"]).await;
+    let (outcome, strands) = read(&hubspot, wanted).await;
+    let words = sluice_model::error_chain(&outcome.unwrap_err());
+    assert!(words.contains("it is more than was asked for"), "{words}");
+    assert_eq!((strands.len(), batch_reads(&server)), (0, 1));
+}
+
+/// Text of three bytes a version must not become a struct of a hundred.
+#[tokio::test]
+async fn more_versions_or_properties_than_any_record_has_are_refused() {
+    let versions: Value = (0..=10_000).map(|_| json!({})).collect();
+    let properties: serde_json::Map<String, Value> = (0..=10_000).map(|name| (name.to_string(), json!([]))).collect();
+    for history in [json!({ "phone": versions }), Value::Object(properties)] {
+        let server = with_history(1, move |_| (200, json!({ "results": [of("1", &history)] }))).await;
+        let hubspot = hubspot(&server);
+        let wanted = request(&hubspot, &["objectId", "property_phone"]).await;
+        let (outcome, strands) = read(&hubspot, wanted).await;
+        let words = sluice_model::error_chain(&outcome.unwrap_err());
+        assert!(words.contains("expected no more than 10000"), "{words}");
+        assert_eq!(strands.len(), 0);
+    }
+}

@@ -51,8 +51,13 @@ fn none(id: &str) -> Value {
 async fn with_links(contacts: u64, links: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static) -> Server {
     serve(move |seen| match path(seen) {
         "/crm/v3/objects/0-1" => {
-            let all: Vec<String> = (1..=contacts).map(|id| id.to_string()).collect();
-            (200, json!({ "results": records(&all.iter().map(String::as_str).collect::<Vec<_>>()) }))
+            let after = seen.path_and_query.rsplit_once("after=").map_or(1, |(_, after)| after.parse::<u64>().unwrap());
+            let all: Vec<String> = (after..=contacts).take(100).map(|id| id.to_string()).collect();
+            let mut page = json!({ "results": records(&all.iter().map(String::as_str).collect::<Vec<_>>()) });
+            if after + 100 <= contacts {
+                page["paging"] = json!({ "next": { "after": (after + 100).to_string() } });
+            }
+            (200, page)
         }
         "/crm/v4/associations/0-1/0-2/labels" => {
             let types = [1, 279].map(|it| json!({ "category": "HUBSPOT_DEFINED", "typeId": it, "label": label(it) }));
@@ -303,4 +308,17 @@ async fn that_there_is_no_such_record_is_no_refusal() {
         };
         assert_eq!(hubspot(&server).try_read(&request).await.is_ok(), is_readable);
     }
+}
+
+#[tokio::test]
+async fn an_answer_about_more_than_twice_as_many_records_as_were_asked_for_is_refused() {
+    let server = with_links(1, |_| {
+        let results: Vec<Value> = (1..=3).map(|_| json!({ "from": { "id": "1" }, "to": [link(70, &[279])] })).collect();
+        (200, json!({ "results": results }))
+    })
+    .await;
+    let (outcome, rows) = read(&server).await;
+    let words = sluice_model::error_chain(&outcome.unwrap_err());
+    assert!(words.contains("it is more than was asked for"), "{words}");
+    assert_eq!(rows, []);
 }

@@ -194,3 +194,29 @@ async fn lists_are_not_asked_for_what_there_is() {
     hubspot(&server).streams().await.unwrap();
     assert_eq!(server.seen().len(), 1);
 }
+
+#[tokio::test]
+async fn more_lists_or_members_than_were_asked_for_are_refused() {
+    let too_many = |most: usize, thing: fn(usize) -> Value| (0..=most).map(thing).collect::<Vec<_>>();
+    let lists = serve(move |_| (200, json!({ "lists": too_many(500, |id| list(&id.to_string(), "0-1", 0)) }))).await;
+    let error = hubspot(&lists).lists().await.unwrap_err();
+    let words = sluice_model::error_chain(&error);
+    assert!(words.contains("it is more than was asked for"), "{words}");
+    for ids in [&[][..], &["1"]] {
+        let server = serve(move |seen| match path(seen) {
+            "/crm/v3/lists/search" => (200, json!({ "lists": [list("7", "0-1", 251), list("8", "0-1", 251)] })),
+            "/crm/v3/lists/7/memberships" => {
+                (200, json!({ "results": too_many(250, |id| json!({ "recordId": id.to_string() })) }))
+            }
+            "/crm/v3/lists/records/memberships/batch/read" => {
+                (200, json!({ "results": too_many(2, |_| json!({ "recordId": "1" })) }))
+            }
+            _ => absent(),
+        })
+        .await;
+        let (outcome, rows) = members(&server, ids).await;
+        let words = sluice_model::error_chain(&outcome.unwrap_err());
+        assert!(words.contains("it is more than was asked for"), "{words}");
+        assert_eq!(rows, []);
+    }
+}
