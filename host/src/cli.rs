@@ -15,6 +15,7 @@ mod init;
 mod inspect;
 mod new;
 pub mod output;
+pub mod page;
 mod plan;
 mod progress;
 mod rehearse;
@@ -28,7 +29,7 @@ mod tables;
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use sluice_model::problem::Problems;
+use sluice_model::{printable::printable, problem::Problems};
 use sluice_sandbox::TransformError;
 
 use self::output::Output;
@@ -168,16 +169,23 @@ pub enum TablesFormat {
 
 /// Runs the command that was typed, prints what it has to say, and gives the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let mut output = Output::new();
+    let typed: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
-        // Help and version are no errors: clap knows where each goes.
-        Err(error) => {
-            let failed = error.use_stderr();
-            drop(error.print());
-            return if failed { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        Err(error) if error.use_stderr() => {
+            // The parser repeats what was typed, which a script may have put together of others' words.
+            let shown = typed.iter().map(|argument| printable(&argument.to_string_lossy(), usize::MAX));
+            let error = Arguments::try_parse_from(shown).err().unwrap_or(error);
+            output.usage(&error.render().to_string());
+            return ExitCode::from(USAGE);
+        }
+        // Help and version are no errors, and words of our own.
+        Err(help) => {
+            drop(help.print());
+            return ExitCode::SUCCESS;
         }
     };
-    let mut output = Output::new();
     crash::tells_nothing();
     match dispatch(arguments.command, &mut output) {
         Ok(code) => code,

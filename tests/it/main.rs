@@ -20,6 +20,8 @@ mod crashes;
 mod definitions;
 /// How long data is kept.
 mod expire;
+/// Text that is not ours, on the two outputs.
+mod foreign;
 /// The plugins of `tests/guests`, built for the tests.
 mod guests;
 /// What has happened to records.

@@ -324,6 +324,85 @@ fn hubspots_paths_are_known_to_the_source_alone() {
     assert!(known > 0, "the source has no paths of this form any more");
 }
 
+/// What writes to the process's outputs, and the one module that may name it.
+const OUTPUTS: [(&str, &str); 8] = [
+    ("stdout()", "cli::output"),
+    ("stderr()", "cli::output"),
+    ("io::stderr", "cli::output"),
+    ("with_writer(", "cli::output"),
+    // Help and version, which are words of our own.
+    (".print()", "cli"),
+    // What moves while a run goes on.
+    ("MultiProgress", "cli::progress"),
+    ("ProgressBar", "cli::progress"),
+    ("/dev/std", "nowhere"),
+];
+
+#[test]
+fn nothing_reaches_the_outputs_but_through_the_printer() {
+    let (mut wrong, mut seen) = (Vec::new(), BTreeSet::new());
+    for file in sources().iter().filter(|file| !file.is_test()) {
+        for (name, module) in OUTPUTS.iter().filter(|(name, _)| names(&file.code(), name)) {
+            if file.package.is_empty() && file.module.join("::") == *module {
+                seen.insert(*name);
+            } else {
+                wrong.push(format!("{}: names `{name}`", file.path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // One that is written in another way now would be looked for in vain.
+    let expected = OUTPUTS.iter().filter(|(_, module)| *module != "nowhere").map(|(name, _)| *name).collect();
+    assert_eq!(seen, expected);
+}
+
+/// Whether a text has this in it, and not as the end of a longer name.
+fn names(code: &str, name: &str) -> bool {
+    let is_inside = |before: &str| before.ends_with(|character: char| character.is_alphanumeric() || character == '_');
+    let is_word = name.starts_with(char::is_alphabetic);
+    code.match_indices(name).any(|(start, _)| !is_word || code.get(..start).is_some_and(|before| !is_inside(before)))
+}
+
+/// How many line ends the code of a file makes. A line that people read ends in `cli::page`, in the log (`cli::output`) or in a
+/// list of problems, and each of them makes printable what stands in it: so no error, table or log line that is put together
+/// elsewhere is ever two lines, whatever it is made of.
+const LINE_ENDS: [(&str, usize); 14] = [
+    ("src/cli/page.rs", 1),
+    ("src/cli/output.rs", 6),
+    ("crates/model/src/problem.rs", 5),
+    // Ends of JSON.
+    ("crates/lake/src/policy.rs", 1),
+    ("src/cli/discover.rs", 1),
+    // Looked for, so as to be replaced, and once more the end of JSON.
+    ("crates/model/src/printable.rs", 2),
+    ("crates/plan/src/spec/recover.rs", 2),
+    ("src/cli/rehearse.rs", 2),
+    // Files that are written.
+    ("src/cli/init.rs", 1),
+    ("src/cli/new.rs", 1),
+    ("src/cli/demo.rs", 2),
+    ("crates/lake/src/bucket/probe.rs", 1),
+    // Digests.
+    ("crates/plan/src/digest.rs", 8),
+    ("crates/hubspot/src/source/hubspot/ranged/kept.rs", 1),
+];
+
+/// It does not see a line end that is a number, that a file holds which is included, or that is typed as itself in a text;
+/// `tests/it/foreign.rs` looks at what comes out.
+#[test]
+fn lines_end_in_few_places() {
+    let mut found = BTreeMap::new();
+    for file in sources().iter().filter(|file| !file.is_test()) {
+        let code = file.code().replace("\\\\", "");
+        let ends = code.matches("\\n").count() + code.matches("writeln!(").count();
+        if ends > 0 {
+            found.insert(file.path.strip_prefix(host()).unwrap().to_str().unwrap().to_owned(), ends);
+        }
+    }
+    let expected = LINE_ENDS.iter().map(|(path, ends)| ((*path).to_owned(), *ends)).collect();
+    assert_eq!(found, expected, "can foreign text begin a line there?");
+}
+
 #[test]
 fn every_module_opens_with_its_story() {
     for file in sources() {

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use serde_json::{Value, json};
 use sluice_hubspot::source::Source;
 
-use super::{PlanFormat, output::Output, plan::read_schema};
+use super::{PlanFormat, output::Output, page::Page, plan::read_schema};
 use crate::pipeline::{self, Check, Outcome, Pipeline};
 
 pub(super) async fn check(
@@ -19,13 +19,13 @@ pub(super) async fn check(
     let checks = pipeline::check(&pipeline, described).await;
     match format {
         PlanFormat::Table => output.data(&text(&checks))?,
-        PlanFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&checks))? + "\n"))?,
+        PlanFormat::Json => output.json(&json(&checks))?,
     }
     Ok(ExitCode::from(pipeline::exit_code_of_checks(&checks)))
 }
 
-fn text(checks: &[Check]) -> String {
-    let mut text = String::new();
+fn text(checks: &[Check]) -> Page {
+    let mut page = Page::new();
     for Check { what, outcome } in checks {
         let (word, lines) = match outcome {
             Outcome::Fine { warnings, notes } => {
@@ -43,10 +43,10 @@ fn text(checks: &[Check]) -> String {
             }
             Outcome::NotTried => ("-", vec!["not tried: it depends on what failed above".to_owned()]),
         };
-        text.push_str(&format!("{word:<4} {what}\n"));
-        text.extend(lines.iter().map(|line| format!("       {line}\n")));
+        page.line(format!("{word:<4} {what}"));
+        page.lines(lines.iter().map(|line| format!("       {line}")));
     }
-    text
+    page
 }
 
 fn json(checks: &[Check]) -> Value {

@@ -15,6 +15,7 @@ use sluice_simulator::{aws, data, hubspot};
 
 use super::{
     output::{self, LogForm, Output},
+    page::Page,
     progress::Tell,
     report, run,
     simulate::{AWS_PORT, HUBSPOT_PORT},
@@ -58,22 +59,26 @@ pub(super) async fn demo(arguments: &Arguments, output: &mut Output) -> anyhow::
     let aws = aws::start(account.clone(), None)
         .await
         .with_context(|| format!("`{}` cannot be served as a bucket", folder.display()))?;
-    output.say(&format!(
-        "a simulated HubSpot with {} contacts at {}\na simulated S3 and STS at {}, whose role wants an external id\n",
-        output::thousands(arguments.contacts),
-        hubspot.base_url(),
-        aws.endpoint(),
-    ));
+    let contacts = output::thousands(arguments.contacts);
+    output.say(&format!("a simulated HubSpot with {contacts} contacts at {}", hubspot.base_url()));
+    output.say(&format!("a simulated S3 and STS at {}, whose role wants an external id", aws.endpoint()));
+    output.say("");
 
     let file = prepare(&folder, &hubspot.base_url(), &aws.endpoint(), &account)?;
-    output.say("First, what happens without the line that lets scrubbed notes pass:\n");
-    output.say(&indented(&refusal(&file).await?));
-    output.say("\nNow the pipeline as it is:\n");
+    output.say("First, what happens without the line that lets scrubbed notes pass:");
+    output.say("");
+    for line in refusal(&file).await?.lines() {
+        output.say(&format!("    {line}"));
+    }
+    for line in ["", "Now the pipeline as it is:", ""] {
+        output.say(line);
+    }
     let tell = if watched { Tell::Moving } else { Tell::Lines(run::PROGRESS_EVERY, output.clone()) };
     let wanted = run::Wanted { file: &file, only: &[], wait: std::time::Duration::ZERO };
     let report = run::run_once(wanted, Some(tell), &shutdown, output).await?;
-    output.say(&report::text(&report));
-    output.say(&how_to_look(&folder, &file));
+    for page in [report::text(&report), how_to_look(&folder, &file)] {
+        output.say_page(&page);
+    }
     hubspot.shutdown().await;
     aws.shutdown().await;
     Ok(())
@@ -113,20 +118,17 @@ async fn refusal(file: &Path) -> anyhow::Result<String> {
     }
 }
 
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
-}
-
-fn how_to_look(folder: &Path, file: &Path) -> String {
-    let bucket = format!("file://{}", folder.join("bucket").display());
-    format!(
-        "\nThe tables are Parquet files under {}; the newest commit says which files count:\n\
-         \n    sluice tables {bucket}\
-         \n    sluice tables {bucket} --format duckdb > tables.sql && duckdb -init tables.sql\n\
-         \nThe pipeline that ran is {}.",
-        folder.join("bucket").display(),
-        file.display(),
-    )
+fn how_to_look(folder: &Path, file: &Path) -> Page {
+    let folder = folder.join("bucket").display().to_string();
+    let bucket = format!("file://{folder}");
+    let mut page = Page::of("");
+    page.line(format!("The tables are Parquet files under {folder}; the newest commit says which files count:"));
+    page.line("");
+    page.line(format!("    sluice tables {bucket}"));
+    page.line(format!("    sluice tables {bucket} --format duckdb > tables.sql && duckdb -init tables.sql"));
+    page.line("");
+    page.line(format!("The pipeline that ran is {}.", file.display()));
+    page
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use sluice_model::{
 
 use super::{
     PlanFormat,
-    output::{Grid, Output, thousands},
+    output::{Output, thousands},
+    page::{Grid, Page},
 };
 use crate::pipeline::{self, Discovered, Patience, Pipeline};
 
@@ -25,7 +26,7 @@ pub(super) async fn discover(file: &Path, format: PlanFormat, output: &mut Outpu
     let recorded = RecordedSource::of(found.into_iter().map(record).collect());
     match format {
         PlanFormat::Table => output.data(&text(&recorded)),
-        PlanFormat::Json => output.data(&(recorded.write() + "\n")),
+        PlanFormat::Json => output.written_json(&(recorded.write() + "\n")),
     }
 }
 
@@ -38,34 +39,35 @@ fn record((discovered, records): (Discovered, Option<u64>)) -> RecordedStream {
     RecordedStream { stream, records, schema }
 }
 
-fn text(source: &RecordedSource) -> String {
-    let mut text = String::new();
-    let (mut absent, mut forbidden) = (String::new(), String::new());
+fn text(source: &RecordedSource) -> Page {
+    let mut page = Page::new();
+    let (mut absent, mut forbidden) = (Page::new(), Page::new());
     for RecordedStream { stream, records, schema } in source.streams() {
         let names: Vec<&str> = stream.names().skip(1).collect();
         let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
         match schema {
             Ok(schema) => {
                 let records = records.map_or_else(String::new, |records| format!(", {} records", thousands(records)));
-                text.push_str(&format!("{}{names}: {} columns{records}\n", stream.name, of_its_own(schema).count()));
-                text.push_str(&columns(schema));
-                text.push('\n');
+                page.line(format!("{}{names}: {} columns{records}", stream.name, of_its_own(schema).count()));
+                page.append(&columns(schema));
+                page.line("");
             }
             Err(NoSchema { why: Unreadable::Absent, reason, .. }) => {
-                absent.push_str(&format!("{}{names}: {reason}\n", stream.name));
+                absent.line(format!("{}{names}: {reason}", stream.name));
             }
             Err(NoSchema { why: Unreadable::Forbidden, reason, hint }) => {
-                forbidden.push_str(&format!("{}{names}: {reason}\n", stream.name));
-                forbidden.extend(hint.iter().map(|hint| format!("  hint: {hint}\n")));
+                forbidden.line(format!("{}{names}: {reason}", stream.name));
+                forbidden.lines(hint.iter().map(|hint| format!("  hint: {hint}")));
             }
         }
     }
     for (heading, streams) in [("Not readable with this token", forbidden), ("Not in this account", absent)] {
         if !streams.is_empty() {
-            text.push_str(&format!("{heading}:\n{streams}"));
+            page.line(format!("{heading}:"));
+            page.append(&streams);
         }
     }
-    text
+    page
 }
 
 /// The columns of a schema without those of unparsable values.
@@ -73,7 +75,7 @@ fn of_its_own(schema: &Schema) -> impl Iterator<Item = &Field> {
     schema.fields.iter().filter(|field| !field.attributes.contains_key(attribute::UNPARSED_OF))
 }
 
-fn columns(schema: &Schema) -> String {
+fn columns(schema: &Schema) -> Page {
     let mut grid = Grid::new(&["column", "type", "marks", "label"]);
     for field in of_its_own(schema) {
         grid.row(vec![

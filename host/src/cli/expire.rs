@@ -20,6 +20,7 @@ use sluice_plan::spec::Retention;
 use super::{
     PlanFormat, Usage,
     output::{self, Output, thousands},
+    page::Page,
     report::{gone_json, told_of_gone},
 };
 use crate::pipeline::{self, Patience, Pipeline};
@@ -69,8 +70,7 @@ pub(super) async fn expire(arguments: &Arguments, output: &mut Output) -> anyhow
         PlanFormat::Table if says_nothing => {}
         PlanFormat::Table => output.data(&text(&expired, versions.as_ref(), bucket.describe()))?,
         PlanFormat::Json => {
-            let json = json(&expired, versions.as_ref(), bucket.describe());
-            output.data(&(serde_json::to_string_pretty(&json)? + "\n"))?;
+            output.json(&json(&expired, versions.as_ref(), bucket.describe()))?;
         }
     }
     if arguments.versions && versions.is_none() && unknown.is_none() {
@@ -108,16 +108,16 @@ async fn old_versions(
     bucket.remove_old_versions(|key| key::is_of(name, key) || lease::is_of(name, key)).await
 }
 
-fn text(expired: &Expired, versions: Option<&OldVersions>, place: &str) -> String {
+fn text(expired: &Expired, versions: Option<&OldVersions>, place: &str) -> Page {
     let oldest = match expired.oldest {
         Some(number) => format!("the oldest commit is {number} now"),
         None => "it has no commits".to_owned(),
     };
-    let mut text = format!("{} went from {place}; {oldest}\n", told_of_gone(expired.gone));
+    let mut page = Page::of(format!("{} went from {place}; {oldest}", told_of_gone(expired.gone)));
     if let Some(old) = versions {
         let OldVersions { versions, bytes, marks, .. } = old;
-        text.push_str(&format!(
-            "provably gone: {} old versions ({}) and {} marks of removals\n",
+        page.line(format!(
+            "provably gone: {} old versions ({}) and {} marks of removals",
             thousands(*versions),
             output::bytes(*bytes),
             thousands(*marks)
@@ -128,15 +128,15 @@ fn text(expired: &Expired, versions: Option<&OldVersions>, place: &str) -> Strin
                 StillThere::Bucket(error) => error.source().map_or_else(|| error.to_string(), ToString::to_string),
                 why => why.to_string(),
             };
-            text.push_str(&format!(
-                "NOT gone: {}, such as version {} of `{}`: {why}\n",
+            page.line(format!(
+                "NOT gone: {}, such as version {} of `{}`: {why}",
                 thousands(number),
                 printable(&first.version, LONGEST_VERSION),
                 first.key
             ));
         }
     }
-    text
+    page
 }
 
 fn json(expired: &Expired, versions: Option<&OldVersions>, place: &str) -> Value {

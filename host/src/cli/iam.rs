@@ -94,14 +94,14 @@ pub(super) fn iam(command: &Command, output: &mut Output) -> anyhow::Result<()> 
             say_partition(&permissions, output);
             let policy = policy(&permissions, use_of_bucket);
             say_capability(file.format, output);
-            output.data(&permissions.handover().policy(&policy, file.format.form()))
+            output.written_json(&permissions.handover().policy(&policy, file.format.form()))
         }
         Command::Trust { file, whom } => {
             let pipeline = Pipeline::read(&file.file)?;
             let permissions = pipeline.permissions()?;
             let trust = trust(&permissions, whom, &file.file, output)?;
             say_capability(file.format, output);
-            output.data(&permissions.made(permissions.handover().trust(&trust, file.format.form()))?)
+            output.written_json(&permissions.made(permissions.handover().trust(&trust, file.format.form()))?)
         }
         Command::Role { file, whom, use_of_bucket } => {
             let pipeline = Pipeline::read(&file.file)?;
@@ -117,7 +117,7 @@ pub(super) fn iam(command: &Command, output: &mut Output) -> anyhow::Result<()> 
             }
             say_capability(file.format, output);
             say_lifecycle(&permissions, output);
-            output.data(&role)
+            output.written_json(&role)
         }
     }
 }
@@ -152,9 +152,9 @@ fn trust(permissions: &Permissions<'_>, whom: &Whom, file: &Path, output: &mut O
     if made {
         let file = file.display();
         output.say(&format!(
-            "`{file}` has no external id, so one was made; add it to `role` under [sink], or each document has another:\n\
-             external_id = \"{external_id}\""
+            "`{file}` has no external id, so one was made; add it to `role` under [sink], or each document has another:"
         ));
+        output.say(&format!("external_id = \"{external_id}\""));
     }
     Ok(trust.policy())
 }
@@ -186,9 +186,11 @@ fn say_capability(format: Format, output: &mut Output) {
 /// The bucket is not ours to set up: its owner is told what it should have.
 fn say_lifecycle(permissions: &Permissions<'_>, output: &mut Output) {
     let rule = end_unfinished_uploads(permissions.prefix).to_string().replace('\'', r"'\''");
+    output.say(
+        "the bucket should remove what unfinished uploads leave, which no list shows (this replaces the rules that it has):",
+    );
     output.say(&format!(
-        "the bucket should remove what unfinished uploads leave, which no list shows (this replaces the rules that it has):\n\
-         aws s3api put-bucket-lifecycle-configuration --bucket {} --lifecycle-configuration '{rule}'",
+        "aws s3api put-bucket-lifecycle-configuration --bucket {} --lifecycle-configuration '{rule}'",
         permissions.bucket
     ));
 }

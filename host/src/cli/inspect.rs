@@ -13,6 +13,7 @@ use sluice_sandbox::{Limits, Plugin};
 use super::{
     Usage,
     output::{self, LogForm, Output},
+    page::Page,
 };
 use crate::{pipeline, standard};
 
@@ -28,26 +29,24 @@ pub(super) fn inspect(file: &str, output: &mut Output) -> anyhow::Result<()> {
     let description =
         plugin.describe(&Limits::default()).map_err(|error| refused_plugin(file, error_chain(&error), error.hint()))?;
     let imports = plugin.imports();
-    let mut text = format!("plugin    {}\n", printable(&name, LONGEST_LINE));
+    let mut page = Page::of(format!("plugin    {}", printable(&name, LONGEST_LINE)));
     for key in ["name", "version", "description", "licence"] {
         if let Some(value) = description.get(key) {
-            text.push_str(&format!("{key:<9} {}\n", printable(value, LONGEST_LINE)));
+            page.line(format!("{key:<9} {}", printable(value, LONGEST_LINE)));
         }
     }
-    text.push_str(&format!("digest    {}\n", plugin.digest()));
-    text.push_str(&format!("contract  {}\n", plugin.contract()));
-    text.push_str(&format!("form      {}, {} bytes\n", plugin.kind(), plugin.size()));
-    text.push_str(&format!("imports   {}\n", if imports.is_empty() { "none".to_owned() } else { imports.join(", ") }));
+    page.line(format!("digest    {}", plugin.digest()));
+    page.line(format!("contract  {}", plugin.contract()));
+    page.line(format!("form      {}, {} bytes", plugin.kind(), plugin.size()));
+    page.line(format!("imports   {}", if imports.is_empty() { "none".to_owned() } else { imports.join(", ") }));
     if let Some(schema) = description.get("settings-schema") {
         let pretty = serde_json::from_str::<serde_json::Value>(schema)
             .and_then(|schema| serde_json::to_string_pretty(&schema))
             .unwrap_or_else(|_| schema.clone());
-        text.push_str("settings  (JSON Schema)\n");
-        for line in pretty.lines() {
-            text.push_str(&format!("{}\n", printable(line, LONGEST_LINE)));
-        }
+        page.line("settings  (JSON Schema)");
+        page.lines(pretty.lines().map(|line| printable(line, LONGEST_LINE)));
     }
-    output.data(&text)
+    output.data(&page)
 }
 
 /// The name and the bytes of a plugin: a standard one, or a file.

@@ -2,12 +2,18 @@
 //!
 //! Data (a plan, a list of tables, SQL) goes to the standard output, so that it can be piped; everything else goes to the
 //! standard error output. A reader that closes the pipe early is no error.
+//!
+//! Nothing gets to either but as a [`Page`], as JSON or as a line of the log, and each of the three is made printable on its
+//! way: so no error, table or log line can steer a terminal or a CI, whoever chose its words.
 
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
-use sluice_model::problem::{Problem, Problems};
+use sluice_model::{
+    printable::{printable, printable_json},
+    problem::{Problem, Problems},
+};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -21,6 +27,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use super::page::Page;
 use crate::pipeline;
 
 /// Where sluice prints.
@@ -56,28 +63,47 @@ impl Output {
         self.quiet = true;
     }
 
-    /// Prints data.
-    pub fn data(&mut self, text: &str) -> anyhow::Result<()> {
+    /// Prints data for people.
+    pub fn data(&mut self, page: &Page) -> anyhow::Result<()> {
+        Self::print(page.as_str())
+    }
+
+    /// Prints data as a JSON document.
+    pub fn json(&mut self, value: &Value) -> anyhow::Result<()> {
+        Self::print(&document(value)?)
+    }
+
+    /// Prints data that has been written as JSON: lines of a document, or a document a line.
+    pub fn written_json(&mut self, text: &str) -> anyhow::Result<()> {
+        Self::print(&printable_json(text))
+    }
+
+    fn print(text: &str) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the standard output cannot be written")
     }
 
-    /// Says something to the person at the terminal. What cannot be said is no reason to fail.
-    pub fn say(&mut self, text: &str) {
-        self.say_event(text, text, Map::new());
+    /// Says a line to the person at the terminal. What cannot be said is no reason to fail.
+    pub fn say(&mut self, line: &str) {
+        self.say_event(&Page::of(line), line, Map::new());
+    }
+
+    /// Says several lines.
+    pub fn say_page(&mut self, page: &Page) {
+        self.say_event(page, page.as_str(), Map::new());
     }
 
     /// Says something that has another form for programs: a message of few words, and fields.
-    pub fn say_event(&mut self, text: &str, message: &str, fields: Map<String, Value>) {
+    pub fn say_event(&mut self, page: &Page, message: &str, fields: Map<String, Value>) {
         if !self.quiet {
-            self.write("INFO", text, message, fields);
+            self.write("INFO", page.as_str(), message, fields);
         }
     }
 
     /// Says that something is not as it should be, though nothing fails.
     pub fn warn(&mut self, warning: &str) {
         if !self.quiet {
-            self.write("WARN", &format!("warning: {warning}"), warning, Map::new());
+            self.write("WARN", Page::of(format!("warning: {warning}")).as_str(), warning, Map::new());
         }
     }
 
@@ -92,31 +118,51 @@ impl Output {
             let fields = error_fields(error, hint);
             return self.write("ERROR", "", &error.to_string(), fields);
         }
-        let (bold, plain) = if self.colour { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+        let mut page = Page::new();
         let message = error.to_string();
-        // A list of problems names its places itself, a line each.
-        let separator = if message.contains('\n') { "\n" } else { " " };
-        let mut text = format!("{bold}error:{plain}{separator}{message}");
+        match problems_of(error) {
+            // They name their places themselves, a line each.
+            Some(_) if message.lines().count() > 1 => {
+                page.line(ERROR);
+                page.lines(message.lines());
+            }
+            _ => page.line(format!("{ERROR} {message}")),
+        }
         let mut last = message;
         for cause in error.chain().skip(1) {
             let cause = cause.to_string();
             if cause != last {
-                text.push_str(&format!("\n  caused by: {cause}"));
+                page.line(format!("  caused by: {cause}"));
             }
             last = cause;
         }
         if let Some(hint) = hint {
-            text.push_str(&format!("\nhint: {hint}"));
+            page.line(format!("hint: {hint}"));
         }
-        self.write("ERROR", &text, "", Map::new());
+        match page.as_str().strip_prefix(ERROR) {
+            Some(rest) if self.colour => {
+                self.write("ERROR", &format!("\u{1b}[1;31m{ERROR}\u{1b}[0m{rest}"), "", Map::new());
+            }
+            _ => self.write("ERROR", page.as_str(), "", Map::new()),
+        }
+    }
+
+    /// Prints what is wrong with what was typed, as the parser of the command line lays it out.
+    pub fn usage(&mut self, text: &str) {
+        let mut page = Page::new();
+        page.lines(text.lines());
+        self.write("ERROR", page.as_str(), text, Map::new());
     }
 
     /// Writes one of the two forms, whatever is logged.
     fn write(&self, level: &str, text: &str, message: &str, fields: Map<String, Value>) {
-        let line = if self.json { json_line(level, message, fields) } else { text.to_owned() };
-        drop(writeln!(io::stderr().lock(), "{line}"));
+        let lines = if self.json { json_line(level, message, fields) } else { text.to_owned() };
+        drop(io::stderr().lock().write_all(lines.as_bytes()));
     }
 }
+
+/// How an error begins.
+const ERROR: &str = "error:";
 
 /// A line in the form of the log's.
 fn json_line(level: &str, message: &str, fields: Map<String, Value>) -> String {
@@ -127,17 +173,13 @@ fn json_line(level: &str, message: &str, fields: Map<String, Value>) -> String {
         ("message".to_owned(), message.into()),
     ]);
     line.extend(fields);
-    Value::Object(line).to_string()
+    printable_json(&Value::Object(line).to_string()) + "\n"
 }
 
 /// What programs are told of an error beside its message. Nothing in it is text that was put together from others.
 fn error_fields(error: &anyhow::Error, hint: Option<&str>) -> Map<String, Value> {
-    let problems = match error.downcast_ref::<pipeline::Error>() {
-        Some(pipeline::Error::Refused(problems)) => Some(problems),
-        _ => error.downcast_ref::<Problems>(),
-    };
     let mut fields = Map::new();
-    if let Some(problems) = problems {
+    if let Some(problems) = problems_of(error) {
         fields.insert(
             "problems".to_owned(),
             problems.list.iter().map(|problem| problem_json(problems, problem)).collect(),
@@ -147,6 +189,19 @@ fn error_fields(error: &anyhow::Error, hint: Option<&str>) -> Map<String, Value>
     fields.insert("causes".to_owned(), causes.into());
     fields.insert("hint".to_owned(), hint.into());
     fields
+}
+
+/// The problems of a pipeline file, if that is what an error is.
+fn problems_of(error: &anyhow::Error) -> Option<&Problems> {
+    match error.downcast_ref::<pipeline::Error>() {
+        Some(pipeline::Error::Refused(problems)) => Some(problems),
+        _ => error.downcast_ref::<Problems>(),
+    }
+}
+
+/// A JSON document for people and programs, with an end of line.
+pub fn document(value: &Value) -> serde_json::Result<String> {
+    Ok(printable_json(&serde_json::to_string_pretty(value)?) + "\n")
 }
 
 fn problem_json(problems: &Problems, problem: &Problem) -> Value {
@@ -202,7 +257,8 @@ pub fn start_log(form: LogForm) {
     };
     let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new(default));
     let may_pass = filter_fn(|event| is_ours(event) || (event.is_event() && *event.level() == Level::ERROR));
-    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let json = matches!(form, LogForm::Json | LogForm::JsonErrors);
+    let log = tracing_subscriber::fmt::layer().with_writer(move || LogLine { json });
     let all = tracing_subscriber::registry().with(filter);
     // A second start (the demo runs a pipeline twice) keeps the first log.
     drop(match form {
@@ -217,6 +273,26 @@ pub fn start_log(form: LogForm) {
             tracing::subscriber::set_global_default(all.with(log.with_filter(may_pass)))
         }
     });
+}
+
+/// Writes what is logged of one event as one line, whatever it is made of.
+struct LogLine {
+    json: bool,
+}
+
+impl Write for LogLine {
+    /// The log hands over an event at a time, whole.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let line = if self.json { printable_json(line) } else { printable(line, usize::MAX) };
+        io::stderr().lock().write_all((line + "\n").as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether an event or span is of this project's own code.
@@ -261,49 +337,6 @@ where
         }
         SystemTime.format_time(&mut writer)?;
         writeln!(writer, " ERROR {message}")
-    }
-}
-
-/// Lines of cells, aligned in columns: text to the left, numbers to the right.
-#[derive(Debug)]
-pub struct Grid {
-    right: Vec<bool>,
-    rows: Vec<Vec<String>>,
-}
-
-impl Grid {
-    /// A grid whose columns have these headings; those that end in `>` are aligned to the right.
-    pub fn new(headings: &[&str]) -> Self {
-        Self {
-            right: headings.iter().map(|heading| heading.ends_with('>')).collect(),
-            rows: vec![headings.iter().map(|heading| heading.trim_end_matches('>').to_owned()).collect()],
-        }
-    }
-
-    /// Adds a line.
-    pub fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
-    }
-
-    /// The text, each line indented by this many blanks.
-    pub fn render(&self, indent: usize) -> String {
-        let widths: Vec<usize> = (0..self.right.len())
-            .map(|column| {
-                self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-            })
-            .collect();
-        let mut text = String::new();
-        for row in &self.rows {
-            let mut line = " ".repeat(indent);
-            for ((cell, &width), &right) in row.iter().zip(&widths).zip(&self.right) {
-                let cell = if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
-                line.push_str(&cell);
-                line.push_str("  ");
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
     }
 }
 

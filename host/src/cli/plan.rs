@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 use sluice_hubspot::source::{Day, Quota, Source, recorded::RecordedSource};
 use sluice_model::{
     error_chain,
-    printable::{printable, some},
+    printable::some,
     schema::{Field, Mark},
 };
 use sluice_plan::{Attached, AttachedFrom, Step, StreamPlan, TableColumn};
 
 use super::{
     PlanFormat, Usage,
-    output::{Grid, Output},
+    output::Output,
+    page::{Grid, Page},
     report::{left_out, renamed_json},
 };
 use crate::pipeline::{self, Cost, LeftOut, Patience, Pipeline, Planned, Priced, Prices};
@@ -34,11 +35,15 @@ pub(super) async fn plan(
     let planned = pipeline::plan(&pipeline, &*source, &plugins, None).await?;
     let prices = pipeline::price(&pipeline, &*source, &planned.plan).await;
     match format {
-        PlanFormat::Table => output.data(&(text(&planned) + &prices_text(prices.as_ref())))?,
+        PlanFormat::Table => {
+            let mut page = text(&planned);
+            page.append(&prices_text(prices.as_ref()));
+            output.data(&page)?;
+        }
         PlanFormat::Json => {
             let mut json = json(&planned);
             json["price"] = prices.as_ref().map(price_json).into();
-            output.data(&(serde_json::to_string_pretty(&json)? + "\n"))?;
+            output.json(&json)?;
         }
     }
     Ok(prices.map_or(Ok(()), |prices| prices.judge(&planned.plan.file))?)
@@ -54,38 +59,35 @@ pub(super) fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
     RecordedSource::read(&text).map_err(|error| wrong(error_chain(&error)))
 }
 
-fn text(planned: &Planned) -> String {
+fn text(planned: &Planned) -> Page {
     let plan = &planned.plan;
-    let mut text = format!("pipeline `{}`: {} streams\n", plan.pipeline, plan.streams.len());
+    let mut page = Page::of(format!("pipeline `{}`: {} streams", plan.pipeline, plan.streams.len()));
     for transform in &plan.transforms {
-        text.push_str(&format!(
-            "  transform `{}`: plugin `{}`, {}\n",
-            transform.name, transform.plugin, transform.digest
-        ));
-        transform.attachments.iter().for_each(|attached| text.push_str(&attachment_text(attached)));
+        page.line(format!("  transform `{}`: plugin `{}`, {}", transform.name, transform.plugin, transform.digest));
+        page.lines(transform.attachments.iter().map(attachment_text));
     }
     let accepted = marks(plan.accepts.iter());
-    text.push_str(&format!("  marks the sink accepts: {}\n", if accepted.is_empty() { "none" } else { &accepted }));
+    page.line(format!("  marks the sink accepts: {}", if accepted.is_empty() { "none" } else { &accepted }));
     for stream in &plan.streams {
-        text.push_str(&stream_text(stream));
+        page.append(&stream_text(stream));
     }
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for LeftOut { stream, reason, .. } in &planned.unreadable {
         by_reason.entry(reason).or_default().push(stream.name.clone());
     }
     for (reason, streams) in by_reason {
-        text.push_str(&format!("\nnot read: {} ({reason})\n", some(&streams)));
+        page.line("");
+        page.line(format!("not read: {} ({reason})", some(&streams)));
     }
-    text
+    page
 }
 
 /// What a plugin is handed beside the columns.
 fn attachment_text(Attached { name, from, marks: marked, digest }: &Attached) -> String {
-    let path = |path: &Path| printable(&path.display().to_string(), usize::MAX);
     let from = match from {
-        AttachedFrom::File(file) => format!("file `{}`", path(file)),
+        AttachedFrom::File(file) => format!("file `{}`", file.display()),
         AttachedFrom::Variable(name) => format!("secret in the variable `{name}`"),
-        AttachedFrom::SecretFile(file) => format!("secret in the file `{}`", path(file)),
+        AttachedFrom::SecretFile(file) => format!("secret in the file `{}`", file.display()),
     };
     let marked = match marks(marked.iter()) {
         marks if marks.is_empty() => "no marks".to_owned(),
@@ -93,39 +95,39 @@ fn attachment_text(Attached { name, from, marks: marked, digest }: &Attached) ->
     };
     // Of a marked one none is made: whoever can guess a short secret could check the guess.
     let digest = digest.map_or_else(|| "no digest, since it is marked".to_owned(), |digest| digest.to_string());
-    format!("    attachment `{}`: {from}, {marked}, {digest}\n", printable(name, usize::MAX))
+    format!("    attachment `{name}`: {from}, {marked}, {digest}")
 }
 
 /// What a run will cost.
-fn prices_text(prices: Option<&Prices>) -> String {
+fn prices_text(prices: Option<&Prices>) -> Page {
+    let mut page = Page::of("");
     match prices {
         Some(prices) => {
-            let lines = prices.lines().into_iter().map(|line| format!("  {}\n", printable(&line, usize::MAX)));
-            format!("\nprice of reading\n{}", lines.collect::<String>())
+            page.line("price of reading");
+            page.lines(prices.lines().into_iter().map(|line| format!("  {line}")));
         }
-        None => format!("\nprice of reading: {}\n", Prices::UNKNOWN),
+        None => page.line(format!("price of reading: {}", Prices::UNKNOWN)),
     }
+    page
 }
 
-fn stream_text(stream: &StreamPlan) -> String {
+fn stream_text(stream: &StreamPlan) -> Page {
     let tables: Vec<&str> = stream.tables.iter().map(|table| table.name.as_str()).collect();
-    let mut text = format!("\n{} → {}\n", stream.stream.name, tables.join(", "));
-    text.push_str(&format!("  requested: {} columns\n", stream.requested().count()));
+    let mut page = Page::of("");
+    page.line(format!("{} → {}", stream.stream.name, tables.join(", ")));
+    page.line(format!("  requested: {} columns", stream.requested().count()));
     for renamed in pipeline::renamed(stream) {
-        text.push_str(&format!("  {}\n", printable(&renamed.to_string(), usize::MAX)));
+        page.line(format!("  {renamed}"));
     }
     if !stream.withheld.is_empty() {
-        text.push_str(&format!(
-            "  never requested, since HubSpot marks them sensitive: {}\n",
-            list(stream.withheld.iter())
-        ));
+        page.line(format!("  never requested, since HubSpot marks them sensitive: {}", list(stream.withheld.iter())));
     }
     let not_accepted = list(stream.not_accepted.iter().filter(|field| !field.marks.is_empty()));
     if !not_accepted.is_empty() {
-        text.push_str(&format!("  left out, since the sink does not accept their marks: {not_accepted}\n"));
+        page.line(format!("  left out, since the sink does not accept their marks: {not_accepted}"));
     }
     for (index, step) in stream.steps.iter().enumerate() {
-        text.push_str(&format!("  {}\n", step.transform.name));
+        page.line(format!("  {}", step.transform.name));
         let lines = [
             ("sees", list(stream.seen_in(index))),
             ("drops", list(stream.dropped_in(index))),
@@ -135,15 +137,15 @@ fn stream_text(stream: &StreamPlan) -> String {
             ("is trusted to clear", cleared(step)),
         ];
         for (what, columns) in lines.iter().filter(|(_, columns)| !columns.is_empty()) {
-            text.push_str(&format!("    {what}: {columns}\n"));
+            page.line(format!("    {what}: {columns}"));
         }
         if lines.iter().all(|(_, columns)| columns.is_empty()) {
-            text.push_str("    keeps everything as it is\n");
+            page.line("    keeps everything as it is");
         }
     }
     for table in &stream.tables {
         if stream.tables.len() > 1 {
-            text.push_str(&format!("  {}\n", table.name));
+            page.line(format!("  {}", table.name));
         }
         let mut grid = Grid::new(&["column", "type", "marks", "from"]);
         for column in &table.columns {
@@ -152,9 +154,9 @@ fn stream_text(stream: &StreamPlan) -> String {
             let from = if from == [field.name.clone()] { String::new() } else { some(&from) };
             grid.row(vec![field.name.clone(), field.column_type.name().to_owned(), marks(field.marks.iter()), from]);
         }
-        text.push_str(&grid.render(2));
+        page.append(&grid.render(2));
     }
-    text
+    page
 }
 
 /// What a step is trusted with.

@@ -8,13 +8,17 @@ use std::{fmt, sync::Arc, time::Duration};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Map, Value, json};
 use sluice_hubspot::source::{Source, Usage};
+use sluice_model::printable::printable;
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
     time::{self, Instant},
 };
 
-use super::output::{Output, thousands};
+use super::{
+    output::{Output, thousands},
+    page::Page,
+};
 use crate::pipeline::{Progress, StreamProgress, StreamState};
 
 /// How often the display is brought up to date: often enough to look alive, seldom enough to cost nothing.
@@ -44,7 +48,9 @@ impl Display {
         let drawing = match tell {
             Tell::Moving => tokio::spawn(draw(all.clone(), progress, source, stopped)),
             Tell::Lines(every, mut output) => tokio::spawn(async move {
-                let say = move |so_far: &SoFar| output.say_event(&so_far.to_string(), "progress", so_far.fields());
+                let say = move |so_far: &SoFar| {
+                    output.say_event(&Page::of(so_far.to_string()), "progress", so_far.fields());
+                };
                 tokio::select! {
                     _ = stopped => {}
                     () = tell_each(every, &progress, source.as_ref(), say) => {}
@@ -125,7 +131,7 @@ fn bar_of(stream: &StreamProgress) -> ProgressBar {
         Some(total) => (ProgressBar::new(total), COUNTED),
         None => (ProgressBar::no_length(), UNCOUNTED),
     };
-    bar.with_style(style(template)).with_prefix(format!("{:<NAME_WIDTH$}", stream.name))
+    bar.with_style(style(template)).with_prefix(format!("{:<NAME_WIDTH$}", printable(&stream.name, usize::MAX)))
 }
 
 fn style(template: &str) -> ProgressStyle {

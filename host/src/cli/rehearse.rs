@@ -11,6 +11,7 @@ use sluice_hubspot::source::recorded::RecordedStream;
 use sluice_model::{
     error_chain,
     printable::printable,
+    problem::{Place, Problem, Problems},
     schema::{Attributes, Schema, attribute},
 };
 use sluice_sandbox::{Attachment, LogLevel, LogSink, Plugin, Setup, Transformed};
@@ -18,7 +19,8 @@ use sluice_sandbox::{Attachment, LogLevel, LogSink, Plugin, Setup, Transformed};
 use super::{
     Usage,
     inspect::{read_plugin, refused_plugin},
-    output::{self, Grid, LogForm, Output, thousands},
+    output::{self, LogForm, Output, thousands},
+    page::{Grid, Page},
     plan::read_schema,
     rows::Rows,
 };
@@ -79,10 +81,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let first = opened()?.apply(&batch)?;
     let second = opened()?.apply(&batch)?;
     let same_twice = first == second;
-    output.data(&match arguments.format {
-        Format::Table => table(&first.batch),
-        Format::Ndjson => ndjson(&first.batch),
-    })?;
+    match arguments.format {
+        Format::Table => output.data(&table(&first.batch)),
+        Format::Ndjson => output.written_json(&ndjson(&first.batch)),
+    }?;
     output.say(&summary(&first, same_twice, batch.num_rows()));
     if !same_twice {
         anyhow::bail!("a second time, the plugin did something else with the same rows: a run could not be repeated");
@@ -141,12 +143,16 @@ fn setup(arguments: &Arguments) -> anyhow::Result<Setup> {
 fn settings(file: &Path) -> anyhow::Result<String> {
     let text = fs::read_to_string(file)
         .map_err(|error| Usage(format!("the settings `{}` cannot be read: {error}", file.display())))?;
-    let settings: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| Usage(format!("the settings `{}`: {error}", file.display())))?;
+    let settings: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        // Not in the parser's words, which quote the line.
+        let place = error.span().map(|span| Place::of(&text, span.start));
+        let problem = Problem::new(error.message().trim_end().replace('\n', ", ")).at(place);
+        Problems { file: file.display().to_string(), list: vec![problem] }
+    })?;
     Ok(serde_json::to_string(&settings)?)
 }
 
-fn table(batch: &RecordBatch) -> String {
+fn table(batch: &RecordBatch) -> Page {
     let schema = batch.schema();
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut grid = Grid::new(&names);

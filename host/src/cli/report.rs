@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sluice_hubspot::source::Unreadable;
 use sluice_lake::table::expire::Gone;
-use sluice_model::{
-    ledger::Ledger,
-    printable::{printable, some},
-    schema::ColumnType,
-};
+use sluice_model::{ledger::Ledger, printable::some, schema::ColumnType};
 
 use super::{
     judge,
-    output::{Grid, bytes, thousands},
+    output::{bytes, thousands},
+    page::{Grid, Page},
 };
 use crate::pipeline::{
     Drift, Kept, KeptTable, LeftOut, NotWritten, Outside, Renamed, Report, StreamReport, TableReport, TransformReport,
@@ -23,57 +20,51 @@ use crate::pipeline::{
 const FORMAT: u32 = 1;
 
 /// The report for people.
-pub(super) fn text(report: &Report) -> String {
-    let mut text = grid(report).render(0);
+pub(super) fn text(report: &Report) -> Page {
+    let mut page = grid(report).render(0);
     for stream in &report.streams {
         for transform in &stream.transforms {
-            if let Some(line) = let_go(stream, transform) {
-                text.push_str(&line);
-            }
+            page.lines(let_go(stream, transform));
         }
         if !stream.withheld.is_empty() {
-            text.push_str(&format!(
-                "{}: never requested, since HubSpot marks them sensitive: {}\n",
+            page.line(format!(
+                "{}: never requested, since HubSpot marks them sensitive: {}",
                 stream.stream,
                 some(&stream.withheld)
             ));
         }
         if !stream.cut.is_empty() {
-            text.push_str(&format!(
-                "{}: archived while it was read, so that their columns end in the middle: {}\n",
+            page.line(format!(
+                "{}: archived while it was read, so that their columns end in the middle: {}",
                 stream.stream,
-                some(&printables(&stream.cut))
+                some(&stream.cut)
             ));
         }
         if !stream.deleted.is_empty() {
-            text.push_str(&format!(
-                "{}: deleted while their members were read, some of whom may stand in the table: {}\n",
+            page.line(format!(
+                "{}: deleted while their members were read, some of whom may stand in the table: {}",
                 stream.stream,
-                some(&printables(&stream.deleted))
+                some(&stream.deleted)
             ));
         }
         if !stream.unnamed.is_empty() {
-            text.push_str(&format!(
-                "{}: not given by HubSpot for any record, archived since the run began: {}\n",
+            page.line(format!(
+                "{}: not given by HubSpot for any record, archived since the run began: {}",
                 stream.stream,
-                some(&printables(&stream.unnamed))
+                some(&stream.unnamed)
             ));
         }
-        text.push_str(&beyond(stream));
+        page.append(&beyond(stream));
         for renamed in &stream.renamed {
-            text.push_str(&format!("{}: {}\n", stream.stream, printable(&renamed.to_string(), usize::MAX)));
+            page.line(format!("{}: {renamed}", stream.stream));
         }
-        text.extend(drift(stream));
+        page.lines(drift(stream));
         if !stream.lacking.is_empty() {
-            text.push_str(&format!(
-                "{}: without what this token may not see: {}\n",
-                stream.stream,
-                some(&stream.lacking)
-            ));
+            page.line(format!("{}: without what this token may not see: {}", stream.stream, some(&stream.lacking)));
         }
     }
-    text.push_str(&ledgers(report));
-    text.push_str(&undivided(report));
+    page.append(&ledgers(report));
+    page.lines(undivided(report));
     for (why, told) in [
         (Unreadable::Forbidden, "left out, since the token may not see them (`sluice check` says what mends it)"),
         (Unreadable::Absent, "not in this account"),
@@ -81,23 +72,23 @@ pub(super) fn text(report: &Report) -> String {
         let left_out = report.unreadable.iter().filter(|left_out| left_out.why == why);
         let names: Vec<String> = left_out.map(|left_out| left_out.stream.name.clone()).collect();
         if !names.is_empty() {
-            text.push_str(&format!("{told}: {}\n", some(&names)));
+            page.line(format!("{told}: {}", some(&names)));
         }
     }
-    text.push_str(&not_written(&report.not_written));
+    page.append(&not_written(&report.not_written));
     if let Some(gone) = report.expired.filter(|gone| *gone != Gone::default()) {
-        text.push_str(&format!("gone, since the pipeline file keeps them no longer: {}\n", told_of_gone(gone)));
+        page.line(format!("gone, since the pipeline file keeps them no longer: {}", told_of_gone(gone)));
     }
     let usage = &report.usage;
-    text.push_str(&format!(
-        "{} requests ({} retried, {} over the limit), waited {:.1} s for the limit and {:.1} s for retries\n",
+    page.line(format!(
+        "{} requests ({} retried, {} over the limit), waited {:.1} s for the limit and {:.1} s for retries",
         thousands(usage.requests),
         usage.retries,
         usage.rate_limited,
         usage.limit_wait_seconds,
         usage.retry_wait_seconds,
     ));
-    text.push_str(&format!(
+    page.line(format!(
         "commit {} in {}, {} rows in {:.1} s, run {}",
         report.commit,
         report.bucket,
@@ -105,22 +96,22 @@ pub(super) fn text(report: &Report) -> String {
         report.run.elapsed.as_secs_f64(),
         report.run.id
     ));
-    text
+    page
 }
 
 /// What was not asked for again, and what HubSpot has of a stream and does not give.
-fn beyond(StreamReport { stream, beyond, taken_over, .. }: &StreamReport) -> String {
-    let mut text = String::new();
+fn beyond(StreamReport { stream, beyond, taken_over, .. }: &StreamReport) -> Page {
+    let mut page = Page::new();
     let mut tell = |number: u64, what: &str| {
         if number > 0 {
-            text.push_str(&format!("{stream}: {} {what}\n", thousands(number)));
+            page.line(format!("{stream}: {} {what}", thousands(number)));
         }
     };
     tell(*taken_over as u64, "slices of an earlier run that did not come to its end were taken over");
     tell(beyond.capped, "histories have as many versions as HubSpot ever gives: older ones may be missing");
     tell(beyond.untimed, "versions were left out, since their time cannot be read");
     tell(beyond.undefined, "values were left out, since no definition names their property");
-    text
+    page
 }
 
 /// What was read, and what stands in which table. Tables that several streams feed stand at the end, each once, without the
@@ -154,64 +145,64 @@ fn grid(report: &Report) -> Grid {
 }
 
 /// The streams whose ledgers do not come out even, and those that could not be counted although others of their kind are.
-fn ledgers(report: &Report) -> String {
+fn ledgers(report: &Report) -> Page {
     let outside = report.streams.iter().filter_map(|stream| Outside::of(&stream.stream, &stream.ledger));
-    let mut text = String::new();
-    text.extend(outside.flat_map(|outside| [outside.to_string(), "\n".to_owned()]));
+    let mut page = Page::new();
+    page.lines(outside.map(|outside| outside.to_string()));
     let uncounted = report.streams.iter().filter(|stream| stream.is_counted && stream.ledger.is_complete().is_none());
     let uncounted: Vec<String> = uncounted.map(|stream| stream.stream.clone()).collect();
     if !uncounted.is_empty() {
-        text.push_str(&format!(
-            "not counted by HubSpot, so that nothing says whether all records were read: {}\n",
+        page.line(format!(
+            "not counted by HubSpot, so that nothing says whether all records were read: {}",
             some(&uncounted)
         ));
     }
-    text
+    page
 }
 
 /// The streams that one reader had to read, and why.
-fn undivided(report: &Report) -> String {
+fn undivided(report: &Report) -> Vec<String> {
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for stream in &report.streams {
         if let Some(why) = stream.undivided {
             by_reason.entry(why).or_default().push(stream.stream.clone());
         }
     }
-    let told = |(why, streams): (&str, Vec<String>)| format!("read by one reader, since {why}: {}\n", some(&streams));
+    let told = |(why, streams): (&str, Vec<String>)| format!("read by one reader, since {why}: {}", some(&streams));
     by_reason.into_iter().map(told).collect()
 }
 
 /// The tables that the run did not write, and why.
-fn not_written(tables: &NotWritten) -> String {
-    let mut text = String::new();
+fn not_written(tables: &NotWritten) -> Page {
+    let mut page = Page::new();
     let mut left_out = Vec::new();
     let mut of_pipelines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for KeptTable { table, run, why } in &tables.kept {
         match why {
             Kept::NotAskedFor => left_out.push(table.clone()),
             Kept::OfPipeline(pipeline) => of_pipelines.entry(pipeline).or_default().push(table.clone()),
-            Kept::LostParts { stream, parts } => text.push_str(&format!(
+            Kept::LostParts { stream, parts } => page.line(format!(
                 "kept as run {run} wrote it: `{table}`; stream `{stream}` lacks parts that it has (HubSpot does not show \
-                 them any more): {}; excluding the stream for one run retires the table\n",
+                 them any more): {}; excluding the stream for one run retires the table",
                 some(parts)
             )),
-            Kept::NotReadable { stream } => text.push_str(&format!(
+            Kept::NotReadable { stream } => page.line(format!(
                 "kept as run {run} wrote it: `{table}`; stream `{stream}` cannot be read, so the table grows old \
-                 (`exclude = [\"{stream}\"]` retires it)\n"
+                 (`exclude = [\"{stream}\"]` retires it)"
             )),
         }
     }
     if !left_out.is_empty() {
-        text.push_str(&format!("kept as they were, since `--only` leaves out their streams: {}\n", some(&left_out)));
+        page.line(format!("kept as they were, since `--only` leaves out their streams: {}", some(&left_out)));
     }
     for (pipeline, tables) in of_pipelines {
-        text.push_str(&format!("kept as they were, since they are pipeline `{pipeline}`'s: {}\n", some(&tables)));
+        page.line(format!("kept as they were, since they are pipeline `{pipeline}`'s: {}", some(&tables)));
     }
     if !tables.retired.is_empty() {
         let names: Vec<String> = tables.retired.iter().cloned().collect();
-        text.push_str(&format!("retired, since the pipeline file does not speak of them any more: {}\n", some(&names)));
+        page.line(format!("retired, since the pipeline file does not speak of them any more: {}", some(&names)));
     }
-    text
+    page
 }
 
 fn let_go(stream: &StreamReport, transform: &TransformReport) -> Option<String> {
@@ -229,12 +220,7 @@ fn let_go(stream: &StreamReport, transform: &TransformReport) -> Option<String> 
         parts.push(format!("rejected {} rows as `{code}`", thousands(*rows)));
     }
     let (name, stream) = (&transform.transform, &stream.stream);
-    (!parts.is_empty()).then(|| format!("{stream}: `{name}` {}\n", parts.join(", ")))
-}
-
-/// Names that HubSpot gives, fit for a terminal.
-fn printables(names: &[String]) -> Vec<String> {
-    names.iter().map(|name| printable(name, usize::MAX)).collect()
+    (!parts.is_empty()).then(|| format!("{stream}: `{name}` {}", parts.join(", ")))
 }
 
 /// What has changed in the columns of a stream's own table.
@@ -253,7 +239,7 @@ fn drift(stream: &StreamReport) -> Option<String> {
         .filter(|(_, names)| !names.is_empty())
         .map(|(what, names)| format!("{what}: {}", some(names)))
         .collect();
-    (!told.is_empty()).then(|| format!("{}: columns since the last commit, {}\n", stream.stream, told.join("; ")))
+    (!told.is_empty()).then(|| format!("{}: columns since the last commit, {}", stream.stream, told.join("; ")))
 }
 
 /// What has another name than one would think.

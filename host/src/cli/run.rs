@@ -124,7 +124,7 @@ impl ReportFile {
     }
 
     fn write(&mut self, json: &serde_json::Value) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(json)? + "\n";
+        let text = output::document(json)?;
         self.file
             .set_len(0)
             .and_then(|()| self.file.rewind())

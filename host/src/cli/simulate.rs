@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use sluice_simulator::{aws, data, hubspot, truth};
 
-use super::{Usage, output::Output, run::span};
+use super::{Usage, output::Output, page::Page, run::span};
 
 /// Where HubSpot is simulated, unless told otherwise: what `pipelines/demo.toml` says.
 pub(super) const HUBSPOT_PORT: u16 = 8701;
@@ -107,25 +107,24 @@ pub(super) async fn simulate(arguments: &Arguments, output: &mut Output) -> anyh
     let aws = aws::start(account.clone(), port(arguments.aws_port))
         .await
         .map_err(|error| taken("AWS", arguments.aws_port, "--aws-port", &error))?;
-    output.data(&format!(
-        "READY\n\
-         # HubSpot at {}, S3 and STS at {}, until interrupted. Nothing here is a secret.\n\
-         export HUBSPOT_TOKEN={}\n\
-         export AWS_ACCESS_KEY_ID={}\n\
-         export AWS_SECRET_ACCESS_KEY={}\n\
-         # The role: {} with external id {}; the bucket: s3://{}, as a folder in {}\n\
-         # A token that may read sensitive properties too: {}\n",
+    let mut page = Page::of("READY");
+    page.line(format!(
+        "# HubSpot at {}, S3 and STS at {}, until interrupted. Nothing here is a secret.",
         hubspot.base_url(),
-        aws.endpoint(),
-        hubspot::TOKEN,
-        account.access_key_id,
-        account.secret_access_key,
+        aws.endpoint()
+    ));
+    page.line(format!("export HUBSPOT_TOKEN={}", hubspot::TOKEN));
+    page.line(format!("export AWS_ACCESS_KEY_ID={}", account.access_key_id));
+    page.line(format!("export AWS_SECRET_ACCESS_KEY={}", account.secret_access_key));
+    page.line(format!(
+        "# The role: {} with external id {}; the bucket: s3://{}, as a folder in {}",
         account.role_arn,
         account.external_id,
         account.bucket,
-        arguments.bucket_dir.display(),
-        hubspot::SENSITIVE_TOKEN,
-    ))?;
+        arguments.bucket_dir.display()
+    ));
+    page.line(format!("# A token that may read sensitive properties too: {}", hubspot::SENSITIVE_TOKEN));
+    output.data(&page)?;
     interrupted().await?;
     hubspot.shutdown().await;
     aws.shutdown().await;

@@ -12,7 +12,8 @@ use sluice_plan::spec::Url;
 
 use super::{
     TablesFormat, Usage,
-    output::{Grid, Output, bytes, thousands},
+    output::{Output, bytes, thousands},
+    page::{Grid, Page},
     report::ledger_json,
 };
 use crate::pipeline::{self, Patience, Pipeline};
@@ -33,7 +34,7 @@ pub(super) async fn tables(place: &str, format: TablesFormat, output: &mut Outpu
     };
     match format {
         TablesFormat::Table => output.data(&text(&commit, bucket.describe())),
-        TablesFormat::Json => output.data(&(serde_json::to_string_pretty(&json(&commit, &root))? + "\n")),
+        TablesFormat::Json => output.json(&json(&commit, &root)),
         TablesFormat::Duckdb => output.data(&duckdb(&commit, &root)),
     }
 }
@@ -62,7 +63,7 @@ fn root(settings: &Settings) -> String {
     }
 }
 
-fn text(commit: &Commit, place: &str) -> String {
+fn text(commit: &Commit, place: &str) -> Page {
     let mut grid = Grid::new(&["table", "columns>", "rows>", "files>", "size>", "written"]);
     for (name, table) in &commit.tables {
         grid.row(vec![
@@ -74,7 +75,9 @@ fn text(commit: &Commit, place: &str) -> String {
             format!("{:.0}", table.written),
         ]);
     }
-    format!("commit {} in {place}, {:.0}\n{}", commit.number, commit.committed, grid.render(0))
+    let mut page = Page::of(format!("commit {} in {place}, {:.0}", commit.number, commit.committed));
+    page.append(&grid.render(0));
+    page
 }
 
 fn json(commit: &Commit, root: &str) -> Value {
@@ -126,25 +129,24 @@ fn json(commit: &Commit, root: &str) -> Value {
     })
 }
 
-fn duckdb(commit: &Commit, root: &str) -> String {
+fn duckdb(commit: &Commit, root: &str) -> Page {
     // The pipeline's name comes from the bucket, and a comment ends with its line.
     let pipeline = printable(&commit.author.pipeline, LONGEST_NAME);
-    let mut sql = format!("-- commit {} of pipeline {pipeline}, {:.0}\n", commit.number, commit.committed);
+    let mut sql = Page::of(format!("-- commit {} of pipeline {pipeline}, {:.0}", commit.number, commit.committed));
     for (name, table) in &commit.tables {
-        sql.push_str(&view(name, table, root));
+        sql.lines(view(name, table, root));
     }
     sql
 }
 
-fn view(name: &str, table: &Table, root: &str) -> String {
-    let files: Vec<String> = table
-        .files
-        .iter()
-        .map(|file| format!("    '{}'", format!("{root}/{}", file.key).replace('\'', "''")))
-        .collect();
+/// The lines of a view. Whatever the folder is called, it is one line of a text.
+fn view(name: &str, table: &Table, root: &str) -> Vec<String> {
+    let mut lines = vec![format!("CREATE OR REPLACE VIEW \"{name}\" AS SELECT * FROM read_parquet([")];
+    lines.extend(table.files.iter().enumerate().map(|(index, file)| {
+        let comma = if index + 1 < table.files.len() { "," } else { "" };
+        format!("    '{}'{comma}", format!("{root}/{}", file.key).replace('\'', "''"))
+    }));
     // Our folders look like partitions (`run=…`); pipeline and run are no columns of the table.
-    format!(
-        "CREATE OR REPLACE VIEW \"{name}\" AS SELECT * FROM read_parquet([\n{}\n], hive_partitioning = false);\n",
-        files.join(",\n")
-    )
+    lines.push("], hive_partitioning = false);".to_owned());
+    lines
 }

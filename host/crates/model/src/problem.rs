@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::printable::printable;
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -93,21 +95,24 @@ impl Problems {
 }
 
 impl fmt::Display for Problems {
-    /// Every problem on lines of its own, advice included: what a person reads, and what the golden files hold.
+    /// Every problem on lines of its own, advice included: what a person reads, and what the golden files hold. No text in it
+    /// makes a line of its own.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |text: &str| printable(text, usize::MAX);
+        let file = shown(&self.file);
         for (index, problem) in self.list.iter().enumerate() {
             if index > 0 {
                 writeln!(formatter)?;
             }
             match problem.place {
-                Some(place) => write!(formatter, "{}:{place}: {}", self.file, problem.message)?,
-                None => write!(formatter, "{}: {}", self.file, problem.message)?,
+                Some(place) => write!(formatter, "{file}:{place}: {}", shown(&problem.message))?,
+                None => write!(formatter, "{file}: {}", shown(&problem.message))?,
             }
             for line in &problem.details {
-                write!(formatter, "\n  {line}")?;
+                write!(formatter, "\n  {}", shown(line))?;
             }
             if let Some(hint) = &problem.hint {
-                write!(formatter, "\n  hint: {hint}")?;
+                write!(formatter, "\n  hint: {}", shown(hint))?;
             }
         }
         Ok(())

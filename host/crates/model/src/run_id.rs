@@ -8,6 +8,8 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 
+use crate::printable::printable;
+
 /// The name of one run: `<YYYYMMDD>T<HHMMSS>Z-<8 lower-case hexadecimal digits>`. Ordered by time, as far as clocks agree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(String);
@@ -17,10 +19,13 @@ pub struct RunId(String);
 #[error("the operating system gives no random number for a run id")]
 pub struct NoRandomness(#[source] getrandom::Error);
 
-/// A text that is no run id.
+/// A text that is no run id, made printable.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no run id: expected a form like `20261123T201500Z-1a2b3c4d`")]
 pub struct NotARunId(String);
+
+/// Characters that are shown of a text that is no run id.
+const LONGEST_SHOWN: usize = 80;
 
 impl RunId {
     /// An id for a run that begins at this time, with a random part from the operating system.
@@ -55,7 +60,7 @@ impl FromStr for RunId {
         if text.len() == 25 && text.bytes().enumerate().all(legal) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotARunId(text.chars().take(80).collect()))
+            Err(NotARunId(printable(text, LONGEST_SHOWN)))
         }
     }
 }

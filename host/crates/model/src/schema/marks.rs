@@ -12,6 +12,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::printable::printable;
+
 /// A sensitivity marking: `sensitive`, `phi`, `secret`, … One to 64 of `[a-z0-9_]`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark(Arc<str>);
@@ -30,7 +32,7 @@ impl Mark {
     }
 }
 
-/// A text that cannot be a mark.
+/// A text that cannot be a mark, made printable.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no mark: a mark is 1 to 64 of the characters `a-z`, `0-9` and `_`")]
 pub struct NotAMark(String);
@@ -41,7 +43,7 @@ impl FromStr for Mark {
     fn from_str(text: &str) -> Result<Self, NotAMark> {
         let fits = (1..=Self::LONGEST).contains(&text.len());
         let legal = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-        if fits && legal { Ok(Self(text.into())) } else { Err(NotAMark(text.to_owned())) }
+        if fits && legal { Ok(Self(text.into())) } else { Err(NotAMark(printable(text, 2 * Self::LONGEST))) }
     }
 }
 

@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Attributes, ColumnType, Field, Mark, NotAMark};
+use crate::printable::printable;
+
+/// Characters that are shown of a name that is not known.
+const LONGEST_SHOWN: usize = 255;
 
 /// A field, stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,9 +30,9 @@ pub enum NotAField {
     /// A type that this version does not know.
     #[error("column `{column}` has the unknown type `{column_type}`")]
     Type {
-        /// The column.
+        /// The column, made printable.
         column: String,
-        /// What stands for its type.
+        /// What stands for its type, made printable.
         column_type: String,
     },
     /// A text that is no mark.
@@ -54,7 +58,10 @@ impl TryFrom<StoredField> for Field {
     fn try_from(stored: StoredField) -> Result<Self, NotAField> {
         let StoredField { name, column_type, nullable, marks, attributes } = stored;
         let known = ColumnType::ALL.into_iter().find(|known| known.name() == column_type);
-        let Some(known) = known else { return Err(NotAField::Type { column: name, column_type }) };
+        let Some(known) = known else {
+            let shown = |text: &str| printable(text, LONGEST_SHOWN);
+            return Err(NotAField::Type { column: shown(&name), column_type: shown(&column_type) });
+        };
         let marks = marks.iter().map(|mark| mark.parse::<Mark>()).collect::<Result<_, _>>()?;
         Ok(Self { name, column_type: known, nullable, marks, attributes })
     }
