@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -112,6 +113,38 @@ fn peak_mebibytes(process: Pid) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10)
+}
+
+#[test]
+fn a_plugin_that_was_looked_at_is_not_compiled_again() {
+    let workspace = Workspace::new();
+    workspace.write("hello.wasm", guests::hello());
+    let cache = workspace.path().join("cache");
+    let inspect = || {
+        let mut command = workspace.command(&["plugin", "inspect", "hello.wasm"]);
+        let output = Running::start(command.env("SLUICE_CACHE_DIR", &cache)).output();
+        assert!(output.status.success());
+        // Whoever compiles puts another file in this one's place.
+        (output.stdout, fs::metadata(only_file(&cache)).unwrap().ino())
+    };
+    assert_eq!(inspect(), inspect());
+}
+
+/// Who compiles is held up, so that it takes as long as it must to be worth telling.
+#[test]
+fn what_takes_long_to_compile_is_told_once() {
+    let workspace = Workspace::new();
+    workspace.write("heavy.wasm", heavy(200, 20_000));
+    let mut running = workspace.start(&["plugin", "inspect", "heavy.wasm"]);
+    let child = compiling(&mut running);
+    kill_process(child, Signal::STOP).unwrap();
+    let told = "compiling `heavy.wasm`, once: what comes of it is kept";
+    running.until("that it is told", |running| running.told().contains(told));
+    kill_process(child, Signal::KILL).unwrap();
+    let output = running.output();
+    let all = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), all.matches(told).count()), (Some(2), 1), "{all}");
+    assert!(all.contains("the compiler ended while it compiled the plugin `heavy.wasm`: signal: 9"), "{all}");
 }
 
 /// It is stopped before, so that it cannot end by itself.

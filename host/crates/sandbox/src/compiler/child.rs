@@ -55,10 +55,7 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 /// Compiles what a parent process asks for, and gives the exit code: all that a program does which
 /// [`Compiler::in_child`](super::Compiler::in_child) names. `input` and `output` are its standard input and output.
 pub fn serve(mut input: impl Read, mut output: impl Write) -> ExitCode {
-    let component = match set_up(&mut input) {
-        Ok(component) => component,
-        Err(_) => return ExitCode::from(NOT_SET_UP),
-    };
+    let Ok(component) = set_up(&mut input) else { return ExitCode::from(NOT_SET_UP) };
     let mut config = config();
     // A thread more is memory more, and what is limited is the whole.
     config.parallel_compilation(false);
