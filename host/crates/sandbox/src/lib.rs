@@ -89,6 +89,7 @@ mod plugin;
 mod setup;
 mod state;
 mod transform;
+mod weight;
 mod words;
 
 /// The Arrow that this crate takes and gives: whoever uses it needs the same versions.
