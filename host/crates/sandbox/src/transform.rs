@@ -182,7 +182,7 @@ impl Transform {
             if call.selects {
                 selection.take(outcome.keep.as_ref(), &outcome.rejections);
             }
-            let held: usize = outcome.computed.iter().map(|column| column.get_buffer_memory_size()).sum();
+            let held: usize = outcome.computed.iter().map(Array::get_buffer_memory_size).sum();
             left = left.saturating_sub(held as u64);
             computed.push(outcome.computed);
         }
