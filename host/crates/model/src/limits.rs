@@ -23,7 +23,8 @@ pub struct Limits {
     pub fuel_per_byte: u64,
     /// The time after which a call is stopped. Default: ten times what its instructions take on a slow machine.
     pub timeout: Option<Duration>,
-    /// Bytes that a call may return, counted as the host holds them. Default 64 MiB.
+    /// Bytes that a call may return, and that all calls of a step for one batch may return together, counted as the host
+    /// holds them. Default 64 MiB.
     pub result_bytes: u64,
     /// Log lines that are passed on for each call; further ones are counted. Default 100.
     pub log_lines: u64,

@@ -14,6 +14,8 @@ mod bindings {
     });
 }
 
+#[cfg(test)]
+pub(super) use bindings::sluice::transform::types::Computed;
 pub(super) use bindings::{
     Plugin as Exports, PluginPre as ExportsPre,
     sluice::transform::types::{

@@ -17,7 +17,7 @@ pub use outcome::{GroupOutcome, Rejection};
 
 pub(super) use columns::{Bytes, buffers_of};
 pub(super) use outcome::{Expected, check_outcome};
-pub(super) use outline::{read_attributes, read_outline};
+pub(super) use outline::{read_description, read_outline};
 pub(super) use schema::SchemaLists;
 
 // Arrow's memory layout is the machine's own, the contract's is little endian.

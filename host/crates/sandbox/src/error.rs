@@ -95,6 +95,12 @@ pub enum PluginErrorKind {
         /// The bytes that are taken.
         limit: u64,
     },
+    /// Its groups returned more for one batch than is taken, one after the other.
+    #[error("its groups together returned more than the {} that they may return for one batch", size(*limit))]
+    ResultsTooLarge {
+        /// The bytes that are taken.
+        limit: u64,
+    },
     /// It answered that it cannot.
     #[error("{what}: {message}", what = code.says())]
     Failed {
@@ -284,7 +290,9 @@ impl PluginError {
             PluginErrorKind::Outline(_) | PluginErrorKind::Broken(_) => {
                 Some("this is a mistake in the plugin, not in the pipeline: tell its author")
             }
-            PluginErrorKind::ResultTooLarge { .. } => Some("raise `result` in the transform's `limits`"),
+            PluginErrorKind::ResultTooLarge { .. } | PluginErrorKind::ResultsTooLarge { .. } => {
+                Some("raise `result` in the transform's `limits`")
+            }
             PluginErrorKind::Stopped
             | PluginErrorKind::Failed { .. }
             | PluginErrorKind::NotInstantiated(_)

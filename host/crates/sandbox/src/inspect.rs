@@ -3,7 +3,7 @@
 //! A file is a component, or a core module with the contract's functions; the latter is what
 //! `cargo build --target wasm32-unknown-unknown` makes, and is made into a component (`encode`).
 //! What the author got wrong is said before what a compiler would say of it: no WebAssembly, damaged, no plugin, another
-//! version of the contract, imports that the host does not offer.
+//! version of the contract, imports that the host does not offer. What is too much to compile is refused first (`weight`).
 
 use std::fmt;
 
@@ -15,6 +15,7 @@ use super::{
     contract::{self, ContractVersion},
     encode::encode,
     load_error::LoadError,
+    weight::weigh,
 };
 
 /// Characters of an import's name that are shown.
@@ -67,6 +68,7 @@ pub(super) fn inspect(bytes: &[u8], features: WasmFeatures) -> Result<Inspected,
         return Err(LoadError::NotWasm);
     }
     validate(bytes, features)?;
+    weigh(bytes)?;
     let kind = if Parser::is_component(bytes) { PluginKind::Component } else { PluginKind::CoreModule };
     let names = match kind {
         PluginKind::Component => component_names(bytes),
@@ -165,7 +167,7 @@ fn module_names(bytes: &[u8]) -> Result<Names, LoadError> {
     Ok(names)
 }
 
-fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
+pub(super) fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Damaged(reason(&error.to_string()))
 }
 

@@ -148,7 +148,7 @@ impl Instance {
         let attributes = self.call(Call::Describe, Given::default(), |exports, store| {
             exports.sluice_transform_transform().call_describe(store)
         })?;
-        let description = convert::read_attributes(attributes)
+        let description = convert::read_description(attributes)
             .map_err(|breach| self.failed(Call::Describe, Breach::Description(breach.to_string()).into()))?;
         self.spent = false;
         Ok(description.into())
@@ -193,14 +193,32 @@ impl Instance {
     ///
     /// The answer is checked completely: it has the group's columns, with a value for each row.
     pub fn apply(&mut self, group: usize, rows: usize, columns: &[ArrayRef]) -> Result<GroupOutcome, PluginError> {
+        self.apply_within(group, rows, columns, self.limits.result_bytes)
+    }
+
+    /// The same, where `left` bytes are left of what all groups may return for one batch.
+    pub(super) fn apply_within(
+        &mut self,
+        group: usize,
+        rows: usize,
+        columns: &[ArrayRef],
+        left: u64,
+    ) -> Result<GroupOutcome, PluginError> {
         let buffers = self.buffers(group, rows, columns).map_err(|kind| self.failed(Call::Apply, kind))?;
         let slices: Vec<Vec<&[u8]>> =
             buffers.iter().map(|column| column.iter().map(|bytes| &**bytes).collect()).collect();
         let records: Vec<contract::ColumnParam<'_>> =
             slices.iter().map(|buffers| contract::ColumnParam { buffers }).collect();
         let given = Given { rows, bytes: slices.iter().flatten().map(|bytes| bytes.len()).sum() };
+        self.store.set_hostcall_fuel(usize::try_from(left).unwrap_or(usize::MAX));
         let answer = self.call(Call::Apply, given, |exports, store| {
             exports.sluice_transform_transform().call_apply(store, group as u32, rows as u32, &records)
+        });
+        let answer = answer.map_err(|error| match error.kind {
+            PluginErrorKind::ResultTooLarge { limit } if left < limit => {
+                self.failed(Call::Apply, PluginErrorKind::ResultsTooLarge { limit })
+            }
+            _ => error,
         })?;
         let answer = self.accepted(Call::Apply, answer)?;
         let outcome = match self.groups.as_ref().and_then(|groups| groups.get(group)) {

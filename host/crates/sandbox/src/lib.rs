@@ -95,6 +95,7 @@ mod setup;
 mod state;
 mod stop;
 mod transform;
+mod weight;
 mod words;
 
 /// The Arrow that this crate takes and gives: whoever uses it needs the same versions.

@@ -70,13 +70,13 @@ impl Deadline {
 }
 
 /// Linear memories of one instance. Languages with an interpreter use a few, one for each module they are linked from.
-const MOST_MEMORIES: usize = 16;
+pub(super) const MOST_MEMORIES: usize = 16;
 /// Modules that one component is made of. An interpreter with its libraries has some thirty.
 const MOST_CORE_INSTANCES: usize = 256;
 /// Tables of one instance: as many as modules, at the most.
-const MOST_TABLES: usize = MOST_CORE_INSTANCES;
+pub(super) const MOST_TABLES: usize = MOST_CORE_INSTANCES;
 /// Entries of all tables of one instance: function pointers, of which a large interpreter has some ten thousand.
-const MOST_TABLE_ENTRIES: u64 = 1_000_000;
+pub(super) const MOST_TABLE_ENTRIES: u64 = 1_000_000;
 
 /// Why a guest was refused memory.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,6 +4,10 @@ use sluice_model::digest::Digest;
 
 use super::contract::{CONTRACT_VERSION, ContractVersion};
 
+/// What one function may take to compile, by an estimate (`weight::function`). The largest of a JavaScript engine is at 304
+/// MiB, of the standard plugins at 159.
+pub(super) const MOST_TO_COMPILE: u64 = 768 << 20;
+
 /// The largest file that is taken, in bytes. A plugin in Rust has some ten thousand to two million, a Python or JavaScript
 /// one, which brings its interpreter, some 20 million.
 pub const LARGEST_FILE: usize = 64 << 20;
@@ -53,6 +57,42 @@ pub enum LoadError {
     /// A core module whose functions are not the contract's.
     #[error("the plugin's functions are not those of `sluice:transform`: {0}")]
     Shape(String),
+    /// More instances than are made, or more in all of them than the host keeps.
+    #[error("the plugin has {count} {what}, counted over all that it instantiates, and no more than {most} are taken")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many there are, or as many as can be counted.
+        count: u64,
+        /// How many are taken.
+        most: u64,
+    },
+    /// Modules or components that are imported, or taken out of an instance: how many that makes cannot be counted.
+    #[error("the plugin hands {what} about as values, and only those are instantiated that stand in its file")]
+    HandsOver {
+        /// Modules or components.
+        what: &'static str,
+    },
+    /// A function that a compiler would choke on.
+    #[error(
+        "function {function} of a module of the plugin would take some {} MiB to compile, and no more than {} are taken: it has {bytes} bytes, {variables} variables, {blocks} blocks, and {joins} places where a variable may have two values",
+        estimate >> 20,
+        MOST_TO_COMPILE >> 20
+    )]
+    FunctionTooHeavy {
+        /// Its index among those that its module defines.
+        function: usize,
+        /// Its size.
+        bytes: usize,
+        /// Its parameters and local variables.
+        variables: u64,
+        /// Its blocks.
+        blocks: u64,
+        /// Variables, times the blocks that they are written in.
+        joins: u64,
+        /// What it would take at the worst, in bytes.
+        estimate: u64,
+    },
     /// A component that cannot be compiled, or whose functions are not the contract's.
     #[error("the plugin cannot be compiled: {0}")]
     NotCompiled(String),
@@ -115,10 +155,13 @@ impl LoadError {
                 "a plugin gets no clock, files, network, environment or randomness: build it for `wasm32-unknown-unknown`",
             ),
             Self::ForeignImports { .. } => Some("a plugin gets `sluice:transform/log` and nothing else"),
+            Self::FunctionTooHeavy { .. } => Some("split the function, or build the plugin with less inlining"),
             Self::TooMuchMemory { .. } | Self::TooLong { .. } | Self::TooMuchCode { .. } => Some(
                 "no plugin of ordinary code does, and none that brings an interpreter; do not run it unless you know why it does",
             ),
-            Self::TooLarge { .. }
+            Self::TooMany { .. }
+            | Self::HandsOver { .. }
+            | Self::TooLarge { .. }
             | Self::Damaged(_)
             | Self::Shape(_)
             | Self::NotCompiled(_)

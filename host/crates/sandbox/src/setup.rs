@@ -79,6 +79,10 @@ impl Setup {
         &self.name
     }
 
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// A fresh instance, which has seen nothing but settings and attachments. `withhold`: nothing that it says is passed on.
     pub fn instance(&self, withhold: bool) -> Result<Instance, PluginError> {
         Instance::opened(

@@ -9,7 +9,7 @@ mod select;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use sluice_model::{
     program::{GroupCall, Program, ProgramOutput, ProgramStrand},
@@ -30,6 +30,8 @@ pub struct Transform {
     instances: Vec<Instance>,
     rejection_codes: Vec<String>,
     fail_on_reject: bool,
+    /// Bytes that all calls for one batch may return together.
+    result_bytes: u64,
 }
 
 /// What is done with the batches that hold the same columns.
@@ -165,6 +167,7 @@ impl Transform {
             instances,
             rejection_codes: program.rejection_codes,
             fail_on_reject: program.fail_on_reject,
+            result_bytes: setup.limits().result_bytes,
         })
     }
 
@@ -182,12 +185,15 @@ impl Transform {
         }
         let mut computed: Vec<Vec<ArrayRef>> = Vec::with_capacity(program.calls.len());
         let mut selection = select::Selection::all(batch.num_rows());
+        let mut left = self.result_bytes;
         for call in &program.calls {
-            let outcome = call_group(&mut self.instances[call.instance], call, batch)
+            let outcome = call_group(&mut self.instances[call.instance], call, batch, left)
                 .map_err(|cause| TransformError::Plugin { transform: self.name.clone(), cause })?;
             if call.selects {
                 selection.take(outcome.keep.as_ref(), &outcome.rejections);
             }
+            let held: usize = outcome.computed.iter().map(Array::get_buffer_memory_size).sum();
+            left = left.saturating_sub(held as u64);
             computed.push(outcome.computed);
         }
         let rejected = selection.rejected(&self.rejection_codes);
@@ -216,7 +222,12 @@ fn put_together(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Resu
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
-fn call_group(instance: &mut Instance, call: &GroupCall, batch: &RecordBatch) -> Result<GroupOutcome, PluginError> {
+fn call_group(
+    instance: &mut Instance,
+    call: &GroupCall,
+    batch: &RecordBatch,
+    left: u64,
+) -> Result<GroupOutcome, PluginError> {
     let columns: Vec<ArrayRef> = call.reads.iter().map(|&position| Arc::clone(batch.column(position))).collect();
-    instance.apply(call.group, batch.num_rows(), &columns)
+    instance.apply_within(call.group, batch.num_rows(), &columns, left)
 }

@@ -7,7 +7,7 @@ use arrow_array::{
     make_array,
 };
 use proptest::{collection::vec, option, prelude::*};
-use sluice_model::schema::{ColumnType, Field};
+use sluice_model::schema::{Attributes, ColumnType, Field, Schema};
 
 use super::*;
 use crate::{
@@ -198,4 +198,32 @@ fn bits_past_the_last_row_are_no_rows() {
     let outcome = Outcome { keep: vec![0xff], computed: Vec::new(), rejections: Vec::new() };
     let checked = check_outcome(outcome, Expected { rows: 3, fields: &[], selects: Some(0) }, said).unwrap();
     assert_eq!(checked.keep.unwrap().count_set_bits(), 3);
+}
+
+#[test]
+fn an_outline_is_bounded_as_a_whole_and_in_each_attribute() {
+    let input =
+        Schema { name: "s".to_owned(), fields: vec![Field::new("c", ColumnType::Text)], attributes: Attributes::new() };
+    let outline = |columns: usize, value: usize| {
+        let field = |index: usize| contract::FieldResult {
+            name: format!("c{index}"),
+            format: "u".to_owned(),
+            nullable: true,
+            marks: Vec::new(),
+            attributes: vec![("label".to_owned(), "x".repeat(value))],
+        };
+        let computed = |index| contract::Output::Compute(crate::contract::Computed { group: 0, field: field(index) });
+        contract::Outline {
+            name: "s".to_owned(),
+            groups: vec![vec![0]],
+            outputs: (0..columns).map(computed).collect(),
+            selects: None,
+            rejection_codes: Vec::new(),
+            attributes: Vec::new(),
+        }
+    };
+    let told = |columns, value| read_outline(outline(columns, value), &input).unwrap_err().to_string();
+    read_outline(outline(250, 4_091), &input).unwrap();
+    assert_eq!(told(1, 4_092), "column `c0`: an attribute longer than 4096 bytes");
+    assert!(told(260, 4_091).ends_with("bytes, and no more than 1048576 are taken"));
 }
