@@ -39,7 +39,7 @@ impl FolderStore {
         self.folder.walk(prefix.map(ObjectPath::as_ref).unwrap_or_default())
     }
 
-    fn list_from(&self, walk: Walk, after: Option<ObjectPath>) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_from(walk: Walk, after: Option<ObjectPath>) -> BoxStream<'static, Result<ObjectMeta>> {
         let pages = stream::try_unfold(Some(walk), move |walk| {
             let after = after.clone();
             async move {
@@ -112,7 +112,7 @@ impl ObjectStore for FolderStore {
     }
 
     fn list(&self, prefix: Option<&ObjectPath>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.list_from(self.walk(prefix), None)
+        Self::list_from(self.walk(prefix), None)
     }
 
     fn list_with_offset(
@@ -120,7 +120,7 @@ impl ObjectStore for FolderStore {
         prefix: Option<&ObjectPath>,
         offset: &ObjectPath,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.list_from(self.walk(prefix), Some(offset.clone()))
+        Self::list_from(self.walk(prefix), Some(offset.clone()))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&ObjectPath>) -> Result<ListResult> {

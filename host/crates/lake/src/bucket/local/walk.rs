@@ -100,14 +100,11 @@ impl Iterator for Walk {
                     Err(error) => return Some(Err(error)),
                 }
             };
-            let found = match reading.next() {
-                Some(entry) => entry.and_then(|entry| self.look_at(entry)),
-                None => {
-                    self.reading = None;
-                    continue;
-                }
+            let Some(entry) = reading.next() else {
+                self.reading = None;
+                continue;
             };
-            match found {
+            match entry.and_then(|entry| self.look_at(entry)) {
                 Ok(Some(found)) if found.is_folder && self.deep => self.folders.push(found.name),
                 Ok(Some(found)) => return Some(Ok(found)),
                 Ok(None) => {}

@@ -68,15 +68,12 @@ fn key_of(within: &str, element: &str) -> Option<String> {
     while let Some((before, reference)) = rest.split_once('&') {
         key.push_str(before);
         let read = reference.split_once(';').and_then(|(name, after)| Some((character(name)?, after)));
-        match read {
-            Some((character, after)) => {
-                key.push(character);
-                rest = after;
-            }
-            None => {
-                key.push('&');
-                rest = reference;
-            }
+        if let Some((character, after)) = read {
+            key.push(character);
+            rest = after;
+        } else {
+            key.push('&');
+            rest = reference;
         }
     }
     key.push_str(rest);

@@ -14,6 +14,8 @@ async fn cut<T>(sweep: impl Future<Output = T>, after: usize) -> Option<T> {
         if let std::task::Poll::Ready(swept) = poll!(sweep.as_mut()) {
             return Some(swept);
         }
+        // Only then is whoever has let others go first woken.
+        tokio::task::yield_now().await;
     }
     None
 }
