@@ -15,7 +15,6 @@ mod client;
 mod decode;
 mod error;
 mod limit;
-mod mask;
 mod page;
 mod request;
 mod retry;

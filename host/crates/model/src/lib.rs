@@ -26,6 +26,7 @@ pub mod program;
 
 pub mod problem;
 
+pub mod mask;
 pub mod printable;
 pub mod secret;
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 #[cfg(test)]
 use serde::de::DeserializeOwned;
-use sluice_model::secret::Secret;
+use sluice_model::{mask::Traces, secret::Secret};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
@@ -17,7 +17,6 @@ use url::Url;
 use super::SetupError;
 use super::decode::Undecodable;
 use super::error::{Failure, HttpError};
-use super::mask::Traces;
 use super::request::{Request, encode};
 use super::retry::{Failing, Health, Jitter, PATIENCE, RetryPolicy};
 use super::said::Said;

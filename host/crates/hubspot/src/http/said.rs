@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::mask::{HIDDEN, Traces};
+use sluice_model::mask::{HIDDEN, Traces};
 
 /// What an answer says of its own failure, found by the vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt};
 
+use sluice_model::mask::Traces;
+
 use super::cause::{Cause, chain};
 
 /// What a person and we ourselves need of such an answer. Nothing else of it is kept: what a service says of a wrong
@@ -20,6 +22,18 @@ impl Answer {
     /// The answer that is the reason of an error.
     pub(super) fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         chain(error).find_map(|link| link.downcast_ref())
+    }
+
+    /// The same, without traces of a token that was sent.
+    pub(super) fn without(&self, token: &Traces) -> Self {
+        let hidden = |text: &Option<String>| text.as_deref().map(|text| token.hide(text));
+        Self {
+            status: self.status,
+            code: hidden(&self.code),
+            message: hidden(&self.message),
+            request: hidden(&self.request),
+            region: hidden(&self.region),
+        }
     }
 
     pub(super) fn has_code(&self, codes: &[&str]) -> bool {

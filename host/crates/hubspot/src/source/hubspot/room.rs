@@ -10,9 +10,9 @@ use std::sync::{
 
 use crate::http::Undecodable;
 
-/// Bytes that all definitions of a run may take, as text and as what they are read into: three times what fifty thousand
+/// Bytes that all definitions of a run may take, as text and as what they are read into: half as much again as fifty thousand
 /// properties take, each with a list of twenty options.
-const MOST: usize = 512 << 20;
+const MOST: usize = 256 << 20;
 
 /// What is left of it. Clones share it.
 #[derive(Debug, Clone)]

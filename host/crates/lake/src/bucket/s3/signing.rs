@@ -14,6 +14,7 @@ use object_store::{
     aws::{AwsAuthorizer, AwsCredential},
     client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService},
 };
+use sluice_model::mask::Traces;
 
 use super::headers::Headers;
 use crate::bucket::{
@@ -46,7 +47,7 @@ impl HttpService for Signing {
             request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let credential = self.credentials.current().await.map_err(without_credentials)?;
-        let refused = match self.client.execute(self.signed(request.clone(), &credential)?).await {
+        let refused = match self.sent(request.clone(), &credential).await {
             Err(error) if has_ended(&error, &credential) => error,
             answer => return answer,
         };
@@ -55,11 +56,21 @@ impl HttpService for Signing {
             return Err(refused);
         }
         tracing::info!("S3 said that the session has ended; the request is sent again in a new one");
-        self.client.execute(self.signed(request, &renewed)?).await
+        self.sent(request, &renewed).await
     }
 }
 
 impl Signing {
+    /// Signs a request and sends it. What is said of its failure holds nothing of the session's token, which was sent with
+    /// it; the secret key never is.
+    async fn sent(&self, request: HttpRequest, credential: &AwsCredential) -> Result<HttpResponse, HttpError> {
+        let answer = self.client.execute(self.signed(request, credential)?).await;
+        answer.map_err(|error| match (&credential.token, Answer::within(&error)) {
+            (Some(token), Some(said)) => HttpError::new(error.kind(), said.without(&Traces::of(token))),
+            _ => error,
+        })
+    }
+
     fn signed(&self, mut request: HttpRequest, credential: &AwsCredential) -> Result<HttpRequest, HttpError> {
         let digest = request.headers().get(DIGEST).and_then(|digest| BASE64_STANDARD.decode(digest).ok());
         AwsAuthorizer::new(credential, "s3", &self.region)

@@ -223,7 +223,6 @@ async fn whatever_request_fails_a_slice_is_noted_whole_or_not_at_all() {
 
 #[tokio::test]
 async fn a_request_that_fails_while_notes_are_read_is_an_error_and_no_slice_fewer() {
-    let mut struck_calls = BTreeSet::new();
     for struck in 1..=2 {
         for struck_call in [Call::List, Call::Get] {
             let (bucket, store) =
@@ -237,10 +236,10 @@ async fn a_request_that_fails_while_notes_are_read_is_an_error_and_no_slice_fewe
                 write_and_keep(&bucket, &slice).await;
             }
             assert!(kept(&bucket, "crm", Timestamp::MIN).await.is_err());
-            struck_calls.insert((struck_call, store.count(struck_call)));
+            // There is such a request; notes are read at once, so others may have begun.
+            assert!(store.count(struck_call) >= struck, "{struck_call:?}");
         }
     }
-    assert_eq!(struck_calls.len(), 4, "{struck_calls:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A token in the words of others.
+//! A token in the words of others: of whoever is sent it.
 //!
 //! A server that repeats the token may repeat a half of it, in capitals, in base64, with escapes, or with blanks between.
 //! So what is looked for are runs of [`RUN`] letters and digits that stand in the token, or in an encoding of it, whatever
@@ -7,23 +7,28 @@
 //!
 //! What this does not see: a token in pieces that are shorter, or in an encoding that nobody would write by mistake.
 
-use std::collections::HashSet;
-use std::ops::Range;
+use std::{collections::HashSet, fmt, ops::Range};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as BASE64};
 
 /// How many letters and digits in a row give a token away.
 const RUN: usize = 8;
 
 /// What stands in place of what is hidden.
-pub(super) const HIDDEN: &str = "…";
+pub const HIDDEN: &str = "…";
 
 /// The runs by which a token is known.
-pub(super) struct Traces(HashSet<Vec<u8>>);
+pub struct Traces(HashSet<Vec<u8>>);
+
+impl fmt::Debug for Traces {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Traces").finish_non_exhaustive()
+    }
+}
 
 impl Traces {
-    pub(super) fn of(token: &str) -> Self {
+    /// Those of this token.
+    pub fn of(token: &str) -> Self {
         let mut forms = vec![token.to_owned(), hex::encode(token)];
         // Where a text is in the middle of another that is encoded, its bytes begin at one of three places, and its first and
         // last characters are half those of its neighbours. The alphabets differ in signs alone, which do not count.
@@ -40,7 +45,8 @@ impl Traces {
     }
 
     /// The text without them.
-    pub(super) fn hide(&self, text: &str) -> String {
+    /// Hides them in a text.
+    pub fn hide(&self, text: &str) -> String {
         let mut hidden = vec![false; text.len()];
         for signs in [signs(text), unescaped(text)] {
             let signs: Vec<(u8, Range<usize>)> =
