@@ -226,7 +226,7 @@ fn dispatch(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Tables { place, format } => on_runtime(tables::tables(&place, format, output)),
         #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => on_runtime(simulate::simulate(&arguments, output)),
-        Command::Compile => return Ok(sluice_sandbox::serve(std::io::stdin().lock(), std::io::stdout().lock())),
+        Command::Compile => return Ok(sluice_sandbox::serve(std::io::stdin().lock(), output::pipe())),
         Command::Plugin(PluginCommand::New { name }) => new::new(&name, output),
         Command::Plugin(PluginCommand::Run(arguments)) => rehearse::run(&arguments, output),
         Command::Plugin(PluginCommand::Inspect { file }) => inspect::inspect(&file, output),

@@ -80,7 +80,7 @@ impl Missing {
     pub fn hint_of_file(&self) -> Option<&'static str> {
         match self {
             Self::OfTheSystem(_) => Some(
-                "write what is to be read into a file of its own; `/dev/stdin` and `<(…)` are none, and variables are named by `{ env = \"NAME\" }`",
+                "write what is to be read into a file of its own; the standard input and `<(…)` are none, and variables are named by `{ env = \"NAME\" }`",
             ),
             Self::OutOfReach { .. } => Some(
                 "`--offline` takes a pipeline file for somebody else's: run without it, or copy the file to the pipeline file, under a name without a dot in front",

@@ -17,7 +17,7 @@ fn each_promise_names_tests_that_exist() {
             let source = fs::read_to_string(root.join(format!("{file}.rs")))
                 .unwrap_or_else(|error| panic!("`{file}.rs`, named in {promise}: {error}"));
             let (before, _) = source
-                .split_once(&format!("fn {test}()"))
+                .split_once(&format!("fn {test}("))
                 .unwrap_or_else(|| panic!("there is no `{test}` in `{file}.rs`, named in {promise}"));
             let above = before.rsplit("\n\n").next().unwrap_or_default();
             assert!(above.contains("#[test]") || above.contains("#[tokio::test"), "`{test}` is no test: {above}");

@@ -17,7 +17,7 @@ use super::output::Output;
 /// Sees to both, for this process. A system that refuses is no reason not to run: then it is as it would have been.
 pub(super) fn tells_nothing() {
     leaves_no_copy();
-    panic::set_hook(Box::new(|panic| tell(&told(panic))));
+    panic::set_hook(Box::new(|panic| told(panic).iter().for_each(|line| tell(line))));
 }
 
 fn leaves_no_copy() {
@@ -27,26 +27,26 @@ fn leaves_no_copy() {
 }
 
 /// Tells it where everything else is told: in the log, as soon as there is one.
-fn tell(panic: &str) {
+fn tell(line: &str) {
     if tracing::dispatcher::has_been_set() {
-        tracing::error!("{panic}");
+        tracing::error!("{line}");
     } else {
-        Output::new().say(panic);
+        Output::new().say(line);
     }
 }
 
-/// What is shown of a panic.
-fn told(panic: &PanicHookInfo<'_>) -> String {
+/// The lines that are shown of a panic.
+fn told(panic: &PanicHookInfo<'_>) -> Vec<String> {
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     let thread = std::thread::current().name().unwrap_or("without a name").to_owned();
     let said = panic.payload().downcast_ref::<&'static str>().copied();
     let said = said.unwrap_or("what it says is not shown, since it may quote data");
-    let mut text = format!("panic: thread `{thread}` at {place}: {said}");
+    let mut lines = vec![format!("panic: thread `{thread}` at {place}: {said}")];
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
-        text.push_str(&format!("\n{backtrace}"));
+        lines.extend(backtrace.to_string().lines().map(str::to_owned));
     }
-    text
+    lines
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_panic_is_told_without_the_data_it_quotes() {
         let usual = panic::take_hook();
-        panic::set_hook(Box::new(|panic| TOLD.lock().unwrap_or_else(PoisonError::into_inner).push(told(panic))));
+        panic::set_hook(Box::new(|panic| TOLD.lock().unwrap_or_else(PoisonError::into_inner).extend(told(panic))));
         let value = "J\u{fc}rgen M\u{fc}ller".to_owned();
         let quoting = panic::catch_unwind(|| value.split_at(2).0.len());
         let literal = panic::catch_unwind(|| panic!("no more places"));

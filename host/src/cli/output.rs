@@ -164,6 +164,11 @@ impl Output {
 /// How an error begins.
 const ERROR: &str = "error:";
 
+/// The standard output as it is: of a process that speaks to another of this program, and to nobody else.
+pub fn pipe() -> impl Write {
+    io::stdout().lock()
+}
+
 /// A line in the form of the log's.
 fn json_line(level: &str, message: &str, fields: Map<String, Value>) -> String {
     let now = jiff::Timestamp::now();

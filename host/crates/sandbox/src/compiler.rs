@@ -24,7 +24,11 @@ use rustix::process::Signal;
 
 pub use self::child::serve;
 use self::child::{Header, REFUSED};
-use super::{code::LARGEST_CODE, inspect::reason, load_error::LoadError, stop::Stop};
+use super::{
+    code::LARGEST_CODE,
+    load_error::{LoadError, reason},
+    stop::Stop,
+};
 
 /// How often it is looked whether the child has ended, or is to.
 const LOOK: Duration = Duration::from_millis(10);

@@ -14,15 +14,12 @@ use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use super::{
     contract::{self, ContractVersion},
     encode::encode,
-    load_error::LoadError,
+    load_error::{LoadError, reason},
     weight::weigh,
 };
 
 /// Characters of an import's name that are shown.
 const LONGEST_NAME: usize = 200;
-
-/// Characters of a library's complaint about a file that are shown; it may quote the file.
-const LONGEST_REASON: usize = 400;
 
 /// The first bytes of every WebAssembly file.
 const MAGIC: &[u8] = b"\0asm";
@@ -91,7 +88,7 @@ pub(super) fn inspect(bytes: &[u8], features: WasmFeatures) -> Result<Inspected,
 fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), LoadError> {
     match Validator::new_with_features(features).validate_all(bytes) {
         Ok(_) => Ok(()),
-        Err(error) => Err(damaged(&error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -123,18 +120,18 @@ fn component_names(bytes: &[u8]) -> Result<Names, LoadError> {
     let mut names = Names::default();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| damaged(&error))? {
+        match payload? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             // The end of the outermost component is the last of all.
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    names.imports.push(import.map_err(|error| damaged(&error))?.name.name.to_owned());
+                    names.imports.push(import?.name.name.to_owned());
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    names.exports.push(export.map_err(|error| damaged(&error))?.name.name.to_owned());
+                    names.exports.push(export?.name.name.to_owned());
                 }
             }
             _ => {}
@@ -147,15 +144,15 @@ fn component_names(bytes: &[u8]) -> Result<Names, LoadError> {
 fn module_names(bytes: &[u8]) -> Result<Names, LoadError> {
     let mut names = Names::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| damaged(&error))? {
+        match payload? {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    names.imports.push(import.map_err(|error| damaged(&error))?.module.to_owned());
+                    names.imports.push(import?.module.to_owned());
                 }
             }
             Payload::ExportSection(section) => {
                 for export in section {
-                    let name = export.map_err(|error| damaged(&error))?.name;
+                    let name = export?.name;
                     names.exports.extend(name.split_once('#').map(|(interface, _)| interface.to_owned()));
                 }
             }
@@ -165,13 +162,4 @@ fn module_names(bytes: &[u8]) -> Result<Names, LoadError> {
     names.imports.sort();
     names.imports.dedup();
     Ok(names)
-}
-
-pub(super) fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
-    LoadError::Damaged(reason(&error.to_string()))
-}
-
-/// A library's complaint about a file, fit to be shown.
-pub(super) fn reason(complaint: &str) -> String {
-    printable(complaint, LONGEST_REASON)
 }

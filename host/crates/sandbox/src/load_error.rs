@@ -1,6 +1,6 @@
 //! Why a file cannot be run as a plugin: known before any of its code runs.
 
-use sluice_model::digest::Digest;
+use sluice_model::{digest::Digest, printable::printable};
 
 use super::contract::{CONTRACT_VERSION, ContractVersion};
 
@@ -11,6 +11,9 @@ pub(super) const MOST_TO_COMPILE: u64 = 768 << 20;
 /// The largest file that is taken, in bytes. A plugin in Rust has some ten thousand to two million, a Python or JavaScript
 /// one, which brings its interpreter, some 20 million.
 pub const LARGEST_FILE: usize = 64 << 20;
+
+/// Characters of a library's complaint about a file that are shown; it may quote the file.
+const LONGEST_REASON: usize = 400;
 
 /// Why a file cannot be run as a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -174,4 +177,15 @@ impl LoadError {
 
 fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl From<wasmparser::BinaryReaderError> for LoadError {
+    fn from(error: wasmparser::BinaryReaderError) -> Self {
+        Self::Damaged(reason(&error.to_string()))
+    }
+}
+
+/// A library's complaint about a file, fit to be shown.
+pub(super) fn reason(complaint: &str) -> String {
+    printable(complaint, LONGEST_REASON)
 }

@@ -15,7 +15,6 @@ use wasmparser::{
 };
 
 use super::{
-    inspect::damaged,
     limits::{MOST_MEMORIES, MOST_TABLE_ENTRIES, MOST_TABLES},
     load_error::LoadError,
 };
@@ -128,7 +127,7 @@ impl Open {
 pub(super) fn weigh(bytes: &[u8]) -> Result<(), LoadError> {
     let mut open: Vec<Open> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| damaged(&error))? {
+        match payload? {
             Payload::Version { encoding, .. } => open.push(Open::new(encoding == wasmparser::Encoding::Module)),
             Payload::End(_) => {
                 let Some(ended) = open.pop() else { return Err(nowhere()) };
@@ -150,7 +149,7 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
     match payload {
         Payload::InstanceSection(section) => {
             for instance in section {
-                match instance.map_err(|error| damaged(&error))? {
+                match instance? {
                     Instance::Instantiate { module_index, .. } => {
                         inner.weight.add_all(&at(&inner.modules, module_index)?);
                     }
@@ -160,7 +159,7 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
         }
         Payload::ComponentInstanceSection(section) => {
             for instance in section {
-                match instance.map_err(|error| damaged(&error))? {
+                match instance? {
                     ComponentInstance::Instantiate { component_index, .. } => {
                         inner.weight.add_all(&at(&inner.components, component_index)?);
                     }
@@ -170,7 +169,7 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
         }
         Payload::ComponentAliasSection(section) => {
             for alias in section {
-                match alias.map_err(|error| damaged(&error))? {
+                match alias? {
                     ComponentAlias::Outer { kind, count, index } => alias_outer(inner, outer, kind, count, index)?,
                     ComponentAlias::InstanceExport { kind, .. } => refuse_values(kind)?,
                     ComponentAlias::CoreInstanceExport { .. } => {}
@@ -179,7 +178,7 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
         }
         Payload::ComponentImportSection(section) => {
             for import in section {
-                match import.map_err(|error| damaged(&error))?.ty {
+                match import?.ty {
                     ComponentTypeRef::Module(_) => refuse_values(ComponentExternalKind::Module)?,
                     ComponentTypeRef::Component(_) => refuse_values(ComponentExternalKind::Component)?,
                     _ => {}
@@ -188,7 +187,7 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
         }
         Payload::ComponentExportSection(section) => {
             for export in section {
-                let export = export.map_err(|error| damaged(&error))?;
+                let export = export?;
                 // What is exported gets one more index.
                 match export.kind {
                     ComponentExternalKind::Module => inner.modules.push(at(&inner.modules, export.index)?),
@@ -209,7 +208,7 @@ fn read_module(payload: Payload<'_>, module: &mut Open) -> Result<(), LoadError>
         Payload::TypeSection(section) => module.functions.take_types(section)?,
         Payload::ImportSection(section) => {
             for import in section.into_imports() {
-                match import.map_err(|error| damaged(&error))?.ty {
+                match import?.ty {
                     TypeRef::Func(_) | TypeRef::FuncExact(_) => weight.add(Part::Functions, 1),
                     TypeRef::Global(_) => weight.add(Part::Globals, 1),
                     TypeRef::Table(_) => weight.add(Part::Tables, 1),
@@ -227,7 +226,7 @@ fn read_module(payload: Payload<'_>, module: &mut Open) -> Result<(), LoadError>
         Payload::MemorySection(section) => weight.add(Part::Memories, section.count().into()),
         Payload::ElementSection(section) => {
             for element in section {
-                let entries = match element.map_err(|error| damaged(&error))?.items {
+                let entries = match element?.items {
                     ElementItems::Functions(entries) => entries.count(),
                     ElementItems::Expressions(_, entries) => entries.count(),
                 };

@@ -11,10 +11,7 @@
 
 use wasmparser::{BlockType, FuncType, FunctionBody, FunctionSectionReader, Operator, TypeSectionReader};
 
-use super::super::{
-    inspect::damaged,
-    load_error::{LoadError, MOST_TO_COMPILE},
-};
+use super::super::load_error::{LoadError, MOST_TO_COMPILE};
 
 /// What compiling takes at the worst for a byte of a function, for a variable in a block, and for a join, in bytes.
 const FOR_A_BYTE: u64 = 640;
@@ -58,14 +55,14 @@ impl Functions {
         for group in section.into_iter_err_on_gc_types() {
             let shape =
                 |kind: &FuncType| Shape { takes: kind.params().len() as u64, gives: kind.results().len() as u64 };
-            self.types.push(shape(&group.map_err(|error| damaged(&error))?));
+            self.types.push(shape(&group?));
         }
         Ok(())
     }
 
     pub(super) fn take_declarations(&mut self, section: FunctionSectionReader<'_>) -> Result<(), LoadError> {
         for declared in section {
-            self.declared.push(declared.map_err(|error| damaged(&error))?);
+            self.declared.push(declared?);
         }
         Ok(())
     }
@@ -74,8 +71,8 @@ impl Functions {
     pub(super) fn check_next(&mut self, body: &FunctionBody<'_>) -> Result<(), LoadError> {
         let own = self.declared.get(self.checked).map_or(Shape::default(), |&kind| self.shape(kind));
         let mut variables = own.takes;
-        for locals in body.get_locals_reader().map_err(|error| damaged(&error))? {
-            variables += u64::from(locals.map_err(|error| damaged(&error))?.0);
+        for locals in body.get_locals_reader()? {
+            variables += u64::from(locals?.0);
         }
         let counts = self.count(body, variables)?;
         let joins =
@@ -103,9 +100,9 @@ impl Functions {
         let mut counts = Counts { width: self.widest_result(), ..Counts::default() };
         // How many writes to variables there are in each block that is open, the function itself being the first.
         let mut writes: Vec<u64> = vec![0];
-        let mut operators = body.get_operators_reader().map_err(|error| damaged(&error))?;
+        let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
-            match operators.read().map_err(|error| damaged(&error))? {
+            match operators.read()? {
                 Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
                     counts.blocks += 1;
                     match blockty {
