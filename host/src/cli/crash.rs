@@ -76,9 +76,8 @@ mod tests {
         panic::set_hook(usual);
         assert!(quoting.is_err() && literal.is_err());
         let told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |place: &str| told.iter().filter(|told| told.contains(place)).cloned().collect::<Vec<_>>();
-        assert!(of("crash.rs").iter().any(|told| told.contains("it may quote data")), "{told:?}");
-        assert!(of("crash.rs").iter().any(|told| told.contains("no more places")), "{told:?}");
+        assert!(told.iter().any(|told| told.contains("it may quote data")), "{told:?}");
+        assert!(told.iter().any(|told| told.contains("no more places")), "{told:?}");
         assert!(!told.iter().any(|told| told.contains("rgen M")), "{told:?}");
     }
 }
