@@ -50,7 +50,10 @@ mod shutdown;
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -142,8 +145,7 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
     // A lease whose taking is interrupted ends by itself.
     let taking = Lease::take_within(run.wait.span, run.bucket, holder, &clock, run.wait.tell);
     let (lease, holder) = unless_stopped(run.shutdown, taking).await??;
-    // What panics here may do so after the commit; nobody takes anything back then.
-    let outcome = AssertUnwindSafe(while_held(&run, &lease, &holder.run, began)).catch_unwind().await;
+    let outcome = while_held(&run, &lease, &holder.run, began).await;
     match run.shutdown.drained(lease.release()).await {
         Some(Ok(())) => {}
         Some(Err(error)) => {
@@ -151,27 +153,36 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
         }
         None => tracing::warn!("the lease was not released before the run had to end; it ends by itself"),
     }
-    outcome.unwrap_or(Err(Error::Panicked { may_have_committed: true }))
+    outcome
 }
 
-/// Works under the lease. When it is lost, everything stops; but a commit that has begun is let end, since nobody would know
-/// otherwise whether it was made. It cannot overwrite another run's: it is made only if it is the next.
+/// Works under the lease. When it is lost, everything stops; but a commit that has begun is waited for, if not long, since
+/// nobody would know otherwise whether it was made. It cannot overwrite another run's: it is made only if it is the next.
 async fn while_held(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
     let mut work = std::pin::pin!(under_lease(run, lease, id, began));
     tokio::select! {
         biased;
         lost = lease.lost() => {
             run.shutdown.stop();
-            work.await.map_err(|_| lost.into())
+            work.await.map_err(|error| match error {
+                Error::StoppedInCommit { .. } => Error::StoppedInCommit { lost: Some(Box::new(lost)) },
+                error if error.may_have_committed() => error,
+                _ => lost.into(),
+            })
         }
         outcome = &mut work => outcome,
     }
 }
 
-/// Works, and takes back all files of a run that comes to nothing.
+/// Works, and takes back all files of a run that comes to nothing, be it by a panic.
 async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
     let sink: Arc<dyn Sink> = Arc::new(tables::sink(run, id));
-    let outcome = read_and_commit(run, lease, id, began, &sink).await;
+    let commits = AtomicBool::new(false);
+    let work = AssertUnwindSafe(read_and_commit(run, lease, id, began, &sink, &commits));
+    let outcome = work
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(Error::Panicked { may_have_committed: commits.load(Ordering::Relaxed) }));
     match &outcome {
         // Its files must stay: they may be listed.
         Err(error) if error.may_have_committed() => {}
@@ -181,12 +192,14 @@ async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp)
     outcome
 }
 
+/// Does all that a run is for. `commits`: set as soon as it may have committed.
 async fn read_and_commit(
     run: &Run<'_>,
     lease: &Lease,
     id: &RunId,
     began: Timestamp,
     sink: &Arc<dyn Sink>,
+    commits: &AtomicBool,
 ) -> Result<Report, Error> {
     let started = Instant::now();
     let author = tables::author(run, id);
@@ -214,22 +227,23 @@ async fn read_and_commit(
     let context = Arc::new(context(run, planned, began, sink, resume));
     let plan = &context.planned.plan;
     run.progress.begin(plan.streams.iter().map(|stream| stream.stream.name.clone()));
-    let ended = read_all(run, lease, &context, Begun { base, author, not_written, log, started }).await;
+    let ended = read_all(run, lease, &context, Begun { base, author, not_written, log, started, commits }).await;
     ended.inspect_err(|_| context.resume.tell())
 }
 
 /// What a run has found out before it reads.
-struct Begun {
+struct Begun<'b> {
     base: Option<Commit>,
     author: Author,
     not_written: NotWritten,
     log: CommitLog,
     started: Instant,
+    commits: &'b AtomicBool,
 }
 
 /// Reads all streams, and commits what came of them.
-async fn read_all(run: &Run<'_>, lease: &Lease, context: &Arc<Context>, begun: Begun) -> Result<Report, Error> {
-    let Begun { base, author, mut not_written, log, started } = begun;
+async fn read_all(run: &Run<'_>, lease: &Lease, context: &Arc<Context>, begun: Begun<'_>) -> Result<Report, Error> {
+    let Begun { base, author, mut not_written, log, started, commits } = begun;
     let (plan, sink) = (&context.planned.plan, &context.sink);
     let mut streams = reading::all(context, run.pipeline.streams_at_once(), base.as_ref()).await?;
     tables::complete(context, &mut streams).await?;
@@ -237,15 +251,16 @@ async fn read_all(run: &Run<'_>, lease: &Lease, context: &Arc<Context>, begun: B
         .map_err(|problems| Error::refused(&plan.file, problems))?;
     for index in &lost {
         for table in &streams[*index].tables {
-            tables::discard(&**sink, &table.files).await;
+            tables::discard(run.shutdown, &**sink, &table.files).await;
         }
     }
     let change = tables::change(&author, plan, &streams, &lost, &not_written);
     if run.shutdown.is_stopping() {
         return Err(Error::Interrupted);
     }
+    commits.store(true, Ordering::Relaxed);
     let committed = run.shutdown.drained(log.commit(base.as_ref(), change)).await;
-    let commit = committed.ok_or(Error::InterruptedInCommit)??;
+    let commit = committed.ok_or(Error::StoppedInCommit { lost: None })??;
     tracing::info!(commit = commit.number, run = %commit.author.run, "committed");
     // The commit stands: a run that is told to stop now is a success, and what it does not remove the next run does.
     drop(unless_stopped(run.shutdown, tables::sweep_after(run.bucket, &commit, lease)).await);

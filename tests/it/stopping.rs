@@ -15,12 +15,15 @@ use sluice_hubspot::source::{
     DeliverySender, Price, Quota, Read, ReadRequest, Reading, Slice, Source, SourceError, Usage,
 };
 use sluice_model::{delivery::Delivery, schema::Schema, stream::StreamInfo};
-use sluice_simulator::aws::{self, Fault, FaultAction, Service};
+use sluice_simulator::{
+    aws::{self, Fault, FaultAction, Service},
+    data, hubspot,
+};
 
 use crate::{
     child::Running,
     guests,
-    harness::{Workspace, data_files},
+    harness::{Workspace, data_files, portal},
     heavy::{children_of, heavy},
 };
 
@@ -94,9 +97,19 @@ fn a_stop_ends_compiling() {
 
 /// Owners in the simulated S3, once; from then on, these of the requests to it get no answer.
 fn without_an_answer(method: Method, target: &'static str, nth: RangeFrom<u64>) -> (Workspace, &'static str) {
-    let workspace = Workspace::new();
+    of_stream("owners", Workspace::new(), method, target, nth)
+}
+
+fn of_stream(
+    stream: &str,
+    workspace: Workspace,
+    method: Method,
+    target: &'static str,
+    nth: RangeFrom<u64>,
+) -> (Workspace, &'static str) {
     let external_id = format!("external_id = \"{}\"", aws::Options::default().external_id);
-    workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.s3_sink(&external_id, "")]);
+    let source = workspace.source(&format!("streams = [\"{stream}\"]"));
+    workspace.pipeline(&[&source, &workspace.s3_sink(&external_id, "")]);
     workspace.run(0);
     workspace.aws.add_fault(Fault {
         service: Service::S3,
@@ -150,6 +163,42 @@ fn files_without_an_answer_are_given_up() {
     assert!(told.contains("nothing was committed"), "{told}");
 }
 
+/// Its file without rows is written when all has been read.
+#[test]
+fn the_file_of_a_table_without_rows_is_given_up_too() {
+    let data = data::Options { contacts: 1, ..data::Options::default() };
+    let empty = Workspace::with(hubspot::Options { data, ..portal() }, aws::Options::default());
+    let bucket = of_stream("companies", empty, Method::PUT, "objects_companies/", 1..);
+    let told = interrupted(waiting_for_the_bucket(&bucket), 130, IN_THE_END);
+    assert!(told.contains("nothing was committed"), "{told}");
+}
+
+/// Another takes the lease while the commit waits for its answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_lease_does_not_hide_that_the_commit_may_have_been_made() {
+    let (held, target) =
+        tokio::task::spawn_blocking(|| without_an_answer(Method::PUT, "_sluice/commits/", 1..)).await.unwrap();
+    let bucket = (held, target);
+    let running = tokio::task::block_in_place(|| waiting_for_the_bucket(&bucket));
+    let pipeline = Pipeline::read(&bucket.0.path().join("pipeline.toml")).unwrap();
+    let lake = pipeline.bucket().await.unwrap();
+    let mut entries: Vec<String> =
+        lake.list("_sluice/leases/test").await.unwrap().into_iter().map(|entry| entry.key).collect();
+    entries.sort();
+    let newest = entries.last().unwrap();
+    let mut entry: serde_json::Value = serde_json::from_slice(&lake.get(newest).await.unwrap().unwrap()).unwrap();
+    entry["run"] = "20990101T000000Z-00000000".into();
+    let number: u64 = newest.rsplit('/').next().unwrap().trim_end_matches(".json").parse().unwrap();
+    lake.put(&format!("_sluice/leases/test/{:020}.json", number + 1), entry.to_string().into()).await.unwrap();
+    tokio::task::block_in_place(|| {
+        let output = running.output();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("it may have been made, or may yet be") && told.contains("was lost"), "{told}");
+        drop(bucket);
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn no_core_is_dumped() {
@@ -163,15 +212,25 @@ fn no_core_is_dumped() {
     drop(running);
 }
 
-/// A source whose batches are of a strand that there is not, or that panics itself: a mistake in sluice.
+/// Where a source makes a run panic: a mistake in sluice.
+#[derive(Clone, Copy, PartialEq)]
+enum Breaks {
+    /// While the plan is made.
+    Planning,
+    /// While its records are read.
+    Reader,
+    /// While they are written: it gives batches of a strand that there is not.
+    Worker,
+}
+
 struct Broken {
     inner: Arc<dyn Source>,
-    itself: bool,
+    breaks: Breaks,
 }
 
 struct BrokenReading {
     inner: Arc<dyn Reading>,
-    itself: bool,
+    breaks: Breaks,
 }
 
 #[async_trait]
@@ -189,7 +248,7 @@ impl Reading for BrokenReading {
     }
 
     async fn read(&self, slice: Slice, deliveries: DeliverySender) -> Result<(), SourceError> {
-        assert!(!self.itself, "a reader that panics");
+        assert!(self.breaks != Breaks::Reader, "a reader that panics");
         let (sender, mut whole) = tokio::sync::mpsc::channel::<Delivery>(1);
         let other = async {
             while let Some(delivery) = whole.recv().await {
@@ -211,6 +270,7 @@ impl Source for Broken {
     }
 
     async fn schema(&self, stream: &StreamInfo) -> Result<Schema, SourceError> {
+        assert!(self.breaks != Breaks::Planning, "a plan that panics");
         self.inner.schema(stream).await
     }
 
@@ -247,7 +307,7 @@ impl Source for Broken {
     }
 
     fn open(&self, request: ReadRequest) -> Arc<dyn Reading> {
-        Arc::new(BrokenReading { inner: self.inner.open(request), itself: self.itself })
+        Arc::new(BrokenReading { inner: self.inner.open(request), breaks: self.breaks })
     }
 
     fn usage(&self) -> Usage {
@@ -257,12 +317,12 @@ impl Source for Broken {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_still_releases_the_lease() {
-    for itself in [true, false] {
+    for breaks in [Breaks::Planning, Breaks::Reader, Breaks::Worker] {
         let workspace = tokio::task::spawn_blocking(Workspace::new).await.unwrap();
         let file = workspace.pipeline(&[&workspace.source("streams = [\"owners\"]"), &workspace.file_sink()]);
         let pipeline = Pipeline::read(&file).unwrap();
         let plugins = pipeline.plugins().unwrap();
-        let source = Arc::new(Broken { inner: pipeline.source(Patience::OfALook).unwrap(), itself });
+        let source = Arc::new(Broken { inner: pipeline.source(Patience::OfALook).unwrap(), breaks });
         let bucket = pipeline.bucket().await.unwrap();
         let run = Run {
             pipeline: &pipeline,

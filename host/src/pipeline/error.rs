@@ -85,9 +85,13 @@ pub enum Error {
     /// Somebody asked the run to stop.
     #[error("interrupted; nothing was committed, and the tables are what they were")]
     Interrupted,
-    /// Somebody asked the run to stop while it committed, and the bucket did not say what came of it.
-    #[error("interrupted while the commit was made: it may have been made, or may yet be")]
-    InterruptedInCommit,
+    /// The run had to stop while it committed, and the bucket did not say what came of it.
+    #[error("stopped while the commit was made: it may have been made, or may yet be")]
+    StoppedInCommit {
+        /// That the lease was lost, if nobody asked it to stop.
+        #[source]
+        lost: Option<Box<LeaseError>>,
+    },
     /// A panic: a mistake in sluice. The hook for panics has said where.
     #[error("a part of sluice panicked, which is a mistake in sluice; {}", what_panicked_left(*.may_have_committed))]
     Panicked {
@@ -115,7 +119,7 @@ impl Error {
     pub(super) fn may_have_committed(&self) -> bool {
         match self {
             Self::Log(error) => error.may_have_been_made(),
-            Self::InterruptedInCommit => true,
+            Self::StoppedInCommit { .. } => true,
             Self::Panicked { may_have_committed } => *may_have_committed,
             _ => false,
         }
@@ -124,7 +128,7 @@ impl Error {
     /// The exit code: who must act.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Interrupted | Self::InterruptedInCommit => 130,
+            Self::Interrupted | Self::StoppedInCommit { lost: None } => 130,
             _ if self.is_for_the_owner() => 2,
             _ => 1,
         }
@@ -178,7 +182,7 @@ impl Error {
             Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) => cause.hint(),
             Self::Lease(error) => error.hint(),
             Self::Log(error) => error.hint(),
-            Self::InterruptedInCommit => Some(
+            Self::StoppedInCommit { .. } => Some(
                 "`sluice tables` shows the newest commit: if it is of this run, all is well; else run again".to_owned(),
             ),
             Self::Panicked { .. } => Some("report it, with the line that says where".to_owned()),

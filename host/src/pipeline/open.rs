@@ -205,7 +205,7 @@ impl Pipeline {
         Ok(bucket::Settings::S3(bucket::S3Settings {
             bucket: url.host_str().unwrap_or_default().to_owned(),
             prefix: url.prefix().unwrap_or_else(|why| unreachable!("such a file is not read: {why}")).to_owned(),
-            region: sink.region.clone(),
+            region: sink.region.as_ref().map(|region| region.0.clone()),
             endpoint: sink.endpoint.as_ref().map(|endpoint| (**endpoint).clone()),
             path_style: sink.path_style,
             dual_stack: sink.dual_stack,

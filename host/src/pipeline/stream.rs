@@ -116,7 +116,8 @@ impl OneStream {
         };
         let written = shutdown.drained(end).await.unwrap_or(Err(Error::Interrupted))?;
         if let Some(covers) = self.reading.covers(number) {
-            self.context.resume.keep(self.index, self.plan(), &covers, &written).await;
+            let keeping = self.context.resume.keep(self.index, self.plan(), &covers, &written);
+            shutdown.drained(keeping).await.unwrap_or_default();
         }
         Ok(written)
     }
@@ -174,7 +175,7 @@ impl OneStream {
             return;
         }
         for table in &written.tables {
-            tables::discard(&*self.context.sink, &table.files).await;
+            tables::discard(&self.context.shutdown, &*self.context.sink, &table.files).await;
         }
     }
 }

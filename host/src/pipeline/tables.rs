@@ -17,7 +17,7 @@ use sluice_lake::{
 use sluice_model::{error_chain, run_id::RunId};
 use sluice_plan::{Plan, TablePlan};
 
-use super::{Error, NotWritten, Run, at_once::ended, context::Context, written::Written};
+use super::{Error, NotWritten, Run, Shutdown, at_once::ended, context::Context, written::Written};
 
 /// What the run changes: its tables, each with its audit record.
 pub(super) fn change(
@@ -61,8 +61,9 @@ pub(super) async fn complete(context: &Context, written: &mut [Written]) -> Resu
         for (table, written) in stream.tables.iter().zip(&mut written.tables) {
             if whole.insert(&table.name) {
                 let writer = context.sink.table(&spec(table))?;
-                let finish = move || Ok(writer.finish()?);
-                written.files = ended(tokio::task::spawn_blocking(finish).await)?;
+                let finish = tokio::task::spawn_blocking(move || Ok(writer.finish()?));
+                let finished = context.shutdown.drained(finish).await.ok_or(Error::Interrupted)?;
+                written.files = ended(finished)?;
             }
         }
     }
@@ -108,9 +109,11 @@ pub(super) fn sink(run: &Run<'_>, id: &RunId) -> ParquetFiles {
     })
 }
 
-/// Removes the files of a table that is not to be committed.
-pub(super) async fn discard(sink: &dyn Sink, files: &[DataFile]) {
-    for failure in &sink.discard(files).await.failures {
+/// Removes the files of a table that is not to be committed. What a run that has to stop does not come to is swept by a later
+/// one.
+pub(super) async fn discard(shutdown: &Shutdown, sink: &dyn Sink, files: &[DataFile]) {
+    let discarded = shutdown.drained(sink.discard(files)).await.unwrap_or_default();
+    for failure in &discarded.failures {
         tracing::warn!(error = error_chain(failure), "a file that no commit lists could not be removed");
     }
 }

@@ -41,7 +41,8 @@ impl Pipeline {
         let role = sink.role.as_ref().map(|role| RoleArn::parse(&role.arn)).transpose();
         let role = role.map_err(|error| self.not_allowable(&error))?;
         let rules = rules_of_bucket(sink);
-        let access = Access::of(bucket, prefix, sink.region.as_deref(), role.as_ref(), &rules);
+        let access =
+            Access::of(bucket, prefix, sink.region.as_ref().map(|region| region.0.as_str()), role.as_ref(), &rules);
         let access = access.map_err(|error| self.not_allowable(&error))?;
         let partition_is_said = role.is_some() || sink.region.is_some();
         Ok(Permissions { pipeline: self, access, role, prefix, bucket, partition_is_said })

@@ -28,6 +28,25 @@ impl FromStr for AccountId {
     }
 }
 
+/// A region of AWS, or what another S3 calls one. It becomes a part of host names, so it can be nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region(pub String);
+
+deserialize_from_text!(Region, "a region, such as \"eu-central-1\"", Some("^[A-Za-z0-9_-]{1,63}$"));
+
+impl FromStr for Region {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let legal = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        if legal && (1..=63).contains(&text.len()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is no region: those are letters, digits, `-` and `_`, as in `eu-central-1`"))
+        }
+    }
+}
+
 /// A key of KMS: its ARN, its id, or the name of an alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KmsKey(pub String);

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    bucket::{AccountId, KmsKey, Retention, SourceIdentity, Tags},
+    bucket::{AccountId, KmsKey, Region, Retention, SourceIdentity, Tags},
     values::{ByteSize, CompressionLevel, MarkName, SecretRef, SessionSpan, Url},
 };
 
@@ -21,7 +21,7 @@ pub struct SinkSpec {
     #[schemars(with = "Url")]
     pub url: Spanned<Url>,
     /// The bucket's region. Default: what the AWS environment says.
-    pub region: Option<String>,
+    pub region: Option<Region>,
     /// The address of an S3 that is not AWS's. `http://` is taken for loopback addresses only.
     pub endpoint: Option<Url>,
     /// The address of STS, where it is not AWS's. Default: `endpoint`, if that is set.
