@@ -78,7 +78,7 @@ fn of_its_own(schema: &Schema) -> impl Iterator<Item = &Field> {
 fn columns(schema: &Schema) -> Page {
     let mut grid = Grid::new(&["column", "type", "marks", "label"]);
     for field in of_its_own(schema) {
-        grid.row(vec![
+        grid.row(&[
             field.name.clone(),
             field.column_type.name().to_owned(),
             field.marks.iter().map(Mark::as_str).collect::<Vec<_>>().join(", "),

@@ -68,7 +68,7 @@ impl Grid {
     }
 
     /// Adds a line.
-    pub fn row(&mut self, cells: Vec<String>) {
+    pub fn row(&mut self, cells: &[String]) {
         // Here, and not only where the line is made: an escape is wider than what it stands for.
         self.rows.push(cells.iter().map(|cell| printable(cell, usize::MAX)).collect());
     }

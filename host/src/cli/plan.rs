@@ -152,7 +152,7 @@ fn stream_text(stream: &StreamPlan) -> Page {
             let field = &column.field;
             let from: Vec<String> = stream.origins_of(column).into_iter().map(str::to_owned).collect();
             let from = if from == [field.name.clone()] { String::new() } else { some(&from) };
-            grid.row(vec![field.name.clone(), field.column_type.name().to_owned(), marks(field.marks.iter()), from]);
+            grid.row(&[field.name.clone(), field.column_type.name().to_owned(), marks(field.marks.iter()), from]);
         }
         page.append(&grid.render(2));
     }

@@ -162,7 +162,7 @@ fn table(batch: &RecordBatch) -> Page {
             serde_json::Value::String(text) => printable(&text, LONGEST_VALUE),
             other => other.to_string(),
         });
-        grid.row(values.collect());
+        grid.row(&values.collect::<Vec<_>>());
     }
     grid.render(0)
 }

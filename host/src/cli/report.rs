@@ -121,7 +121,7 @@ fn grid(report: &Report) -> Grid {
     let mut shared: BTreeMap<&str, (u64, usize, u64)> = BTreeMap::new();
     for stream in &report.streams {
         let own = stream.tables.iter().find(|table| !table.is_shared);
-        grid.row(vec![
+        grid.row(&[
             own.map_or_else(|| format!("({})", stream.stream), |table| table.table.clone()),
             thousands(stream.ledger.read),
             thousands(stream.ledger.written),
@@ -139,7 +139,7 @@ fn grid(report: &Report) -> Grid {
     }
     for (table, (rows, files, size)) in shared {
         let none = String::new;
-        grid.row(vec![table.to_owned(), none(), thousands(rows), none(), none(), files.to_string(), bytes(size)]);
+        grid.row(&[table.to_owned(), none(), thousands(rows), none(), none(), files.to_string(), bytes(size)]);
     }
     grid
 }

@@ -66,7 +66,7 @@ fn root(settings: &Settings) -> String {
 fn text(commit: &Commit, place: &str) -> Page {
     let mut grid = Grid::new(&["table", "columns>", "rows>", "files>", "size>", "written"]);
     for (name, table) in &commit.tables {
-        grid.row(vec![
+        grid.row(&[
             name.clone(),
             table.columns.len().to_string(),
             thousands(table.rows()),

@@ -78,7 +78,7 @@ pub enum Error {
     Lease(Box<LeaseError>),
     /// The commit log could not be read, or the commit not made.
     #[error(transparent)]
-    Log(#[from] LogError),
+    Log(Box<LogError>),
     /// No run id could be made.
     #[error(transparent)]
     RunId(NoRandomness),
@@ -98,6 +98,12 @@ pub enum Error {
         /// Whether it may have been after the commit was asked for.
         may_have_committed: bool,
     },
+}
+
+impl From<LogError> for Error {
+    fn from(error: LogError) -> Self {
+        Self::Log(Box::new(error))
+    }
 }
 
 impl From<LeaseError> for Error {
@@ -142,7 +148,6 @@ impl Error {
             | Self::LinkedAway { .. }
             | Self::Refused(_)
             | Self::Engine(EngineError::Cache(_))
-            | Self::Log(LogError::TablesMeet { .. } | LogError::TooLarge(_) | LogError::Oversized { .. })
             | Self::Source(
                 SourceError::NotReadable { .. } | SourceError::NoSuch { .. } | SourceError::TokenRejected { .. },
             ) => true,
@@ -150,11 +155,12 @@ impl Error {
             Self::Source(SourceError::Http { cause, .. }) => {
                 cause.status().is_some_and(|status| matches!(status.as_u16(), 300..=399 | 488))
             }
-            Self::Sink(SinkError::Bucket { cause, .. })
-            | Self::Bucket(cause)
-            | Self::Log(LogError::Bucket(cause) | LogError::Unconfirmed { source: cause, .. }) => {
-                cause.is_for_the_owner()
-            }
+            Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) => cause.is_for_the_owner(),
+            Self::Log(error) => match &**error {
+                LogError::TablesMeet { .. } | LogError::TooLarge(_) | LogError::Oversized { .. } => true,
+                LogError::Bucket(cause) | LogError::Unconfirmed { source: cause, .. } => cause.is_for_the_owner(),
+                _ => false,
+            },
             Self::Lease(error) => match &**error {
                 LeaseError::Bucket(cause) => cause.is_for_the_owner(),
                 LeaseError::NoConditions { .. } | LeaseError::Claimed { .. } => true,
