@@ -79,7 +79,7 @@ pub use self::{
     price::{Cost, Priced, Prices, price},
     progress::{Progress, StreamProgress, StreamState},
     renamed::{Renamed, of as renamed},
-    report::{Ran, Report, StreamReport, TableReport, TransformReport},
+    report::{Ran, RanPlugin, Report, StreamReport, TableReport, TransformReport},
     shutdown::Shutdown,
 };
 use self::{
@@ -144,6 +144,7 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
     let (lease, holder) = unless_stopped(run.shutdown, taking).await??;
     // What panics here may do so after the commit; nobody takes anything back then.
     let outcome = AssertUnwindSafe(while_held(&run, &lease, &holder.run, began)).catch_unwind().await;
+    run.plugins.tell_of_dropped_lines();
     match run.shutdown.drained(lease.release()).await {
         Some(Ok(())) => {}
         Some(Err(error)) => {

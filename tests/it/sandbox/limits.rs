@@ -127,10 +127,9 @@ fn a_flood_of_log_lines_is_cut_and_counted_for_each_call() {
         false,
     );
     let limits = Limits { log_lines: 7, ..Limits::default() };
-    let mut instance =
-        setup().with_limits(limits).with_settings(&settings("flood", None, 1)).with_log(sink).instance(false).unwrap();
-    instance.outline_of(&schema()).unwrap();
-    assert_eq!(instance.log_counts(), LogCounts { passed: 14, dropped: 2 * (10_000 - 7), withheld: 0 });
+    let setup = setup().with_limits(limits).with_settings(&settings("flood", None, 1)).with_log(sink);
+    setup.instance(false).unwrap().outline_of(&schema()).unwrap();
+    assert_eq!(setup.log_counts(), LogCounts { passed: 14, dropped: 2 * (10_000 - 7), withheld: 0 });
     assert_eq!(heard.load(Ordering::Relaxed), 14);
     assert!(longest.load(Ordering::Relaxed) <= 1_001, "a line is cut, and the cut is marked");
 }

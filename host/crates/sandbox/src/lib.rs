@@ -117,7 +117,7 @@ pub use self::{
     inspect::PluginKind,
     instance::{Attachment, Instance, MOST_ROWS},
     load_error::{LARGEST_FILE, LoadError},
-    log::{LogCounts, LogLevel, LogSink},
+    log::{LogCounts, LogLevel, LogSink, MOST_LINES},
     memory::{BudgetSpent, MemoryBudget},
     plugin::Plugin,
     seal::KeyError,

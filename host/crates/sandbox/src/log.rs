@@ -2,18 +2,48 @@
 //!
 //! Whether to withhold is for the caller to know; it is set when an instance is made and never changes. What is withheld is
 //! counted.
+//!
+//! *Lines are few.* A call may write so many, and all instances that share a sink so many together ([`MOST_LINES`]): a batch
+//! is one of thousands, and what each of them may say nobody reads. Past that there is silence, and a count.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use super::words::{self, Words};
 
 type WriteLine = dyn Fn(LogLevel, &str) + Send + Sync;
 
-/// Where an instance's log lines go, and whether its words may go anywhere at all.
+/// The lines that a sink passes on, of all instances that share it: far more than people read of one transform in one run.
+pub const MOST_LINES: u64 = 1_000;
+
+/// Where log lines go, and whether the words of an instance may go anywhere at all. A clone is the same sink: what reaches it
+/// is counted together.
 #[derive(Clone)]
 pub struct LogSink {
     write: Arc<WriteLine>,
     withhold: bool,
+    tally: Arc<Tally>,
+}
+
+/// What has reached a sink.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: AtomicU64,
+    dropped: AtomicU64,
+    withheld: AtomicU64,
+}
+
+impl Tally {
+    /// Takes one of the lines that may pass; whether there was one.
+    fn pass(&self) -> bool {
+        let one_more = |passed: u64| (passed < MOST_LINES).then_some(passed + 1);
+        self.passed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
 }
 
 impl LogSink {
@@ -22,18 +52,25 @@ impl LogSink {
     /// `withhold`: the plugin reads a marked column or attachment, so `write` is never called, and the messages of its
     /// failures and rejections are withheld too. What is withheld is counted.
     pub fn new(write: impl Fn(LogLevel, &str) + Send + Sync + 'static, withhold: bool) -> Self {
-        Self { write: Arc::new(write), withhold }
+        Self { write: Arc::new(write), withhold, tally: Arc::default() }
     }
 
     /// The same sink, and nothing reaches it.
     #[must_use]
     pub(super) fn withholding(&self) -> Self {
-        Self { write: Arc::clone(&self.write), withhold: true }
+        Self { withhold: true, ..self.clone() }
     }
 
     /// A sink that nothing reaches.
     pub fn withheld() -> Self {
         Self::new(|_, _| {}, true)
+    }
+
+    /// What became of all lines so far.
+    pub fn counts(&self) -> LogCounts {
+        let Tally { passed, dropped, withheld } = &*self.tally;
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        LogCounts { passed: of(passed), dropped: of(dropped), withheld: of(withheld) }
     }
 }
 
@@ -54,12 +91,12 @@ pub enum LogLevel {
     Warn,
 }
 
-/// What became of the log lines of an instance.
+/// What became of the log lines of all instances that share a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogCounts {
     /// Lines passed on.
     pub passed: u64,
-    /// Lines dropped since a call wrote too many.
+    /// Lines dropped, since a call wrote too many, or all together.
     pub dropped: u64,
     /// Lines withheld.
     pub withheld: u64,
@@ -71,20 +108,15 @@ pub(super) struct Log {
     sink: LogSink,
     lines_for_each_call: u64,
     lines_left: u64,
-    counts: LogCounts,
 }
 
 impl Log {
     pub(super) fn new(sink: LogSink, lines_for_each_call: u64) -> Self {
-        Self { sink, lines_for_each_call, lines_left: 0, counts: LogCounts::default() }
+        Self { sink, lines_for_each_call, lines_left: 0 }
     }
 
     pub(super) fn start_call(&mut self) {
         self.lines_left = self.lines_for_each_call;
-    }
-
-    pub(super) fn counts(&self) -> LogCounts {
-        self.counts
     }
 
     /// What may be shown of a text of the plugin.
@@ -94,18 +126,18 @@ impl Log {
 
     /// Counts a line; whether it is to be read.
     pub(super) fn admit(&mut self) -> bool {
+        let tally = &*self.sink.tally;
         if self.sink.withhold {
-            self.counts.withheld += 1;
+            tally.withheld.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        let admitted = self.lines_left > 0;
-        if admitted {
+        let is_admitted = self.lines_left > 0 && tally.pass();
+        if is_admitted {
             self.lines_left -= 1;
-            self.counts.passed += 1;
         } else {
-            self.counts.dropped += 1;
+            tally.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        admitted
+        is_admitted
     }
 
     /// Passes a line on that was admitted.
@@ -120,21 +152,35 @@ mod tests {
 
     #[test]
     fn lines_past_the_limit_of_a_call_are_counted() {
-        let mut log = Log::new(LogSink::new(|_, _| {}, false), 2);
+        let sink = LogSink::new(|_, _| {}, false);
+        let mut log = Log::new(sink.clone(), 2);
         log.start_call();
         assert_eq!([(); 3].map(|()| log.admit()), [true, true, false]);
         log.start_call();
         assert!(log.admit());
-        assert_eq!(log.counts(), LogCounts { passed: 3, dropped: 1, withheld: 0 });
+        assert_eq!(sink.counts(), LogCounts { passed: 3, dropped: 1, withheld: 0 });
         assert_eq!(log.words("a\nb"), Words::Said("a\\nb".to_owned()));
     }
 
     #[test]
+    fn all_that_share_a_sink_share_its_lines() {
+        let sink = LogSink::new(|_, _| {}, false);
+        let admitted = |withhold: bool| {
+            let mut log = Log::new(if withhold { sink.withholding() } else { sink.clone() }, 600);
+            log.start_call();
+            [(); 700].map(|()| log.admit()).iter().filter(|admitted| **admitted).count()
+        };
+        assert_eq!([admitted(false), admitted(true), admitted(false), admitted(false)], [600, 0, 400, 0]);
+        assert_eq!(sink.counts(), LogCounts { passed: MOST_LINES, dropped: 100 + 300 + 700, withheld: 700 });
+    }
+
+    #[test]
     fn a_sink_that_withholds_gets_nothing() {
-        let mut log = Log::new(LogSink::withheld(), 2);
+        let sink = LogSink::withheld();
+        let mut log = Log::new(sink.clone(), 2);
         log.start_call();
         assert!(!log.admit());
-        assert_eq!(log.counts(), LogCounts { passed: 0, dropped: 0, withheld: 1 });
+        assert_eq!(sink.counts(), LogCounts { passed: 0, dropped: 0, withheld: 1 });
         assert_eq!(log.words("4111 1111"), Words::Withheld);
     }
 }
