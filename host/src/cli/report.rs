@@ -14,7 +14,8 @@ use super::{
     page::{Grid, Page},
 };
 use crate::pipeline::{
-    Drift, Kept, KeptTable, LeftOut, NotWritten, Outside, RanPlugin, Renamed, Report, StreamReport, TableReport, TransformReport,
+    Drift, Kept, KeptTable, LeftOut, NotWritten, Outside, RanPlugin, Renamed, Report, StreamReport, TableReport,
+    TransformReport,
 };
 
 /// The form of the JSON. Raised when a name changes its meaning or goes.

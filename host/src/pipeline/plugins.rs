@@ -95,7 +95,11 @@ impl Plugins {
         for transform in self.0.iter().map(|loaded| &loaded.transform) {
             let dropped = self.log_counts(transform).dropped;
             if dropped > 0 {
-                tracing::warn!(transform = transform.name, dropped, "it wrote too many log lines, and most were dropped");
+                tracing::warn!(
+                    transform = transform.name,
+                    dropped,
+                    "it wrote too many log lines, and most were dropped"
+                );
             }
         }
     }

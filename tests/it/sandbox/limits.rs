@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use sluice_sandbox::{Call, Limits, LogCounts, LogSink, PluginErrorKind};
+use arrow_array::RecordBatch;
+use sluice_model::schema::arrow_schema;
+use sluice_sandbox::{Call, Limits, LogCounts, LogSink, PluginErrorKind, TransformError};
 
 use super::{columns, failure, open, run, schema, settings, setup, told};
 
@@ -112,6 +114,27 @@ fn a_result_that_is_too_large_is_refused_before_it_is_copied() {
         let error = failure(&limits, behave, Some("apply"), 1);
         assert_eq!(told(&error), "`apply`: it returned more than the 8 MiB that a call may return", "{behave}");
     }
+}
+
+/// A hundred and eighty groups, each of which may return nearly all that one call may.
+#[test]
+fn what_all_groups_return_for_one_batch_is_bounded_together() {
+    let transform = |bytes: u32| {
+        let settings = format!(r#"{{"behave": "many-groups", "bytes": "{bytes}"}}"#);
+        let limits = Limits { result_bytes: 8 << 20, ..Limits::default() };
+        setup().with_limits(limits).with_settings(&settings).transform(&schema()).unwrap()
+    };
+    let batch = RecordBatch::try_new(arrow_schema(&schema().fields), columns()).unwrap();
+    let mut within = transform(40_000);
+    for _ in 0..2 {
+        // What one batch has taken is no loss of the next.
+        assert_eq!(within.apply(&batch).unwrap().batch.num_columns(), 181);
+    }
+    let Err(TransformError::Plugin { cause, .. }) = transform(50_000).apply(&batch) else { panic!("it passed") };
+    assert_eq!(
+        told(&cause),
+        "`apply`: its groups together returned more than the 8 MiB that they may return for one batch"
+    );
 }
 
 #[test]

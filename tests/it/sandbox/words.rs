@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use sluice_sandbox::{Attachment, FailureCode, Instance, LogCounts, LogLevel, LogSink, PluginError, PluginErrorKind, Words};
+use sluice_sandbox::{
+    Attachment, FailureCode, Instance, LogCounts, LogLevel, LogSink, PluginError, PluginErrorKind, Words,
+};
 
 use super::{ROWS, columns, schema, settings, setup, told};
 

@@ -1,0 +1,124 @@
+//! Plugins that are small and ask for much: each ends with a message that names it, and no process of sluice's takes more than
+//! 600 MiB on the way.
+
+#[path = "../guests/hostile.rs"]
+mod guests;
+mod measured;
+
+use self::measured::{Measured, measured};
+use crate::{guests::evil, harness::Workspace, heavy::heavy};
+
+/// The most memory that any process may take for a hostile plugin.
+const MOST_MEBIBYTES: u64 = 600;
+
+/// A command in the folder of the test, within its memory.
+fn within_memory(workspace: &Workspace, arguments: &[&str]) -> Measured {
+    let measured = measured(&workspace.command(arguments), workspace.path());
+    println!("{} MiB: {arguments:?}", measured.peak_mebibytes);
+    assert!(measured.peak_mebibytes < MOST_MEBIBYTES, "{measured:?}");
+    measured
+}
+
+/// What is said of a plugin that is looked at and refused.
+fn refused(plugin: &[u8]) -> String {
+    let workspace = Workspace::new();
+    workspace.write("hostile.wasm", plugin);
+    let mut command = workspace.command(&["plugin", "inspect", "hostile.wasm"]);
+    // Not the folder of all tests, so that it is compiled each time.
+    command.env("SLUICE_CACHE_DIR", workspace.path().join("cache"));
+    let measured = measured(&command, workspace.path());
+    println!("{} MiB: {}", measured.peak_mebibytes, measured.told);
+    assert!(measured.peak_mebibytes < MOST_MEBIBYTES, "{measured:?}");
+    assert_eq!(measured.code, Some(2), "{}", measured.told);
+    assert!(measured.told.contains("hostile.wasm"), "{}", measured.told);
+    measured.told
+}
+
+#[test]
+fn components_within_one_another_are_counted_and_not_made() {
+    let told = refused(&guests::nested_components());
+    assert!(told.contains("the plugin has 2147483649 instances of modules and components"), "{told}");
+}
+
+#[test]
+fn many_variables_in_many_loops_are_not_compiled() {
+    let told = refused(&guests::variables_times_loops());
+    assert!(told.contains("MiB to compile"), "{told}");
+}
+
+#[test]
+fn many_instances_of_many_globals_are_counted_together() {
+    let told = refused(&guests::instances_times_globals());
+    assert!(told.contains("globals, counted over all that it instantiates"), "{told}");
+}
+
+#[test]
+fn many_blocks_are_compiled_within_bounds() {
+    let told = refused(&guests::blocks());
+    assert!(told.contains("cannot be compiled"), "{told}");
+}
+
+#[test]
+fn one_function_as_large_as_can_be_is_not_compiled() {
+    let told = refused(&heavy(1, 2_500_000));
+    assert!(told.contains("MiB to compile"), "{told}");
+}
+
+/// A pipeline of these streams through a plugin that behaves so.
+fn misbehaving(streams: &str, settings: &str) -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write("evil.wasm", evil());
+    let transform = format!("[[transform]]\nname = \"step\"\npath = \"evil.wasm\"\nsettings = {{ {settings} }}\n");
+    workspace.pipeline(&[&workspace.source(&format!("streams = [{streams}]")), &transform, &workspace.file_sink()]);
+    workspace
+}
+
+#[test]
+fn many_groups_that_each_return_much_end_the_run() {
+    let workspace = misbehaving("\"owners\"", "behave = \"many-groups\", bytes = \"60000000\"");
+    let run = within_memory(&workspace, &["run", "pipeline.toml"]);
+    assert_eq!(run.code, Some(1), "{}", run.told);
+    let says = "its groups together returned more than the 64 MiB that they may return for one batch";
+    assert!(run.told.contains("`evil.wasm`") && run.told.contains(says), "{}", run.told);
+}
+
+#[test]
+fn long_attributes_of_a_column_end_the_plan() {
+    let workspace = misbehaving("\"owners\"", "behave = \"long-attributes\"");
+    for command in ["plan", "run"] {
+        let ended = within_memory(&workspace, &[command, "pipeline.toml"]);
+        assert_eq!(ended.code, Some(2), "{}", ended.told);
+        let says = "have 57600127 bytes, and no more than 1048576 are taken";
+        assert!(ended.told.contains("transform `step`") && ended.told.contains(says), "{}", ended.told);
+    }
+}
+
+#[test]
+fn a_commit_that_nobody_could_read_is_not_made() {
+    let workspace = misbehaving("\"*\"", "behave = \"heavy-columns\"");
+    let run = within_memory(&workspace, &["run", "pipeline.toml"]);
+    assert_eq!(run.code, Some(1), "{}", run.told);
+    assert!(run.told.contains("at most 67.1 MB are written") && run.told.contains("`step`"), "{}", run.told);
+    // Nobody is locked out.
+    let tables = workspace.sluice(&["tables", "pipeline.toml"]);
+    assert_eq!(tables.status.code(), Some(0));
+}
+
+#[test]
+fn a_flood_of_log_lines_is_cut_for_the_whole_run_and_counted() {
+    let workspace = misbehaving("\"contacts\", \"companies\", \"deals\", \"owners\"", "behave = \"flood\"");
+    let run = within_memory(&workspace, &["run", "pipeline.toml", "--report", "report.json"]);
+    assert_eq!(run.code, Some(0), "{}", run.told);
+    let lines = run.told.lines().filter(|line| line.contains("xxxx")).count();
+    assert_eq!(lines, 1_000);
+    let counts = &workspace.report()["plugins"][0]["log_lines"];
+    assert_eq!((counts["passed"].as_u64(), counts["withheld"].as_u64()), (Some(1_000), Some(0)));
+    let dropped = counts["dropped"].as_u64().unwrap();
+    assert!(dropped > 100_000, "{dropped}");
+    // Once in the log, once in the report.
+    assert_eq!(run.told.matches("it wrote too many log lines").count(), 1, "{}", run.told);
+    assert_eq!(run.told.matches("`step` wrote ").count(), 1, "{}", run.told);
+    // A plan is no run, and has as many.
+    let plan = within_memory(&workspace, &["plan", "pipeline.toml"]);
+    assert_eq!(plan.told.matches("it wrote too many log lines").count(), 1, "{}", plan.told);
+}
