@@ -246,7 +246,7 @@ async fn read_all(run: &Run<'_>, lease: &Lease, context: &Arc<Context>, begun: B
         return Err(Error::Interrupted);
     }
     let committed = run.shutdown.drained(log.commit(base.as_ref(), change)).await;
-    let commit = committed.ok_or(Error::InterruptedInCommit)??;
+    let commit = committed.ok_or(Error::InterruptedInCommit)?.map_err(|error| Error::of_commit(error, plan))?;
     tracing::info!(commit = commit.number, run = %commit.author.run, "committed");
     // The commit stands: a run that is told to stop now is a success, and what it does not remove the next run does.
     drop(unless_stopped(run.shutdown, tables::sweep_after(run.bucket, &commit, lease)).await);

@@ -180,7 +180,7 @@ fn dropped_lines(RanPlugin { transform, log, .. }: &RanPlugin) -> Option<String>
     let LogCounts { passed, dropped, .. } = *log;
     let told = || {
         format!(
-            "`{transform}` wrote {} log lines, of which {} were dropped: a transform has {} a run, and few a call",
+            "`{transform}` wrote {} log lines, and {} were dropped: a transform has {} of a level, and few a call",
             thousands(passed.saturating_add(dropped)),
             thousands(dropped),
             thousands(MOST_LINES)

@@ -4,7 +4,8 @@
 //! counted.
 //!
 //! *Lines are few.* A call may write so many, and all instances that share a sink so many together ([`MOST_LINES`]): a batch
-//! is one of thousands, and what each of them may say nobody reads. Past that there is silence, and a count.
+//! is one of thousands, and what each of them may say nobody reads. Past that there is silence, and a count. Each level has
+//! its own, so that no chatter uses up the warnings.
 
 use std::{
     fmt,
@@ -18,7 +19,8 @@ use super::words::{self, Words};
 
 type WriteLine = dyn Fn(LogLevel, &str) + Send + Sync;
 
-/// The lines that a sink passes on, of all instances that share it: far more than people read of one transform in one run.
+/// The lines of a level that a sink passes on, of all instances that share it: far more than people read of one transform in
+/// one run.
 pub const MOST_LINES: u64 = 1_000;
 
 /// Where log lines go, and whether the words of an instance may go anywhere at all. A clone is the same sink: what reaches it
@@ -33,16 +35,21 @@ pub struct LogSink {
 /// What has reached a sink.
 #[derive(Debug, Default)]
 struct Tally {
-    passed: AtomicU64,
+    /// By level.
+    passed: [AtomicU64; 3],
     dropped: AtomicU64,
     withheld: AtomicU64,
 }
 
 impl Tally {
-    /// Takes one of the lines that may pass; whether there was one.
-    fn pass(&self) -> bool {
+    /// Takes one of the lines of a level that may pass; whether there was one.
+    fn pass(&self, level: LogLevel) -> bool {
         let one_more = |passed: u64| (passed < MOST_LINES).then_some(passed + 1);
-        self.passed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+        self.passed[level as usize].fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
+    fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -70,7 +77,7 @@ impl LogSink {
     pub fn counts(&self) -> LogCounts {
         let Tally { passed, dropped, withheld } = &*self.tally;
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        LogCounts { passed: of(passed), dropped: of(dropped), withheld: of(withheld) }
+        LogCounts { passed: passed.iter().map(of).sum(), dropped: of(dropped), withheld: of(withheld) }
     }
 }
 
@@ -124,23 +131,30 @@ impl Log {
         Words::of(text, self.sink.withhold)
     }
 
-    /// Counts a line; whether it is to be read.
+    /// Whether anything is to be read of one more line: if not, it is counted, and that is all.
     pub(super) fn admit(&mut self) -> bool {
-        let tally = &*self.sink.tally;
         if self.sink.withhold {
-            tally.withheld.fetch_add(1, Ordering::Relaxed);
+            self.sink.tally.withheld.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        let is_admitted = self.lines_left > 0 && tally.pass();
-        if is_admitted {
-            self.lines_left -= 1;
-        } else {
-            tally.dropped.fetch_add(1, Ordering::Relaxed);
+        let Some(left) = self.lines_left.checked_sub(1) else {
+            self.sink.tally.drop_one();
+            return false;
+        };
+        self.lines_left = left;
+        true
+    }
+
+    /// Whether a line that was admitted is to be passed on, by its level: if not, it is counted.
+    pub(super) fn admit_at(&self, level: LogLevel) -> bool {
+        let is_admitted = self.sink.tally.pass(level);
+        if !is_admitted {
+            self.sink.tally.drop_one();
         }
         is_admitted
     }
 
-    /// Passes a line on that was admitted.
+    /// Passes on a line.
     pub(super) fn pass(&self, level: LogLevel, message: &str) {
         (self.sink.write)(level, &words::line(message));
     }
@@ -150,36 +164,36 @@ impl Log {
 mod tests {
     use super::*;
 
+    /// Writes so many lines in one call; how many passed.
+    fn write(log: &mut Log, level: LogLevel, lines: usize) -> usize {
+        log.start_call();
+        (0..lines).filter(|_| log.admit() && log.admit_at(level)).count()
+    }
+
     #[test]
     fn lines_past_the_limit_of_a_call_are_counted() {
         let sink = LogSink::new(|_, _| {}, false);
         let mut log = Log::new(sink.clone(), 2);
-        log.start_call();
-        assert_eq!([(); 3].map(|()| log.admit()), [true, true, false]);
-        log.start_call();
-        assert!(log.admit());
+        assert_eq!((write(&mut log, LogLevel::Info, 3), write(&mut log, LogLevel::Info, 1)), (2, 1));
         assert_eq!(sink.counts(), LogCounts { passed: 3, dropped: 1, withheld: 0 });
         assert_eq!(log.words("a\nb"), Words::Said("a\\nb".to_owned()));
     }
 
     #[test]
-    fn all_that_share_a_sink_share_its_lines() {
+    fn all_that_share_a_sink_share_its_lines_of_each_level() {
         let sink = LogSink::new(|_, _| {}, false);
-        let admitted = |withhold: bool| {
-            let mut log = Log::new(if withhold { sink.withholding() } else { sink.clone() }, 600);
-            log.start_call();
-            [(); 700].map(|()| log.admit()).iter().filter(|admitted| **admitted).count()
-        };
-        assert_eq!([admitted(false), admitted(true), admitted(false), admitted(false)], [600, 0, 400, 0]);
-        assert_eq!(sink.counts(), LogCounts { passed: MOST_LINES, dropped: 100 + 300 + 700, withheld: 700 });
+        let passed = |level| write(&mut Log::new(sink.clone(), 600), level, 700);
+        assert_eq!([passed(LogLevel::Info), passed(LogLevel::Info), passed(LogLevel::Info)], [600, 400, 0]);
+        assert_eq!(passed(LogLevel::Warn), 600, "chatter uses up no warnings");
+        assert_eq!(write(&mut Log::new(sink.withholding(), 600), LogLevel::Warn, 700), 0);
+        assert_eq!(sink.counts(), LogCounts { passed: 1_600, dropped: 100 + 300 + 700 + 100, withheld: 700 });
     }
 
     #[test]
     fn a_sink_that_withholds_gets_nothing() {
         let sink = LogSink::withheld();
         let mut log = Log::new(sink.clone(), 2);
-        log.start_call();
-        assert!(!log.admit());
+        assert_eq!(write(&mut log, LogLevel::Warn, 1), 0);
         assert_eq!(sink.counts(), LogCounts { passed: 0, dropped: 0, withheld: 1 });
         assert_eq!(log.words("4111 1111"), Words::Withheld);
     }

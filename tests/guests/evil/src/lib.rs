@@ -138,8 +138,10 @@ impl Guest for Evil {
             "heavy-columns" => {
                 let said = vec![("note".to_owned(), "\u{1}".repeat(4_000))];
                 let field = Field { attributes: said, ..field };
-                outline.outputs.truncate(1);
-                outline.outputs.extend((0..MANY_COLUMNS).map(|column| computed_as(format!("c{column}"), 0, &field)));
+                let kept = input.fields.iter().enumerate();
+                let kept = kept.map(|(input, field)| Output::Keep(Kept { input: input as u32, name: field.name.clone() }));
+                let computed = (0..MANY_COLUMNS).map(|column| computed_as(format!("c{column}"), 0, &field));
+                outline.outputs = kept.chain(computed).collect();
             }
             "code" => outline.rejection_codes = vec!["Not A Code".to_owned()],
             "selects-nothing" => {
@@ -202,7 +204,7 @@ impl Guest for Evil {
             "many-groups" => {
                 let bytes = setting("bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
                 // Behind the last value, where no offset leads.
-                buffers[2].resize(buffers[2].len() + bytes, 7);
+                buffers[2].extend(vec![7; bytes]);
             }
             "heavy-columns" => outcome.computed = vec![outcome.computed[0].clone(); MANY_COLUMNS as usize],
             "huge" => outcome.computed = vec![Column { buffers: vec![vec![7; 32 << 20]] }],
