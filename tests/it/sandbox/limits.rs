@@ -128,7 +128,7 @@ fn what_all_groups_return_for_one_batch_is_bounded_together() {
     let mut within = transform(40_000);
     for _ in 0..2 {
         // What one batch has taken is no loss of the next.
-        assert_eq!(within.apply(&batch).unwrap().batch.num_columns(), 181);
+        assert_eq!(within.apply(&batch).unwrap().batch.num_columns(), 6 + 180);
     }
     let Err(TransformError::Plugin { cause, .. }) = transform(50_000).apply(&batch) else { panic!("it passed") };
     assert_eq!(

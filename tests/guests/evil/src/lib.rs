@@ -131,17 +131,16 @@ impl Guest for Evil {
             // Each returns little enough, and all of them gigabytes: as much as `bytes` says.
             "many-groups" => {
                 outline.groups = vec![vec![column]; MANY_GROUPS as usize];
-                outline.outputs.truncate(1);
-                outline.outputs.extend((0..MANY_GROUPS).map(|group| computed_as(format!("c{group}"), group, &field)));
+                let text = Field { format: "u".to_owned(), attributes: Vec::new(), ..field };
+                let computed = (0..MANY_GROUPS).map(|group| computed_as(format!("c{group}"), group, &text));
+                outline.outputs = all_kept(&input).chain(computed).collect();
             }
             // A commit has all that is said of columns, and JSON has six letters for one that is not printable.
             "heavy-columns" => {
                 let said = vec![("note".to_owned(), "\u{1}".repeat(4_000))];
                 let field = Field { attributes: said, ..field };
-                let kept = input.fields.iter().enumerate();
-                let kept = kept.map(|(input, field)| Output::Keep(Kept { input: input as u32, name: field.name.clone() }));
                 let computed = (0..MANY_COLUMNS).map(|column| computed_as(format!("c{column}"), 0, &field));
-                outline.outputs = kept.chain(computed).collect();
+                outline.outputs = all_kept(&input).chain(computed).collect();
             }
             "code" => outline.rejection_codes = vec!["Not A Code".to_owned()],
             "selects-nothing" => {
@@ -203,8 +202,8 @@ impl Guest for Evil {
             "reject-code" => outcome.rejections = vec![reject(0, 1)],
             "many-groups" => {
                 let bytes = setting("bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
-                // Behind the last value, where no offset leads.
-                buffers[2].extend(vec![7; bytes]);
+                // Empty texts, and data where no offset leads.
+                *buffers = vec![Vec::new(), vec![0; (rows as usize + 1) * 4], vec![7; bytes]];
             }
             "heavy-columns" => outcome.computed = vec![outcome.computed[0].clone(); MANY_COLUMNS as usize],
             "huge" => outcome.computed = vec![Column { buffers: vec![vec![7; 32 << 20]] }],
@@ -229,6 +228,11 @@ fn computed_field(input: &Field, behave: &str) -> Field {
         _ => {}
     }
     field
+}
+
+fn all_kept(input: &Schema) -> impl Iterator<Item = Output> {
+    let names = input.fields.iter().map(|field| field.name.clone()).enumerate();
+    names.map(|(input, name)| Output::Keep(Kept { input: input as u32, name }))
 }
 
 fn computed_as(name: String, group: u32, field: &Field) -> Output {
