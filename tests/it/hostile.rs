@@ -89,7 +89,7 @@ fn misbehaving(streams: &str, settings: &str) -> Workspace {
 
 #[test]
 fn many_groups_that_each_return_much_end_the_run() {
-    // One worker: what all have together, instances and results, is bounded by `plugin_memory`.
+    // One worker: each has its own bound, for its instances and for what these return.
     let workspace = misbehaving("streams = [\"owners\"]", "behave = \"many-groups\", bytes = \"60000000\"");
     let run = within_memory(&workspace, &workspace.command(&["run", "pipeline.toml"]));
     assert_eq!(run.code, Some(1), "{}", run.told);
