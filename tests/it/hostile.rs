@@ -16,7 +16,6 @@ const MOST_MEBIBYTES: u64 = 600;
 /// What a command says and does within its memory.
 fn within_memory(workspace: &Workspace, command: &Command) -> Measured {
     let measured = measured(command, workspace.path());
-    println!("{} MiB", measured.peak_mebibytes);
     assert!(measured.peak_mebibytes < MOST_MEBIBYTES, "{measured:?}");
     measured
 }

@@ -89,7 +89,7 @@ pub enum Error {
         transforms: Vec<String>,
         /// How large it would be, and what weighs most.
         #[source]
-        cause: LogError,
+        cause: Box<LogError>,
     },
     /// No run id could be made.
     #[error(transparent)]
@@ -131,7 +131,7 @@ impl Error {
         if !matches!(error, LogError::TooLarge(_)) || transforms.is_empty() {
             return error.into();
         }
-        Self::TooHeavy { transforms: transforms.into_iter().map(str::to_owned).collect(), cause: error }
+        Self::TooHeavy { transforms: transforms.into_iter().map(str::to_owned).collect(), cause: Box::new(error) }
     }
 
     /// Whether the run may have made a commit all the same: its files must stay.
@@ -201,7 +201,8 @@ impl Error {
             ),
             Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) => cause.hint(),
             Self::Lease(error) => error.hint(),
-            Self::Log(error) | Self::TooHeavy { cause: error, .. } => error.hint(),
+            Self::Log(error) => error.hint(),
+            Self::TooHeavy { cause, .. } => cause.hint(),
             Self::InterruptedInCommit => Some(
                 "`sluice tables` shows the newest commit: if it is of this run, all is well; else run again".to_owned(),
             ),

@@ -65,5 +65,6 @@ fn what_a_command_starts_is_measured_and_who_measures_is_not() {
     assert!(nothing < 150, "{nothing} MiB");
     let block = peak_of("dd if=/dev/zero of=/dev/null bs=300M count=1 2>/dev/null; exit 7");
     assert!((300..400).contains(&block), "{block} MiB");
-    assert_eq!(own.iter().filter(|byte| **byte == 1).count(), own.len());
+    // It was there all the while.
+    std::hint::black_box(own);
 }
