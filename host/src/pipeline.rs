@@ -82,7 +82,7 @@ pub use self::{
     price::{Cost, Priced, Prices, price},
     progress::{Progress, StreamProgress, StreamState},
     renamed::{Renamed, of as renamed},
-    report::{Ran, Report, StreamReport, TableReport, TransformReport},
+    report::{Ran, RanPlugin, Report, StreamReport, TableReport, TransformReport},
     shutdown::Shutdown,
 };
 use self::{
@@ -146,6 +146,7 @@ pub async fn run(run: Run<'_>) -> Result<Report, Error> {
     let taking = Lease::take_within(run.wait.span, run.bucket, holder, &clock, run.wait.tell);
     let (lease, holder) = unless_stopped(run.shutdown, taking).await??;
     let outcome = while_held(&run, &lease, &holder.run, began).await;
+    run.plugins.tell_of_dropped_lines();
     match run.shutdown.drained(lease.release()).await {
         Some(Ok(())) => {}
         Some(Err(error)) => {
@@ -260,7 +261,8 @@ async fn read_all(run: &Run<'_>, lease: &Lease, context: &Arc<Context>, begun: B
     }
     commits.store(true, Ordering::Relaxed);
     let committed = run.shutdown.drained(log.commit(base.as_ref(), change)).await;
-    let commit = committed.ok_or(Error::StoppedInCommit { lost: None })??;
+    let committed = committed.ok_or(Error::StoppedInCommit { lost: None })?;
+    let commit = committed.map_err(|error| Error::of_commit(error, plan))?;
     tracing::info!(commit = commit.number, run = %commit.author.run, "committed");
     // The commit stands: a run that is told to stop now is a success, and what it does not remove the next run does.
     drop(unless_stopped(run.shutdown, tables::sweep_after(run.bucket, &commit, lease)).await);

@@ -40,11 +40,17 @@ fn assert_clean(case: &str, output: &Output) -> String {
         for character in text.chars() {
             let steers = match character {
                 '\n' => false,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => true,
-                '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}' => true,
+                '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}' => true,
                 other => other.is_control(),
             };
-            assert!(!steers, "{case}: {:?} in {text:?}", character);
+            assert!(!steers, "{case}: {character:?} in {text:?}");
         }
         for line in text.lines() {
             assert!(!line.trim_start().starts_with("::"), "{case}: a command of GitHub's in {text}");

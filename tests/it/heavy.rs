@@ -26,12 +26,12 @@ pub(crate) fn heavy(functions: usize, instructions: usize) -> Vec<u8> {
     [head, &section(1, &[&module]), rest].concat()
 }
 
-fn section(id: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn section(id: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     [vec![id], leb(content.len()), content].concat()
 }
 
-fn leb(mut number: usize) -> Vec<u8> {
+pub(crate) fn leb(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         let low = (number & 0x7f) as u8;

@@ -30,6 +30,8 @@ mod happened;
 mod harness;
 /// Components that are heavy to compile.
 mod heavy;
+/// Plugins that are small and ask for much.
+mod hostile;
 /// What AWS must be told of a pipeline.
 mod iam;
 /// What a run finds of earlier ones.

@@ -32,7 +32,9 @@ pub(super) async fn plan(
         Some(schema) => Arc::new(read_schema(schema)?),
         None => pipeline.source(Patience::OfALook)?,
     };
-    let planned = pipeline::plan(&pipeline, &*source, &plugins, None).await?;
+    let planned = pipeline::plan(&pipeline, &*source, &plugins, None).await;
+    plugins.tell_of_dropped_lines();
+    let planned = planned?;
     let prices = pipeline::price(&pipeline, &*source, &planned.plan).await;
     match format {
         PlanFormat::Table => {

@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         Format::Table => output.data(&table(&first.batch)),
         Format::Ndjson => output.written_json(&ndjson(&first.batch)),
     }?;
-    output.say(&summary(&first, same_twice, batch.num_rows()));
+    output.say(&summary(&first, same_twice, batch.num_rows(), setup.log_counts().dropped));
     if !same_twice {
         anyhow::bail!("a second time, the plugin did something else with the same rows: a run could not be repeated");
     }
@@ -179,7 +179,7 @@ fn ndjson(batch: &RecordBatch) -> String {
     text
 }
 
-fn summary(transformed: &Transformed, same_twice: bool, rows: usize) -> String {
+fn summary(transformed: &Transformed, same_twice: bool, rows: usize, dropped_lines: u64) -> String {
     let mut parts =
         vec![format!("{} rows, {} passed", thousands(rows as u64), thousands(transformed.batch.num_rows() as u64))];
     if transformed.dropped > 0 {
@@ -187,6 +187,9 @@ fn summary(transformed: &Transformed, same_twice: bool, rows: usize) -> String {
     }
     for (code, rows) in &transformed.rejected {
         parts.push(format!("{} rejected as `{code}`", thousands(*rows)));
+    }
+    if dropped_lines > 0 {
+        parts.push(format!("{} log lines dropped", thousands(dropped_lines)));
     }
     if same_twice {
         parts.push("the same twice".to_owned());

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sluice_hubspot::source::Unreadable;
 use sluice_lake::table::expire::Gone;
 use sluice_model::{ledger::Ledger, printable::some, schema::ColumnType};
+use sluice_sandbox::{LogCounts, MOST_LINES};
 
 use super::{
     judge,
@@ -13,7 +14,8 @@ use super::{
     page::{Grid, Page},
 };
 use crate::pipeline::{
-    Drift, Kept, KeptTable, LeftOut, NotWritten, Outside, Renamed, Report, StreamReport, TableReport, TransformReport,
+    Drift, Kept, KeptTable, LeftOut, NotWritten, Outside, RanPlugin, Renamed, Report, StreamReport, TableReport,
+    TransformReport,
 };
 
 /// The form of the JSON. Raised when a name changes its meaning or goes.
@@ -65,6 +67,7 @@ pub(super) fn text(report: &Report) -> Page {
     }
     page.append(&ledgers(report));
     page.lines(undivided(report));
+    page.lines(report.run.plugins.iter().filter_map(dropped_lines));
     for (why, told) in [
         (Unreadable::Forbidden, "left out, since the token may not see them (`sluice check` says what mends it)"),
         (Unreadable::Absent, "not in this account"),
@@ -172,6 +175,20 @@ fn undivided(report: &Report) -> Vec<String> {
     by_reason.into_iter().map(told).collect()
 }
 
+/// That a plugin wrote more into the log than anybody reads.
+fn dropped_lines(RanPlugin { transform, log, .. }: &RanPlugin) -> Option<String> {
+    let LogCounts { passed, dropped, .. } = *log;
+    let told = || {
+        format!(
+            "`{transform}` wrote {} log lines, and {} were dropped: a transform has {} of a level, and few a call",
+            thousands(passed.saturating_add(dropped)),
+            thousands(dropped),
+            thousands(MOST_LINES)
+        )
+    };
+    (dropped > 0).then(told)
+}
+
 /// The tables that the run did not write, and why.
 fn not_written(tables: &NotWritten) -> Page {
     let mut page = Page::new();
@@ -272,12 +289,7 @@ fn drift_json(drift: &Drift) -> Value {
 /// The report for programs.
 pub(super) fn json(report: &Report) -> Value {
     let streams: Vec<Value> = report.streams.iter().map(stream_json).collect();
-    let plugins: Vec<Value> = report
-        .run
-        .plugins
-        .iter()
-        .map(|(transform, digest)| json!({ "transform": transform, "digest": digest }))
-        .collect();
+    let plugins: Vec<Value> = report.run.plugins.iter().map(plugin_json).collect();
     let unreadable: Vec<Value> = report.unreadable.iter().map(left_out).collect();
     let kept: Vec<Value> = report.not_written.kept.iter().map(kept_json).collect();
     json!({
@@ -328,6 +340,15 @@ pub(super) fn gone_json(gone: Gone) -> Value {
 pub(super) fn exit_code(report: &Report) -> u8 {
     const PARTIAL: u8 = 3;
     if report.is_partial() { PARTIAL } else { 0 }
+}
+
+fn plugin_json(RanPlugin { transform, digest, log }: &RanPlugin) -> Value {
+    let LogCounts { passed, dropped, withheld } = log;
+    json!({
+        "transform": transform,
+        "digest": digest,
+        "log_lines": { "passed": passed, "dropped": dropped, "withheld": withheld },
+    })
 }
 
 fn kept_json(table: &KeptTable) -> Value {

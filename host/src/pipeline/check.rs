@@ -137,7 +137,9 @@ pub async fn check(pipeline: &Pipeline, described: Option<Arc<dyn Source>>) -> V
         None => token(pipeline, &mut checks).await,
     };
     let plan = if let (Some(source), Some(plugins)) = (&source, &loaded) {
-        planned(pipeline, source.as_ref(), plugins, &mut checks).await
+        let plan = planned(pipeline, source.as_ref(), plugins, &mut checks).await;
+        plugins.tell_of_dropped_lines();
+        plan
     } else {
         checks.push(Check::not_tried(PLAN));
         None

@@ -1,5 +1,7 @@
 //! What can end a run, and who must act.
 
+use std::collections::BTreeSet;
+
 use sluice_hubspot::{
     http::{Failure, SetupError, StopReason},
     source::SourceError,
@@ -10,6 +12,7 @@ use sluice_model::{
     problem::{Problem, Problems},
     run_id::NoRandomness,
 };
+use sluice_plan::Plan;
 use sluice_sandbox::{EngineError, TransformError};
 
 /// What ended a run, or kept it from beginning.
@@ -79,6 +82,15 @@ pub enum Error {
     /// The commit log could not be read, or the commit not made.
     #[error(transparent)]
     Log(Box<LogError>),
+    /// The commit would be too large, and part of it is what plugins say of the columns that they compute.
+    #[error("with the columns that `{}` computes, the run cannot be committed", .transforms.join("` or `"))]
+    TooHeavy {
+        /// The transforms that compute columns.
+        transforms: Vec<String>,
+        /// How large it would be, and what weighs most.
+        #[source]
+        cause: Box<LogError>,
+    },
     /// No run id could be made.
     #[error(transparent)]
     RunId(NoRandomness),
@@ -121,6 +133,17 @@ impl Error {
         }
     }
 
+    /// Why the commit of this plan was not made.
+    pub(super) fn of_commit(error: LogError, plan: &Plan) -> Self {
+        let steps = plan.streams.iter().flat_map(|stream| stream.steps.iter().enumerate().map(move |it| (stream, it)));
+        let computing = steps.filter(|(stream, (index, _))| stream.computed_in(*index).next().is_some());
+        let transforms: BTreeSet<&str> = computing.map(|(_, (_, step))| step.transform.name.as_str()).collect();
+        if !matches!(error, LogError::TooLarge(_)) || transforms.is_empty() {
+            return error.into();
+        }
+        Self::TooHeavy { transforms: transforms.into_iter().map(str::to_owned).collect(), cause: Box::new(error) }
+    }
+
     /// Whether the run may have made a commit all the same: its files must stay.
     pub(super) fn may_have_committed(&self) -> bool {
         match self {
@@ -147,6 +170,7 @@ impl Error {
             Self::PipelineFile { .. }
             | Self::LinkedAway { .. }
             | Self::Refused(_)
+            | Self::TooHeavy { .. }
             | Self::Engine(EngineError::Cache(_))
             | Self::Source(
                 SourceError::NotReadable { .. } | SourceError::NoSuch { .. } | SourceError::TokenRejected { .. },
@@ -188,6 +212,7 @@ impl Error {
             Self::Sink(SinkError::Bucket { cause, .. }) | Self::Bucket(cause) => cause.hint(),
             Self::Lease(error) => error.hint(),
             Self::Log(error) => error.hint(),
+            Self::TooHeavy { cause, .. } => cause.hint(),
             Self::StoppedInCommit { .. } => Some(
                 "`sluice tables` shows the newest commit: if it is of this run, all is well; else run again".to_owned(),
             ),

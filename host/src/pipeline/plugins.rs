@@ -12,7 +12,7 @@ use sluice_plan::{
     Attached, AttachedFrom, LoadedPlugin, Transform,
     spec::{AttachmentSpec, SecretRef, Spec, TransformSpec},
 };
-use sluice_sandbox::{Attachment, Engine, LoadError, LogLevel, LogSink, MemoryBudget, Plugin, Setup};
+use sluice_sandbox::{Attachment, Engine, LoadError, LogCounts, LogLevel, LogSink, MemoryBudget, Plugin, Setup};
 use toml::Spanned;
 
 use crate::{
@@ -83,6 +83,25 @@ impl Plugins {
         self.loaded(transform).is_offline.then_some(
             "offline no secret is read, and no word is told of a plugin with attachments: run without `--offline`",
         )
+    }
+
+    /// What became of the log lines of a transform so far.
+    pub(super) fn log_counts(&self, transform: &Transform) -> LogCounts {
+        self.of(transform).log_counts()
+    }
+
+    /// Tells how many log lines were dropped, of each transform that wrote too many: once, when no more come.
+    pub fn tell_of_dropped_lines(&self) {
+        for transform in self.0.iter().map(|loaded| &loaded.transform) {
+            let dropped = self.log_counts(transform).dropped;
+            if dropped > 0 {
+                tracing::warn!(
+                    transform = transform.name,
+                    dropped,
+                    "it wrote too many log lines, and most were dropped"
+                );
+            }
+        }
     }
 
     fn loaded(&self, transform: &Transform) -> &Loaded {

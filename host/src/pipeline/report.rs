@@ -7,6 +7,7 @@ use sluice_hubspot::source::{Beyond, Read, Unreadable, Usage};
 use sluice_lake::table::{Commit, expire::Gone};
 use sluice_model::{ledger::Ledger, schema::Field};
 use sluice_plan::{StreamPlan, spec::LedgerRule};
+use sluice_sandbox::LogCounts;
 
 use super::{
     LeftOut,
@@ -47,12 +48,23 @@ pub struct Ran {
     pub id: String,
     /// Its pipeline.
     pub pipeline: String,
-    /// The transforms, each with the digest of its plugin.
-    pub plugins: Vec<(String, String)>,
+    /// The transforms and their plugins.
+    pub plugins: Vec<RanPlugin>,
     /// When it began.
     pub began: Timestamp,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// A transform that was part of a run.
+#[derive(Debug, Clone)]
+pub struct RanPlugin {
+    /// The transform.
+    pub transform: String,
+    /// The digest of its plugin.
+    pub digest: String,
+    /// What became of its log lines, those of the plan included.
+    pub log: LogCounts,
 }
 
 /// What became of one stream.
@@ -200,7 +212,15 @@ pub(super) fn of(context: &Context, done: Done, elapsed: Duration) -> Report {
         run: Ran {
             id: commit.author.run.to_string(),
             pipeline: plan.pipeline.clone(),
-            plugins: plan.transforms.iter().map(|it| (it.name.clone(), it.digest.to_string())).collect(),
+            plugins: plan
+                .transforms
+                .iter()
+                .map(|transform| RanPlugin {
+                    transform: transform.name.clone(),
+                    digest: transform.digest.to_string(),
+                    log: context.plugins.log_counts(transform),
+                })
+                .collect(),
             began: context.began,
             elapsed,
         },

@@ -20,7 +20,10 @@ use crate::{
 };
 
 fn engine(limits: CompileLimits) -> Engine {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_sluice"));
+    engine_of(PathBuf::from(env!("CARGO_BIN_EXE_sluice")), limits)
+}
+
+fn engine_of(program: PathBuf, limits: CompileLimits) -> Engine {
     Engine::new(None).unwrap().compiled_by(Compiler::InChild { program, arguments: vec![COMPILE.into()], limits })
 }
 
@@ -43,7 +46,7 @@ fn what_a_child_compiles_is_what_this_process_does() {
 
 #[test]
 fn a_plugin_that_takes_too_much_memory_to_compile_is_told_by_its_name() {
-    let error = refused(1, 400_000, CompileLimits { memory: 64 << 20, ..CompileLimits::default() });
+    let error = refused(1, 250_000, CompileLimits { memory: 64 << 20, ..CompileLimits::default() });
     assert_eq!(error.to_string(), "the plugin `heavy.wasm` takes more than 64 MiB to compile");
     assert!(error.hint().is_some());
 }
@@ -76,13 +79,18 @@ fn a_program_that_does_not_compile_is_no_fault_of_the_plugin() {
 fn a_stop_ends_compiling_and_leaves_no_child() {
     let is_stopping = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&is_stopping);
-    let engine = engine(CompileLimits::default()).stopping_when(move || asked.load(Ordering::SeqCst));
+    // By a name of its own, since other tests of this process compile as well.
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("sluice-to-be-stopped");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sluice"), &program).unwrap();
+    let words = format!("{} {COMPILE}", program.display());
+    let engine = engine_of(program, CompileLimits::default()).stopping_when(move || asked.load(Ordering::SeqCst));
     let bytes = heavy(200, 20_000);
     thread::scope(|scope| {
         let (own, others) = (rustix::process::getpid(), engine.clone());
         let load = scope.spawn(move || Plugin::load(&others, "heavy.wasm", &bytes, None));
         let began = Instant::now();
-        let compiles = || children_of(own).into_iter().find(|(_, words)| words.ends_with(COMPILE));
+        let compiles = || children_of(own).into_iter().find(|(_, found)| *found == words);
         let (child, _) = loop {
             if let Some(child) = compiles() {
                 break child;

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use sluice_sandbox::{Call, Limits, LogCounts, LogSink, PluginErrorKind};
+use arrow_array::RecordBatch;
+use sluice_model::schema::arrow_schema;
+use sluice_sandbox::{Call, Limits, LogCounts, LogSink, PluginErrorKind, TransformError};
 
 use super::{columns, failure, open, run, schema, settings, setup, told};
 
@@ -114,6 +116,27 @@ fn a_result_that_is_too_large_is_refused_before_it_is_copied() {
     }
 }
 
+/// A hundred and eighty groups, each of which may return nearly all that one call may.
+#[test]
+fn what_all_groups_return_for_one_batch_is_bounded_together() {
+    let transform = |bytes: u32| {
+        let settings = format!(r#"{{"behave": "many-groups", "bytes": "{bytes}"}}"#);
+        let limits = Limits { result_bytes: 8 << 20, ..Limits::default() };
+        setup().with_limits(limits).with_settings(&settings).transform(&schema()).unwrap()
+    };
+    let batch = RecordBatch::try_new(arrow_schema(&schema().fields), columns()).unwrap();
+    let mut within = transform(40_000);
+    for _ in 0..2 {
+        // What one batch has taken is no loss of the next.
+        assert_eq!(within.apply(&batch).unwrap().batch.num_columns(), 6 + 180);
+    }
+    let Err(TransformError::Plugin { cause, .. }) = transform(50_000).apply(&batch) else { panic!("it passed") };
+    assert_eq!(
+        told(&cause),
+        "`apply`: its groups together returned more than the 8 MiB that they may return for one batch"
+    );
+}
+
 #[test]
 fn a_flood_of_log_lines_is_cut_and_counted_for_each_call() {
     let heard = Arc::new(AtomicU64::new(0));
@@ -127,10 +150,9 @@ fn a_flood_of_log_lines_is_cut_and_counted_for_each_call() {
         false,
     );
     let limits = Limits { log_lines: 7, ..Limits::default() };
-    let mut instance =
-        setup().with_limits(limits).with_settings(&settings("flood", None, 1)).with_log(sink).instance(false).unwrap();
-    instance.outline_of(&schema()).unwrap();
-    assert_eq!(instance.log_counts(), LogCounts { passed: 14, dropped: 2 * (10_000 - 7), withheld: 0 });
+    let setup = setup().with_limits(limits).with_settings(&settings("flood", None, 1)).with_log(sink);
+    setup.instance(false).unwrap().outline_of(&schema()).unwrap();
+    assert_eq!(setup.log_counts(), LogCounts { passed: 14, dropped: 2 * (10_000 - 7), withheld: 0 });
     assert_eq!(heard.load(Ordering::Relaxed), 14);
     assert!(longest.load(Ordering::Relaxed) <= 1_001, "a line is cut, and the cut is marked");
 }

@@ -26,7 +26,8 @@ pub struct Limits {
     /// Bytes that a call may return, and that all calls of a step for one batch may return together, counted as the host
     /// holds them. Default 64 MiB.
     pub result_bytes: u64,
-    /// Log lines that are passed on for each call; further ones are counted. Default 100.
+    /// Log lines that are passed on for each call; further ones are counted. Default 100. All calls of a run
+    /// together have a bound beside this one, which is the sandbox's.
     pub log_lines: u64,
 }
 

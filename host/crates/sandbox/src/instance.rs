@@ -24,7 +24,7 @@ use super::{
     error::{Breach, Call, FailureCode, PluginError, PluginErrorKind},
     limits::Refused,
     load_error::reason,
-    log::{LogCounts, LogSink},
+    log::LogSink,
     memory::{MemoryBudget, Share},
     plugin::Plugin,
     state::State,
@@ -132,11 +132,6 @@ impl Instance {
     /// The digest of the plugin's file.
     pub fn digest(&self) -> Digest {
         self.plugin.digest()
-    }
-
-    /// What became of its log lines so far.
-    pub fn log_counts(&self) -> LogCounts {
-        self.store.data().log.counts()
     }
 
     /// Whether it failed, and is not to be called again.

@@ -54,8 +54,8 @@
 //!   on its memory; an answer has a bound on its size ([`Limits`]).
 //! - *Lying.* Every answer is checked against every rule of the contract before anything is made of it
 //!   ([`PluginErrorKind::Broken`], [`PluginErrorKind::Outline`]).
-//! - *Talking.* Log lines and messages are cut, counted and made printable, and withheld where the plugin reads marked data
-//!   ([`LogSink`]).
+//! - *Talking.* Log lines and messages are cut, counted and made printable, few of them pass ([`MOST_LINES`]), and none where
+//!   the plugin reads marked data ([`LogSink`]).
 //! - *Being somebody else.* A plugin is known by the digest of its file, which a pipeline can pin and every error names.
 //! - *Remembering.* An instance's memory is its own, made new and never handed on; and after a failure it is not used again.
 //!
@@ -117,7 +117,7 @@ pub use self::{
     inspect::PluginKind,
     instance::{Attachment, Instance, MOST_ROWS},
     load_error::{LARGEST_FILE, LoadError},
-    log::{LogCounts, LogLevel, LogSink},
+    log::{LogCounts, LogLevel, LogSink, MOST_LINES},
     memory::{BudgetSpent, MemoryBudget},
     plugin::Plugin,
     seal::KeyError,

@@ -25,7 +25,9 @@ fn log(mut store: StoreContextMut<'_, State>, (level, message): (WasmStr, WasmSt
         "warn" => LogLevel::Warn,
         _ => LogLevel::Info,
     };
-    let message = message.to_str(&store)?;
-    store.data().log.pass(level, &message);
+    if store.data().log.admit_at(level) {
+        let message = message.to_str(&store)?;
+        store.data().log.pass(level, &message);
+    }
     Ok(())
 }

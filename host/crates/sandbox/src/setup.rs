@@ -7,7 +7,7 @@ use sluice_model::{limits::Limits, outline::Outline, schema::Schema};
 use super::{
     error::PluginError,
     instance::{Attachment, Instance},
-    log::LogSink,
+    log::{LogCounts, LogSink},
     memory::MemoryBudget,
     plugin::Plugin,
 };
@@ -77,6 +77,11 @@ impl Setup {
     /// What it is used as.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What became of the log lines of all its instances so far.
+    pub fn log_counts(&self) -> LogCounts {
+        self.log.counts()
     }
 
     pub(super) fn limits(&self) -> &Limits {

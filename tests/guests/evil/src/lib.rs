@@ -18,6 +18,10 @@ struct Evil;
 
 export!(Evil);
 
+/// How many groups and columns it has where it has many: few enough that each looks harmless.
+const MANY_GROUPS: u32 = 180;
+const MANY_COLUMNS: u32 = 240;
+
 thread_local! {
     static SETTINGS: RefCell<String> = const { RefCell::new(String::new()) };
 }
@@ -106,7 +110,7 @@ impl Guest for Evil {
             groups: vec![vec![column]],
             outputs: vec![
                 Output::Keep(Kept { input: 0, name: input.fields[0].name.clone() }),
-                Output::Compute(Computed { group: 0, field }),
+                Output::Compute(Computed { group: 0, field: field.clone() }),
             ],
             selects: Some(0),
             rejection_codes: vec!["bad-row".to_owned()],
@@ -123,6 +127,20 @@ impl Guest for Evil {
             "no-columns" => outline.outputs.clear(),
             "many-columns" => {
                 outline.outputs = (0..20_000).map(|n| Output::Keep(Kept { input: 0, name: format!("c{n}") })).collect();
+            }
+            // Each returns little enough, and all of them gigabytes: as much as `bytes` says.
+            "many-groups" => {
+                outline.groups = vec![vec![column]; MANY_GROUPS as usize];
+                let text = Field { format: "u".to_owned(), attributes: Vec::new(), ..field };
+                let computed = (0..MANY_GROUPS).map(|group| computed_as(format!("c{group}"), group, &text));
+                outline.outputs = all_kept(&input).chain(computed).collect();
+            }
+            // A commit has all that is said of columns, and JSON has six letters for one that is not printable.
+            "heavy-columns" => {
+                let said = vec![("note".to_owned(), "\u{1}".repeat(4_000))];
+                let field = Field { attributes: said, ..field };
+                let computed = (0..MANY_COLUMNS).map(|column| computed_as(format!("c{column}"), 0, &field));
+                outline.outputs = all_kept(&input).chain(computed).collect();
             }
             "code" => outline.rejection_codes = vec!["Not A Code".to_owned()],
             "selects-nothing" => {
@@ -182,6 +200,12 @@ impl Guest for Evil {
             "reject-order" => outcome.rejections = vec![reject(1, 0), reject(0, 0)],
             "reject-twice" => outcome.rejections = vec![reject(1, 0), reject(1, 0)],
             "reject-code" => outcome.rejections = vec![reject(0, 1)],
+            "many-groups" => {
+                let bytes = setting("bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+                // Empty texts, and data where no offset leads.
+                *buffers = vec![Vec::new(), vec![0; (rows as usize + 1) * 4], vec![7; bytes]];
+            }
+            "heavy-columns" => outcome.computed = vec![outcome.computed[0].clone(); MANY_COLUMNS as usize],
             "huge" => outcome.computed = vec![Column { buffers: vec![vec![7; 32 << 20]] }],
             "many-lists" => outcome.computed = vec![Column { buffers: vec![Vec::new(); 3 << 20] }],
             _ => {}
@@ -197,10 +221,22 @@ fn computed_field(input: &Field, behave: &str) -> Field {
         "format" => field.format = "w:16\u{202e}".to_owned(),
         "mark" => field.marks = vec!["Not A Mark".to_owned()],
         "attribute-twice" => field.attributes = vec![("label".to_owned(), String::new()); 2],
+        "long-attributes" => {
+            field.attributes = (0..64).map(|n| (n.to_string(), "x".repeat(900_000))).collect();
+        }
         "many-attributes" => field.attributes = (0..1_000).map(|n| (n.to_string(), String::new())).collect(),
         _ => {}
     }
     field
+}
+
+fn all_kept(input: &Schema) -> impl Iterator<Item = Output> {
+    let names = input.fields.iter().map(|field| field.name.clone()).enumerate();
+    names.map(|(input, name)| Output::Keep(Kept { input: input as u32, name }))
+}
+
+fn computed_as(name: String, group: u32, field: &Field) -> Output {
+    Output::Compute(Computed { group, field: Field { name, ..field.clone() } })
 }
 
 /// Called by nobody, and yet an import.

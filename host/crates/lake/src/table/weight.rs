@@ -94,8 +94,9 @@ impl TooLarge {
             columns: Vec::new(),
         };
         let mut tables = heaviest(commit.tables.iter().map(of_table));
-        // What is next to nothing of it is not worth a word.
-        tables.retain(|table| table.bytes > bytes / 20);
+        // What is next to nothing of it is not worth a word, unless there is nothing but that.
+        let worth_a_word = tables.partition_point(|table| table.bytes > bytes / 20);
+        tables.truncate(worth_a_word.max(1));
         for weight in &mut tables {
             let columns = &commit.tables[&weight.name].columns;
             weight.columns = heaviest(columns.iter().map(|column| Weight {

@@ -25,6 +25,19 @@ async fn a_commit_that_is_too_large_is_refused_before_it_is_put_and_says_what_we
 }
 
 #[tokio::test]
+async fn of_many_tables_that_weigh_the_same_one_is_named() {
+    let (bucket, _) = failing(|_, _, _| Fault::None);
+    let names: Vec<String> = (0..40).map(|number| format!("table_{number}")).collect();
+    let mut change = change(&run(1), &names.iter().map(String::as_str).collect::<Vec<_>>());
+    for table in change.tables.values_mut() {
+        table.columns[1].name = "y".repeat(2 << 20);
+    }
+    let error = CommitLog::of(&bucket).commit(None, change).await.err().unwrap();
+    let told = sluice_model::error_chain(&error);
+    assert_eq!(told.matches("`table_").count(), 1, "{told}");
+}
+
+#[tokio::test]
 async fn a_commit_of_an_earlier_version_that_nobody_can_read_is_told_with_what_to_do() {
     let temporary = tempfile::tempdir().unwrap();
     let settings = crate::bucket::Settings::File { path: temporary.path().to_owned() };
