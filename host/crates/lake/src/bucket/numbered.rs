@@ -100,21 +100,24 @@ pub async fn first_above(bucket: &Bucket, folder: &str, above: u64) -> Result<Op
     }
 }
 
-/// The numbers of all entries below one, the greatest first. They are asked for a thousand at a time, so that who stops early
-/// has not paid for the rest; numbers that are missing at the low end cost one request together.
+/// The numbers of all entries between two, both left out, the greatest first. They are asked for a thousand at a time, so that
+/// who stops early has not paid for the rest. What is counted is entries and not numbers: where a thousand numbers have none,
+/// all entries that are left are asked for at once, for there may be as many such gaps as whoever writes there likes.
 pub fn below<'b>(
     bucket: &'b Bucket,
     folder: &'b str,
+    above: u64,
     end: u64,
 ) -> impl Stream<Item = Result<u64, BucketError>> + use<'b> {
+    let first = above.saturating_add(1);
     stream::try_unfold((end, Vec::new()), move |(mut end, mut numbers)| async move {
-        while numbers.is_empty() && end > 1 {
-            let from = end.saturating_sub(PAGE as u64).max(1);
+        while numbers.is_empty() && end > first {
+            let from = end.saturating_sub(PAGE as u64).max(first);
             numbers = between(bucket, folder, from, end).await?;
-            if numbers.is_empty() && first_above(bucket, folder, 0).await?.is_none_or(|first| first >= from) {
-                break;
-            }
             end = from;
+            if numbers.is_empty() && end > first {
+                (numbers, end) = (between(bucket, folder, first, end).await?, first);
+            }
         }
         Ok(numbers.pop().map(|number| (number, (end, numbers))))
     })

@@ -1,6 +1,6 @@
 //! What a sweep is to remove: the files that no commit accounts for and no note spares, and the notes that are of no use.
 
-use std::{collections::BTreeSet, future::ready, pin::pin};
+use std::{collections::BTreeSet, pin::pin};
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -173,7 +173,7 @@ async fn read_older(
     let end = newest.map_or(1, |newest| newest.number);
     let above = |found: &[Found], judging: &Judging| found.iter().map(|it| judging.listed_above(&it.run)).min();
     let lowest = above(found, judging).unwrap_or(end);
-    let numbers = numbered::below(bucket, &commits, end).try_take_while(|number| ready(Ok(*number > lowest)));
+    let numbers = numbered::below(bucket, &commits, lowest, end);
     let read = async |number| Ok::<_, LogError>((number, log.read(number).await?));
     let mut older = pin!(numbers.map_err(LogError::from).map_ok(read).try_buffered(READS_AT_ONCE));
     let mut next = end;
