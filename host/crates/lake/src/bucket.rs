@@ -47,6 +47,8 @@ mod whole;
 
 #[cfg(test)]
 pub(crate) mod failing;
+#[cfg(test)]
+pub(crate) mod nobody;
 
 use std::{fmt, sync::Arc};
 

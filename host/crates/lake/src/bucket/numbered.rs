@@ -7,9 +7,10 @@
 //! A number that no run can have come to is nobody's of ours: whoever wrote it would have the log end there, and who looks
 //! for what lies below it search for ever. A folder with one is refused, with its key.
 
+use bytes::Bytes;
 use futures::{Stream, stream};
 
-use super::{Bucket, BucketError};
+use super::{Bucket, BucketError, Put};
 
 /// How many keys S3 lists in one answer.
 const PAGE: usize = 1000;
@@ -48,6 +49,14 @@ fn possible(bucket: &Bucket, folder: &str, number: Option<u64>) -> Result<Option
         }
         number => Ok(number),
     }
+}
+
+/// Creates an entry, if it is absent. Whoever makes one after the last that can be would be refused by it ever after.
+pub async fn create(bucket: &Bucket, folder: &str, number: u64, content: Bytes) -> Result<Put, BucketError> {
+    if number > MOST {
+        return Err(bucket.not_ours(&key(folder, number - 1), "numbered as no run can have done it: none can follow"));
+    }
+    bucket.put_if_absent(&key(folder, number), content).await
 }
 
 /// The number of the newest entry of a folder of any size; `None` if it has none.

@@ -114,7 +114,7 @@ pub async fn sweep_before(
         Err(error) => return Ok((base, Swept { failures: vec![error], ..Swept::default() })),
     };
     if doomed.is_nothing() {
-        return Ok((base, Swept::default()));
+        return Ok((base, Swept { failures: doomed.failures, ..Swept::default() }));
     }
     let commit = match CommitLog::of(bucket).commit(base.as_ref(), unchanged).await {
         Ok(commit) => commit,
@@ -143,16 +143,18 @@ async fn found_while_ours(
 
 /// Removes what was found, notes first, and says how far everything is accounted for. `newest` is a commit of this run.
 async fn remove(bucket: &Bucket, doomed: Doomed, newest: &Commit, still_ours: &impl AsyncFn() -> bool) -> Swept {
-    let Doomed { notes, files, spared, judged } = doomed;
+    let Doomed { notes, files, spared, judged, failures: not_listed } = doomed;
     let has_notes = !notes.is_empty();
     let failures = remove_notes(bucket, notes).await;
     if !failures.is_empty() {
-        return Swept { failures, ..Swept::default() };
+        return Swept { failures: failures.into_iter().chain(not_listed).collect(), ..Swept::default() };
     }
     if has_notes && !files.is_empty() && !still_ours().await {
         return Swept { failures: vec![SweepError::NotOurs], ..Swept::default() };
     }
     let mut swept = remove_files(bucket, files).await;
+    // How far it came is not noted then: what could not be listed is for a later sweep.
+    swept.failures.extend(not_listed);
     if swept.failures.is_empty()
         && let Err(error) = Reach::after(newest, spared.as_ref(), judged).write(bucket, &newest.author.pipeline).await
     {

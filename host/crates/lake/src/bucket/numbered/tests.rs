@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
@@ -129,4 +128,8 @@ async fn a_folder_with_a_number_that_nobody_can_have_come_to_is_refused_with_its
     }
     let (bucket, _) = bucket_of([1, MOST]).await;
     assert_eq!(newest(&bucket, "log").await.unwrap(), Some(MOST));
+    // None follows it, for that would be refused ever after, and with its own key.
+    let error = create(&bucket, "log", MOST + 1, Bytes::new()).await.unwrap_err();
+    assert!(error.to_string().contains(&key("log", MOST)) && !error.may_have_happened(), "{error}");
+    assert_eq!(all(&bucket, "log").await.unwrap(), [1, MOST]);
 }

@@ -144,7 +144,7 @@ impl Entries {
     }
 
     pub(super) async fn create(&self, entry: &LeaseEntry) -> Result<Put, BucketError> {
-        self.bucket.put_if_absent(&self.key(entry.number), Bytes::from(wire::write(entry))).await
+        numbered::create(&self.bucket, &self.folder(), entry.number, Bytes::from(wire::write(entry))).await
     }
 
     pub(super) async fn overwrite(&self, entry: &LeaseEntry) -> Result<(), BucketError> {

@@ -1,27 +1,9 @@
 //! Folders that another user has made, in which this one may not look.
 
-use std::{fs, os::unix::fs::PermissionsExt};
-
-use rustix::{process::Uid, thread::set_thread_res_uid};
+use std::fs;
 
 use super::*;
-
-/// Does something of which all files are looked at by a user that is not root: root may look everywhere.
-fn as_nobody(work: impl Future<Output = ()>) {
-    let as_nobody = || {
-        if rustix::process::geteuid().is_root() {
-            let nobody = Uid::from_raw(65534);
-            set_thread_res_uid(nobody, nobody, nobody).unwrap();
-        }
-    };
-    // Files are looked at on threads of their own, and this is for each of them.
-    let runtime = tokio::runtime::Builder::new_current_thread().on_thread_start(as_nobody).build().unwrap();
-    runtime.block_on(work);
-}
-
-fn let_all(folder: &Path, mode: u32) {
-    fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
-}
+use crate::bucket::nobody::{as_nobody, let_all};
 
 async fn keys(bucket: &Bucket, folder: &str) -> Vec<String> {
     bucket.list(folder).await.unwrap().into_iter().map(|entry| entry.key).collect()

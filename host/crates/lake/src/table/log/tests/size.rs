@@ -63,10 +63,10 @@ async fn a_commit_that_is_too_large_by_what_others_have_written_says_whose_it_is
     // What the hint says helps: that pipeline retires the table.
     let retires =
         Change { retired: BTreeSet::from(["deals".to_owned()]), ..by("sales", change(&run(3), &["contacts"])) };
-    let retired = log.commit(Some(&base), retires).await.unwrap();
-    log.commit(Some(&retired), change(&run(4), &["owners"])).await.unwrap();
+    let lighter = log.commit(Some(&base), retires).await.unwrap();
+    log.commit(Some(&lighter), change(&run(4), &["owners"])).await.unwrap();
     // Of one's own table something else is said.
-    let error = log.commit(Some(&retired), heavy(80)).await.unwrap_err();
+    let error = log.commit(Some(&lighter), heavy(80)).await.unwrap_err();
     let hint = error.hint().unwrap();
     for word in ["`deals`", "plugin", "`exclude`"] {
         assert!(hint.contains(word), "{word}: {hint}");

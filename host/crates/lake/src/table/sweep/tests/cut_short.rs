@@ -246,20 +246,3 @@ async fn whatever_request_fails_no_note_outlives_its_files_and_no_commit_lists_w
         }
     }
 }
-
-#[tokio::test]
-async fn where_the_fence_would_be_too_large_nothing_is_swept_and_the_run_goes_on() {
-    let bucket = Bucket::memory();
-    let mut base = run_and_commit(&bucket, &run(1), &["contacts", "deals"]).await;
-    // As an earlier version may have made it. The run may be the one that retires it.
-    base.tables.get_mut("deals").unwrap().streams[0].ids = vec!["x".repeat(1 << 20); 80];
-    let crashed = key_of("contacts", &run(2), 0);
-    put(&bucket, &crashed).await;
-    let (built_on, swept) = sweep_before(&bucket, Some(base.clone()), unchanged(&run(3)), ours).await.unwrap();
-    assert_eq!((swept.files, built_on.as_ref()), (0, Some(&base)));
-    assert!(matches!(swept.failures[..], [SweepError::Log(LogError::TooLarge(_))]), "{:?}", swept.failures);
-    assert!(keys(&bucket).await.contains(&crashed));
-    let retires = Change { retired: ["deals".to_owned()].into(), ..change(&run(3), &["contacts"]) };
-    let newest = CommitLog::of(&bucket).commit(built_on.as_ref(), retires).await.unwrap();
-    assert_eq!(sweep_after(&bucket, &newest, ours).await.files, 1);
-}
