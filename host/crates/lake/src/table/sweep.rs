@@ -43,6 +43,9 @@
 //! run has left is in no commit takes those that have been made since the last sweep (`judged`), and the whole log only where
 //! nothing is known of one.
 //!
+//! **A table whose folder may not be looked into** keeps no other from being swept. It is told, and nothing is noted of how far
+//! the sweep came, so that the next looks at it again.
+//!
 //! **A sweep that is dropped** has done what one that was killed there has: it notes how far it came last of all, and whatever
 //! it removes may go in any order, but for the notes before the files.
 
