@@ -43,9 +43,12 @@ pub mod settings;
 mod strange;
 mod upload;
 mod versions;
+mod whole;
 
 #[cfg(test)]
 pub(crate) mod failing;
+#[cfg(test)]
+pub(crate) mod nobody;
 
 use std::{fmt, sync::Arc};
 
@@ -84,9 +87,6 @@ use self::{
 /// another request for the key was under way and says nothing of its outcome; AWS asks to repeat. Each time is a new
 /// coincidence of two requests, so a handful is plenty.
 const CONFLICT_RETRIES: u32 = 5;
-
-/// The largest object that is read. A commit of hundreds of tables with thousands of columns has some tens of megabytes.
-const LARGEST_READ: u64 = 512 << 20;
 
 /// Objects in a list, at most: a bucket with years of runs has thousands, and a list that does not end would fill the
 /// memory.
@@ -194,49 +194,6 @@ impl Bucket {
     /// The AWS SDK's client of a bucket on S3, for what only it can ask.
     fn client(&self) -> Option<&aws_sdk_s3::Client> {
         self.on_s3.as_ref().map(|on_s3| &on_s3.client)
-    }
-
-    /// The content of an object; `None` if there is none of that key. For small objects: commits and leases.
-    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
-        let denied = match self.read(key).await {
-            Err(denied @ BucketError::AccessDenied { .. }) => denied,
-            read => return read,
-        };
-        // S3 says that an object is absent only to those who may list the whole bucket; whoever may list a folder alone is
-        // refused to read it.
-        match self.is_there(key).await {
-            Ok(false) => Ok(None),
-            // It may have come about in between.
-            Ok(true) => self.read(key).await,
-            Err(failure) if failure.is_for_the_owner() => Err(denied),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
-        let path = self.path(key)?;
-        let answer = match self.store.get(&path).await {
-            Ok(found) if found.meta.size > LARGEST_READ => {
-                let (location, bytes) = (self.location.location(key), found.meta.size);
-                return Err(BucketError::Oversized { location, bytes, most: LARGEST_READ });
-            }
-            Ok(found) => found.bytes().await,
-            Err(error) => Err(error),
-        };
-        match answer {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if Location::means_absent(&error) => Ok(None),
-            Err(error) => Err(self.location.judge(Operation::Get, key, &error)),
-        }
-    }
-
-    /// Whether there is an object of that key, by a list.
-    async fn is_there(&self, key: &str) -> Result<bool, BucketError> {
-        let Some((folder, _)) = key.rsplit_once('/') else { return Ok(true) };
-        let mut before = key.to_owned();
-        before.pop();
-        let after = self.list_after(folder, &before, 1).await?;
-        Ok(after.first().is_some_and(|found| found.key == key))
     }
 
     /// Writes an object, replacing one of the same key.

@@ -142,7 +142,7 @@ pub enum BucketError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// An object that is larger than any that is read whole.
+    /// An object that is larger than any of its kind that is read, or that would be.
     #[error("`{location}` has {bytes} bytes, and no more than {most} are read")]
     Oversized {
         /// The object.

@@ -155,6 +155,11 @@ impl Location {
         BucketError::NotOurs { location: self.location(key), what }
     }
 
+    /// What is there, or would be, is larger than what of its kind is read.
+    pub(super) fn oversized(&self, key: &str, bytes: u64, most: u64) -> BucketError {
+        BucketError::Oversized { location: self.location(key), bytes, most }
+    }
+
     pub(super) fn too_large(&self, key: &str, limit: u64) -> BucketError {
         BucketError::TooLarge { location: self.location(key), limit }
     }

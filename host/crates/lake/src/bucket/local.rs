@@ -20,7 +20,7 @@ use std::{
 
 use object_store::local::LocalFileSystem;
 
-use self::walk::Walk;
+use self::walk::{Found, Walk};
 pub(super) use self::{beneath::InTheWay, store::FolderStore};
 use super::{Unfinished, error::BucketError, location::Location, operation::Operation, strange::Strange};
 
@@ -67,24 +67,18 @@ impl Folder {
         location: &Location,
         folder: &str,
     ) -> Result<Vec<Unfinished>, BucketError> {
-        let (mut walk, mut all) = (self.walk(folder), Vec::new());
-        loop {
+        let (mut walk, mut all) = (Some(self.walk(folder)), Vec::new());
+        while let Some(mut rest) = walk.take() {
             let found = in_background(move || {
-                let found = walk.by_ref().take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
-                Ok((found, walk))
+                let found = rest.by_ref().take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
+                let is_last = found.len() < AT_A_TIME;
+                let unfinished = found.iter().filter_map(|found| unfinished(&rest, found).transpose());
+                Ok((unfinished.collect::<io::Result<Vec<_>>>()?, (!is_last).then_some(rest)))
             });
-            let (found, rest) = found.await.map_err(|error| location.judge_disk(Operation::List, folder, &error))?;
-            walk = rest;
-            let is_last = found.len() < AT_A_TIME;
-            let unfinished = found.into_iter().filter_map(|found| {
-                let (key, upload) = unfinished::parse(&found.name)?;
-                // One that is gone by now has no size, and is not there to be removed.
-                Some(Unfinished { key, upload, bytes: found.entry.metadata().ok()?.len() })
-            });
+            let (unfinished, rest) =
+                found.await.map_err(|error| location.judge_disk(Operation::List, folder, &error))?;
             all.extend(unfinished);
-            if is_last {
-                break;
-            }
+            walk = rest;
         }
         all.sort_by(|left, right| (&left.key, left.upload).cmp(&(&right.key, right.upload)));
         Ok(all)
@@ -108,6 +102,13 @@ impl Folder {
     fn told(&self) -> Vec<String> {
         self.strange.told()
     }
+}
+
+/// What an unfinished upload left that a walk has come to, if that is one.
+fn unfinished(walk: &Walk, found: &Found) -> io::Result<Option<Unfinished>> {
+    let Some((key, upload)) = unfinished::parse(&found.name) else { return Ok(None) };
+    // One that is gone by now has no size, and is not there to be removed.
+    Ok(walk.look_closer(found)?.map(|metadata| Unfinished { key, upload, bytes: metadata.len() }))
 }
 
 /// Runs what blocks on a thread for it.

@@ -7,9 +7,10 @@
 //! A number that no run can have come to is nobody's of ours: whoever wrote it would have the log end there, and who looks
 //! for what lies below it search for ever. A folder with one is refused, with its key.
 
+use bytes::Bytes;
 use futures::{Stream, stream};
 
-use super::{Bucket, BucketError};
+use super::{Bucket, BucketError, Put};
 
 /// How many keys S3 lists in one answer.
 const PAGE: usize = 1000;
@@ -48,6 +49,14 @@ fn possible(bucket: &Bucket, folder: &str, number: Option<u64>) -> Result<Option
         }
         number => Ok(number),
     }
+}
+
+/// Creates an entry, if it is absent. Whoever makes one after the last that can be would be refused by it ever after.
+pub async fn create(bucket: &Bucket, folder: &str, number: u64, content: Bytes) -> Result<Put, BucketError> {
+    if number > MOST {
+        return Err(bucket.not_ours(&key(folder, number - 1), "numbered as no run can have done it: none can follow"));
+    }
+    bucket.put_if_absent(&key(folder, number), content).await
 }
 
 /// The number of the newest entry of a folder of any size; `None` if it has none.
@@ -100,21 +109,24 @@ pub async fn first_above(bucket: &Bucket, folder: &str, above: u64) -> Result<Op
     }
 }
 
-/// The numbers of all entries below one, the greatest first. They are asked for a thousand at a time, so that who stops early
-/// has not paid for the rest; numbers that are missing at the low end cost one request together.
+/// The numbers of all entries between two, both left out, the greatest first. They are asked for a thousand at a time, so that
+/// who stops early has not paid for the rest. What is counted is entries and not numbers: where a thousand numbers have none,
+/// all entries that are left are asked for at once, for there may be as many such gaps as whoever writes there likes.
 pub fn below<'b>(
     bucket: &'b Bucket,
     folder: &'b str,
+    above: u64,
     end: u64,
 ) -> impl Stream<Item = Result<u64, BucketError>> + use<'b> {
+    let first = above.saturating_add(1);
     stream::try_unfold((end, Vec::new()), move |(mut end, mut numbers)| async move {
-        while numbers.is_empty() && end > 1 {
-            let from = end.saturating_sub(PAGE as u64).max(1);
+        while numbers.is_empty() && end > first {
+            let from = end.saturating_sub(PAGE as u64).max(first);
             numbers = between(bucket, folder, from, end).await?;
-            if numbers.is_empty() && first_above(bucket, folder, 0).await?.is_none_or(|first| first >= from) {
-                break;
-            }
             end = from;
+            if numbers.is_empty() && end > first {
+                (numbers, end) = (between(bucket, folder, first, end).await?, first);
+            }
         }
         Ok(numbers.pop().map(|number| (number, (end, numbers))))
     })

@@ -60,7 +60,7 @@ pub use self::{
 };
 use self::{
     decide::{is_too_long, meets},
-    entries::Entries,
+    entries::{Entries, Others},
 };
 use crate::bucket::{Bucket, Put};
 
@@ -259,17 +259,19 @@ impl Lease {
             self.entries.overwrite(&entry).await?;
         }
         for _ in 0..ATTEMPTS {
-            let (own, others) = self.entries.observe_others().await?;
+            let claimed = |entry: LeaseEntry| {
+                let table = meets(&entry, &tables, self.clock.now())?.to_owned();
+                Some(LeaseError::Claimed { table, pipeline: self.entries.pipeline.clone(), entry })
+            };
+            let (own, others) = self.entries.find_in_others(claimed).await?;
             if let Some(loss) = self.loss_if(own) {
                 return Err(self.lost_by(loss));
             }
-            let Some(others) = others else { continue };
-            let now = self.clock.now();
-            let claimed = |entry: LeaseEntry| {
-                let table = meets(&entry, &tables, now)?.to_owned();
-                Some(LeaseError::Claimed { table, pipeline: self.entries.pipeline.clone(), entry })
-            };
-            return others.into_iter().find_map(claimed).map_or(Ok(()), Err);
+            match others {
+                Others::With(claimed) => return Err(claimed),
+                Others::Without => return Ok(()),
+                Others::Changed => {}
+            }
         }
         Err(LeaseError::Contested { bucket: self.entries.describe() })
     }

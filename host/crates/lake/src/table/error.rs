@@ -157,11 +157,7 @@ impl LogError {
                 "an earlier version has made it, or somebody else. If it is the newest, copy `{key}` elsewhere and remove it: \
                  readers then see the commit before it, and the next run writes its tables anew"
             ),
-            Self::TooLarge(_) => {
-                "read fewer of these columns (`[[source.columns]]` with `exclude`), or let the plugin give them shorter names \
-                 and labels; a table of another pipeline weighs no more in a folder of its own"
-                    .to_owned()
-            }
+            Self::TooLarge(error) => error.hint(),
             Self::Bucket(error) => return error.hint(),
         })
     }

@@ -40,6 +40,10 @@ use crate::bucket::{Bucket, BucketError};
 
 /// How long slices are kept: what is older is too far from the rest of a run to stand beside it in one table.
 pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// The bytes of a note, at most: those of ten thousand files.
+const LARGEST: u64 = 4 << 20;
+/// The bytes of all notes of a pipeline that are believed, together.
+const LARGEST_TOGETHER: u64 = 16 << 20;
 /// How many notes are read at once.
 const READS_AT_ONCE: usize = 8;
 
@@ -86,13 +90,13 @@ impl KeptSlice {
 /// *before*: else a run that fails in between takes back what its note names. They are not to be discarded any more either.
 ///
 /// # Errors
-/// The bucket failed, and it is open whether the note was written. Either is well: files without a note are swept by a later
-/// run. So this need not end a run.
+/// The note would be larger than any that is read; or the bucket failed, and it is open whether the note was written. Each is
+/// well: files without a note are swept by a later run. So this need not end a run.
 pub async fn keep(bucket: &Bucket, slice: &KeptSlice) -> Result<(), BucketError> {
     let content = wire::write(slice);
     let (pipeline, run) = (slice.pipeline.clone(), slice.run.clone());
     let key = NoteKey { pipeline, run, number: number_of(content.as_bytes()) };
-    bucket.put(&key.format(), Bytes::from(content)).await
+    bucket.put_within(LARGEST, &key.format(), Bytes::from(content)).await
 }
 
 /// The slices that runs of a pipeline have kept and that are no older than `since` (see [`of_use_since`]), oldest first. For
@@ -132,15 +136,34 @@ pub(super) struct Note {
     pub(super) slice: Option<KeptSlice>,
 }
 
-/// All notes of a pipeline, in the order of their keys: of their runs, that is. What else lies there is not ours.
+/// All notes of a pipeline, in the order of their keys: of their runs, that is. What else lies there is not ours. One that is
+/// too large, by itself or with those before it, is one that cannot be read: what it names is read again, and nothing worse.
 pub(super) async fn notes(bucket: &Bucket, pipeline: &str) -> Result<Vec<Note>, BucketError> {
     let found = bucket.list(&key::kept(pipeline)).await?;
-    let keys = found.iter().filter_map(|entry| NoteKey::parse(&entry.key)).filter(|key| key.pipeline == pipeline);
-    let read = async |note: NoteKey| {
+    let mut left = LARGEST_TOGETHER;
+    let keys = found.iter().filter_map(|entry| Some((NoteKey::parse(&entry.key)?, entry.bytes)));
+    let keys = keys.filter(|(key, _)| key.pipeline == pipeline).map(|(key, bytes)| {
+        let most = bytes.min(LARGEST);
+        let is_read = most <= left;
+        left -= if is_read { most } else { 0 };
+        (key, is_read.then_some(most))
+    });
+    let read = async |(note, most): (NoteKey, Option<u64>)| {
         let key = note.format();
-        // One that is gone by now is not there.
-        let content = bucket.get(&key).await?;
-        Ok(content.map(|content| Note { slice: believed(&note, &key, &content), key }))
+        let Some(most) = most else {
+            not_believed(&key, "there are too many");
+            return Ok(Some(Note { slice: None, key }));
+        };
+        match bucket.get_within(most, &key).await {
+            Ok(Some(content)) => Ok(Some(Note { slice: believed(&note, &key, &content), key })),
+            // It is gone by now.
+            Ok(None) => Ok(None),
+            Err(error @ BucketError::Oversized { .. }) => {
+                not_believed(&key, &error.to_string());
+                Ok(Some(Note { slice: None, key }))
+            }
+            Err(error) => Err(error),
+        }
     };
     let notes = futures::stream::iter(keys).map(read).buffered(READS_AT_ONCE);
     notes.try_filter_map(async |note| Ok(note)).try_collect().await
@@ -154,8 +177,12 @@ fn believed(note: &NoteKey, key: &str, content: &[u8]) -> Option<KeptSlice> {
         Ok(_) => "it is not what was written under its name".to_owned(),
         Err(error) => error.to_string(),
     };
-    tracing::warn!(key, reason, "the note of a kept slice cannot be read; what it names is swept");
+    not_believed(key, &reason);
     None
+}
+
+fn not_believed(key: &str, reason: &str) {
+    tracing::warn!(key, reason, "the note of a kept slice cannot be read; what it names is swept");
 }
 
 /// The number of a note in its run.

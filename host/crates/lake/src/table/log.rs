@@ -70,11 +70,10 @@ impl CommitLog {
 
     /// Creates the entry of a commit, or says which stands in its place.
     async fn create(&self, commit: &Commit) -> Result<Made, LogError> {
-        let key = numbered::key(&key::commits(), commit.number);
         let content = weight::entry(commit)?;
         let mut unanswered = None;
         for attempt in 1..=ATTEMPTS {
-            let failure = match self.bucket.put_if_absent(&key, content.clone()).await {
+            let failure = match numbered::create(&self.bucket, &key::commits(), commit.number, content.clone()).await {
                 Ok(Put::Created) => return Ok(Made::Ours),
                 Ok(Put::Exists) => match self.read(commit.number).await {
                     Ok(Some(there)) if there.author.run == commit.author.run => return Ok(Made::Ours),

@@ -43,6 +43,9 @@
 //! run has left is in no commit takes those that have been made since the last sweep (`judged`), and the whole log only where
 //! nothing is known of one.
 //!
+//! **A table whose folder may not be looked into** keeps no other from being swept. It is told, and nothing is noted of how far
+//! the sweep came, so that the next looks at it again.
+//!
 //! **A sweep that is dropped** has done what one that was killed there has: it notes how far it came last of all, and whatever
 //! it removes may go in any order, but for the notes before the files.
 
@@ -114,13 +117,17 @@ pub async fn sweep_before(
         Err(error) => return Ok((base, Swept { failures: vec![error], ..Swept::default() })),
     };
     if doomed.is_nothing() {
-        return Ok((base, Swept::default()));
+        return Ok((base, Swept { failures: doomed.failures, ..Swept::default() }));
     }
     let commit = match CommitLog::of(bucket).commit(base.as_ref(), unchanged).await {
         Ok(commit) => commit,
         // Whether it stands is of no interest to anybody: it changes nothing.
         Err(LogError::Unknown { source: Some(error), .. } | LogError::Unconfirmed { source: error, .. }) => {
             return Err(error.into());
+        }
+        // Nothing was put. The run goes on: it may be the one that makes what all tables weigh less.
+        Err(error @ LogError::TooLarge(_)) => {
+            return Ok((base, Swept { failures: vec![error.into()], ..Swept::default() }));
         }
         Err(error) => return Err(error),
     };
@@ -139,16 +146,18 @@ async fn found_while_ours(
 
 /// Removes what was found, notes first, and says how far everything is accounted for. `newest` is a commit of this run.
 async fn remove(bucket: &Bucket, doomed: Doomed, newest: &Commit, still_ours: &impl AsyncFn() -> bool) -> Swept {
-    let Doomed { notes, files, spared, judged } = doomed;
+    let Doomed { notes, files, spared, judged, failures: not_listed } = doomed;
     let has_notes = !notes.is_empty();
     let failures = remove_notes(bucket, notes).await;
     if !failures.is_empty() {
-        return Swept { failures, ..Swept::default() };
+        return Swept { failures: failures.into_iter().chain(not_listed).collect(), ..Swept::default() };
     }
     if has_notes && !files.is_empty() && !still_ours().await {
         return Swept { failures: vec![SweepError::NotOurs], ..Swept::default() };
     }
     let mut swept = remove_files(bucket, files).await;
+    // How far it came is not noted then: what could not be listed is for a later sweep.
+    swept.failures.extend(not_listed);
     if swept.failures.is_empty()
         && let Err(error) = Reach::after(newest, spared.as_ref(), judged).write(bucket, &newest.author.pipeline).await
     {

@@ -26,7 +26,18 @@ const LONGEST_SHOWN: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooLarge {
     bytes: u64,
-    tables: Vec<Weight>,
+    /// Whose commit it is.
+    pipeline: String,
+    tables: Vec<TableWeight>,
+}
+
+/// What a table weighs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct TableWeight {
+    of: Weight,
+    /// The pipeline that has written it.
+    pipeline: String,
+    columns: Vec<Weight>,
 }
 
 /// What a table or a column weighs.
@@ -34,7 +45,6 @@ pub struct TooLarge {
 struct Weight {
     name: String,
     bytes: u64,
-    columns: Vec<Weight>,
 }
 
 /// The entry of a commit, unless it is too large.
@@ -88,24 +98,42 @@ fn counted(write: impl FnOnce(&mut Counted) -> serde_json::Result<()>) -> u64 {
 impl TooLarge {
     fn by(commit: &Commit) -> Self {
         let bytes = counted(|counted| wire::write(commit, counted));
-        let of_table = |(name, table): (&String, &Table)| Weight {
+        let mut tables = heaviest(commit.tables.iter().map(|(name, table)| Weight {
             name: name.clone(),
             bytes: counted(|counted| wire::write_table(table, counted)),
-            columns: Vec::new(),
-        };
-        let mut tables = heaviest(commit.tables.iter().map(of_table));
+        }));
         // What is next to nothing of it is not worth a word, unless there is nothing but that.
         let worth_a_word = tables.partition_point(|table| table.bytes > bytes / 20);
         tables.truncate(worth_a_word.max(1));
-        for weight in &mut tables {
-            let columns = &commit.tables[&weight.name].columns;
-            weight.columns = heaviest(columns.iter().map(|column| Weight {
+        let with_columns = |of: Weight| {
+            let Table { pipeline, columns, .. } = &commit.tables[&of.name];
+            let columns = heaviest(columns.iter().map(|column| Weight {
                 name: column.name.clone(),
                 bytes: counted(|counted| wire::write_column(column, counted)),
-                columns: Vec::new(),
             }));
+            TableWeight { of, pipeline: pipeline.clone(), columns }
+        };
+        let tables = tables.into_iter().map(with_columns).collect();
+        Self { bytes, pipeline: commit.author.pipeline.clone(), tables }
+    }
+
+    /// What would mend it. A commit lists the tables of all pipelines of a folder, so it may be another's that weighs.
+    pub(super) fn hint(&self) -> String {
+        let Some(heaviest) = self.tables.first() else {
+            return "choose fewer streams, or give each pipeline a folder of its own".to_owned();
+        };
+        let (table, other) = (shown(&heaviest.of.name), shown(&heaviest.pipeline));
+        if heaviest.pipeline == self.pipeline {
+            return format!(
+                "read fewer of these columns (`[[source.columns]]` with `exclude`), or let the plugin give them shorter names and \
+                 labels; or retire table {table} (`exclude` under `[source]` with its stream); tables of other pipelines weigh \
+                 nothing in a folder of one's own"
+            );
         }
-        Self { bytes, tables }
+        format!(
+            "table {table} is of pipeline {other}, and every commit of the folder lists it: let that pipeline retire it (`exclude` \
+             under `[source]` with its stream, and a run) or read fewer of its columns; or give this pipeline a folder of its own"
+        )
     }
 }
 
@@ -128,12 +156,11 @@ impl fmt::Display for TooLarge {
             megabytes(self.bytes),
             megabytes(LARGEST as u64)
         )?;
-        for (index, Weight { name, bytes, columns }) in self.tables.iter().enumerate() {
+        for (index, TableWeight { of, pipeline, columns }) in self.tables.iter().enumerate() {
             let before = if index == 0 { "; of it" } else { "," };
-            write!(formatter, "{before} table `{}` has {}", printable(name, LONGEST_SHOWN), megabytes(*bytes))?;
-            let columns = columns
-                .iter()
-                .map(|column| format!("`{}` {}", printable(&column.name, LONGEST_SHOWN), megabytes(column.bytes)));
+            let (table, weight) = (shown(&of.name), megabytes(of.bytes));
+            write!(formatter, "{before} table {table} of pipeline {} has {weight}", shown(pipeline))?;
+            let columns = columns.iter().map(|column| format!("{} {}", shown(&column.name), megabytes(column.bytes)));
             write!(formatter, " (of its columns, {})", columns.collect::<Vec<_>>().join(", "))?;
         }
         Ok(())
@@ -141,6 +168,10 @@ impl fmt::Display for TooLarge {
 }
 
 impl std::error::Error for TooLarge {}
+
+fn shown(name: &str) -> String {
+    format!("`{}`", printable(name, LONGEST_SHOWN))
+}
 
 fn megabytes(bytes: u64) -> String {
     if bytes < 100_000 {

@@ -47,7 +47,7 @@ impl FolderStore {
                 let page = in_background(move || {
                     let found = walk.by_ref().take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
                     let is_last = found.len() < AT_A_TIME;
-                    let objects = found.into_iter().map(|found| object(&found, after.as_ref()));
+                    let objects = found.iter().map(|found| object(&walk, found, after.as_ref()));
                     let objects = objects.filter_map(io::Result::transpose).collect::<io::Result<Vec<_>>>()?;
                     Ok((objects, (!is_last).then_some(walk)))
                 });
@@ -59,16 +59,12 @@ impl FolderStore {
 }
 
 /// The object that a file is, if it is whole and comes after a path.
-fn object(found: &Found, after: Option<&ObjectPath>) -> io::Result<Option<ObjectMeta>> {
+fn object(walk: &Walk, found: &Found, after: Option<&ObjectPath>) -> io::Result<Option<ObjectMeta>> {
     let Ok(location) = ObjectPath::parse(&found.name) else { return Ok(None) };
     if unfinished::has_number(&found.name) || after.is_some_and(|after| location <= *after) {
         return Ok(None);
     }
-    // Of the entry itself, should it be a link by now.
-    let metadata = match found.entry.metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata?,
-    };
+    let Some(metadata) = walk.look_closer(found)? else { return Ok(None) };
     let last_modified = metadata.modified()?.into();
     Ok(Some(ObjectMeta { location, last_modified, size: metadata.len(), e_tag: None, version: None }))
 }
@@ -127,13 +123,13 @@ impl ObjectStore for FolderStore {
         let folder = prefix.map(ObjectPath::as_ref).unwrap_or_default().to_owned();
         let within = self.folder.clone();
         let found = in_background(move || {
-            let found = Walk::of_one_level(&within.root, &folder, &within.strange);
+            let mut walk = Walk::of_one_level(&within.root, &folder, &within.strange);
+            let found = walk.by_ref().collect::<io::Result<Vec<_>>>()?;
             let (mut folders, mut objects) = (Vec::new(), Vec::new());
-            for found in found {
-                let found = found?;
+            for found in &found {
                 match ObjectPath::parse(&found.name) {
                     Ok(path) if found.is_folder => folders.push(path),
-                    _ => objects.extend(object(&found, None)?),
+                    _ => objects.extend(object(&walk, found, None)?),
                 }
             }
             folders.sort();

@@ -1,4 +1,5 @@
 mod links;
+mod unreadable;
 
 use bytes::Bytes;
 

@@ -1,10 +1,11 @@
 //! The files of a folder, however deep, without following a link.
 //!
-//! A link would lead out of the bucket, or round in a circle. One entry is looked at after the other, so whoever walks on a
+//! A link would lead out of the bucket, or round in a circle. What this user may not look into has another user made, and is
+//! passed over as links are; but for the folder that was asked for, which would seem to be empty. One entry is looked at after the other, so whoever walks on a
 //! thread of its own can stop at any of them.
 
 use std::{
-    fs::{DirEntry, ReadDir},
+    fs::{DirEntry, Metadata, ReadDir},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,6 +29,8 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) struct Walk {
     root: PathBuf,
+    /// The name of the folder that was asked for.
+    asked: String,
     /// Whether what lies in the folders that are found is walked through, too, instead of giving these.
     deep: bool,
     reading: Option<ReadDir>,
@@ -46,7 +49,8 @@ impl Walk {
             }
             None => vec![folder.to_owned()],
         };
-        Self { root: root.to_owned(), deep: true, reading: None, folders, strange: Arc::clone(strange) }
+        let asked = folder.to_owned();
+        Self { root: root.to_owned(), asked, deep: true, reading: None, folders, strange: Arc::clone(strange) }
     }
 
     /// Through what lies in a folder itself.
@@ -63,8 +67,34 @@ impl Walk {
             Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
                 self.strange.pass_over(folder, "which lies deeper than a name can say");
             }
-            Err(error) => return Err(error),
+            Err(error) => self.pass_over_shut(folder, folder, error)?,
         }
+        Ok(())
+    }
+
+    /// What is known of an entry itself, should it be a link by now; `None` if it is gone or passed over.
+    pub(super) fn look_closer(&self, found: &Found) -> io::Result<Option<Metadata>> {
+        self.unless_passed_over(&found.name, found.entry.metadata())
+    }
+
+    /// What a look at an entry gave; `None` if that is gone, or in a folder of which only the names may be read.
+    fn unless_passed_over<T>(&self, name: &str, look: io::Result<T>) -> io::Result<Option<T>> {
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match look {
+            Ok(seen) => return Ok(Some(seen)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.pass_over_shut(name, folder, error)?,
+        }
+        Ok(None)
+    }
+
+    /// Passes over what could not be looked at, if that is since this user may not and the folder is not the one that was
+    /// asked for; else, fails.
+    fn pass_over_shut(&self, name: &str, folder: &str, error: io::Error) -> io::Result<()> {
+        if error.kind() != io::ErrorKind::PermissionDenied || folder == self.asked {
+            return Err(error);
+        }
+        self.strange.pass_over(name, "which this process may not look at");
         Ok(())
     }
 
@@ -76,10 +106,7 @@ impl Walk {
             self.strange.pass_over(&path.to_string_lossy(), "whose name no key can have");
             return Ok(None);
         };
-        let kind = match entry.file_type() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            kind => kind?,
-        };
+        let Some(kind) = self.unless_passed_over(name, entry.file_type())? else { return Ok(None) };
         if kind.is_symlink() {
             tell_of_link(&self.strange, name);
         }

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
@@ -49,14 +48,29 @@ async fn other_objects_in_the_folder_are_not_entries() {
 #[tokio::test]
 async fn who_stops_early_has_not_listed_all_and_a_gap_costs_little() {
     let (bucket, store) = bucket_of(1..=5000).await;
-    let newest: Vec<u64> = below(&bucket, "log", 5000).take(10).try_collect().await.unwrap();
+    let newest: Vec<u64> = below(&bucket, "log", 0, 5000).take(10).try_collect().await.unwrap();
     assert_eq!(newest, (4990..5000).rev().collect::<Vec<_>>());
     assert_eq!(store.count(Call::List), 1);
 
     let (bucket, store) = bucket_of(90_000..=90_010).await;
-    let found: Vec<u64> = below(&bucket, "log", 90_010).try_collect().await.unwrap();
+    let found: Vec<u64> = below(&bucket, "log", 0, 90_010).try_collect().await.unwrap();
     assert_eq!(found, (90_000..90_010).rev().collect::<Vec<_>>());
     assert!(store.count(Call::List) <= 3, "{}", store.count(Call::List));
+}
+
+#[tokio::test]
+async fn entries_far_below_are_found_by_what_is_listed_and_no_further_than_asked() {
+    let (bucket, store) = bucket_of((1..=3).chain((1..=20).map(|far| far << 34))).await;
+    for (above, end) in [(0, MOST), (0, 1 << 39), (2, 7 << 34), (3, 1 << 34), (9, 9), (9, 8), (u64::MAX, MOST)] {
+        let before = store.count(Call::List);
+        let found: Vec<u64> = below(&bucket, "log", above, end).try_collect().await.unwrap();
+        let mut expected = all(&bucket, "log").await.unwrap();
+        expected.retain(|number| *number > above && *number < end);
+        expected.reverse();
+        assert_eq!(found, expected, "between {above} and {end}");
+        let lists = store.count(Call::List) - before - 1;
+        assert!(lists <= 2, "{lists} lists between {above} and {end}");
+    }
 }
 
 #[tokio::test]
@@ -65,7 +79,7 @@ async fn what_else_lies_in_the_folder_hides_no_entry() {
     for number in 0..2500 {
         bucket.put(&format!("log/00000000000000000010.json.{number}"), Bytes::new()).await.unwrap();
     }
-    let found: Vec<u64> = below(&bucket, "log", 30).try_collect().await.unwrap();
+    let found: Vec<u64> = below(&bucket, "log", 0, 30).try_collect().await.unwrap();
     assert_eq!(found, (1..30).rev().collect::<Vec<_>>());
     assert_eq!(first_above(&bucket, "log", 9).await.unwrap(), Some(10));
     assert_eq!(first_above(&bucket, "log", 10).await.unwrap(), Some(11));
@@ -89,7 +103,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let found = runtime.block_on(async {
             let (bucket, _) = bucket_of(numbers.iter().copied()).await;
-            (newest(&bucket, "log").await.unwrap(), below(&bucket, "log", from).try_collect::<Vec<_>>().await.unwrap())
+            (newest(&bucket, "log").await.unwrap(), below(&bucket, "log", 0, from).try_collect::<Vec<_>>().await.unwrap())
         });
         prop_assert_eq!(found.0, numbers.last().copied());
         numbers.reverse();
@@ -114,4 +128,8 @@ async fn a_folder_with_a_number_that_nobody_can_have_come_to_is_refused_with_its
     }
     let (bucket, _) = bucket_of([1, MOST]).await;
     assert_eq!(newest(&bucket, "log").await.unwrap(), Some(MOST));
+    // None follows it, for that would be refused ever after, and with its own key.
+    let error = create(&bucket, "log", MOST + 1, Bytes::new()).await.unwrap_err();
+    assert!(error.to_string().contains(&key("log", MOST)) && !error.may_have_happened(), "{error}");
+    assert_eq!(all(&bucket, "log").await.unwrap(), [1, MOST]);
 }

@@ -7,6 +7,9 @@ use bytes::Bytes;
 use super::{LeaseEntry, LeaseError, wire};
 use crate::bucket::{Bucket, BucketError, OWN_FOLDER, Put, is_pipeline_name, numbered};
 
+/// The bytes of an entry, at most: those of ten thousand tables that are claimed.
+const LARGEST: u64 = 1 << 20;
+
 /// The entries of one pipeline's lease.
 #[derive(Debug, Clone)]
 pub(super) struct Entries {
@@ -18,6 +21,16 @@ pub(super) struct Entries {
 pub(super) struct Observed {
     pub(super) numbers: Vec<u64>,
     pub(super) newest: Option<LeaseEntry>,
+}
+
+/// What a look at the entries of other pipelines found.
+pub(super) enum Others<T> {
+    /// What was looked for.
+    With(T),
+    /// Nothing of the kind.
+    Without,
+    /// One was removed in the meantime, as a newer one was there.
+    Changed,
 }
 
 /// Whether a key is that of an entry of a pipeline's lease.
@@ -88,26 +101,30 @@ impl Entries {
     /// The entry of a number; `None` if there is none.
     pub(super) async fn read(&self, number: u64) -> Result<Option<LeaseEntry>, LeaseError> {
         let key = self.key(number);
-        let Some(content) = self.bucket.get(&key).await? else { return Ok(None) };
+        let Some(content) = self.bucket.get_within(LARGEST, &key).await? else { return Ok(None) };
         match wire::read(&self.pipeline, number, &content) {
             Ok(entry) => Ok(Some(entry)),
             Err(source) => Err(LeaseError::Unreadable { bucket: self.describe(), key, source }),
         }
     }
 
-    /// The number of this pipeline's newest entry, and the newest entry of every other pipeline that has any; `None` instead
-    /// of these if one was removed in the meantime, as a newer one was there.
-    pub(super) async fn observe_others(&self) -> Result<(Option<u64>, Option<Vec<LeaseEntry>>), LeaseError> {
+    /// The number of this pipeline's newest entry, and what is found in the newest entries of all other pipelines, of which
+    /// one at a time is held.
+    pub(super) async fn find_in_others<T>(
+        &self,
+        find: impl Fn(LeaseEntry) -> Option<T>,
+    ) -> Result<(Option<u64>, Others<T>), LeaseError> {
         let mut newest = self.newest_of_all().await?;
         let own = newest.remove(&self.pipeline);
-        let mut entries = Vec::with_capacity(newest.len());
         for (pipeline, number) in newest {
-            match Self::of(&self.bucket, &pipeline).read(number).await? {
-                Some(entry) => entries.push(entry),
-                None => return Ok((own, None)),
+            let Some(entry) = Self::of(&self.bucket, &pipeline).read(number).await? else {
+                return Ok((own, Others::Changed));
+            };
+            if let Some(found) = find(entry) {
+                return Ok((own, Others::With(found)));
             }
         }
-        Ok((own, Some(entries)))
+        Ok((own, Others::Without))
     }
 
     /// Whether an entry that was created is the lease: it is the newest, and the store would not have created it twice.
@@ -127,11 +144,11 @@ impl Entries {
     }
 
     pub(super) async fn create(&self, entry: &LeaseEntry) -> Result<Put, BucketError> {
-        self.bucket.put_if_absent(&self.key(entry.number), Bytes::from(wire::write(entry))).await
+        numbered::create(&self.bucket, &self.folder(), entry.number, Bytes::from(wire::write(entry))).await
     }
 
     pub(super) async fn overwrite(&self, entry: &LeaseEntry) -> Result<(), BucketError> {
-        self.bucket.put(&self.key(entry.number), Bytes::from(wire::write(entry))).await
+        self.bucket.put_within(LARGEST, &self.key(entry.number), Bytes::from(wire::write(entry))).await
     }
 
     /// Removes an entry that means nothing any more; says whether that worked. What stays is removed by the next taker.

@@ -259,3 +259,42 @@ fn slices_are_of_use_for_a_day_and_until_the_pipeline_has_written_tables() {
     fence.committed = at("2026-11-24T09:30:00Z");
     assert_eq!(of_use_since("crm", Some(&next(Some(&base), fence)), now), at("2026-11-24T09:00:00Z"));
 }
+
+/// Puts a note of a slice with so many blanks behind it, under the name of its content.
+async fn keep_with_blanks(bucket: &Bucket, slice: &KeptSlice, blanks: usize) {
+    for file in slice.files() {
+        bucket.put(&file.key, Bytes::from_static(ROWS)).await.unwrap();
+    }
+    let content = wire::write(slice) + &" ".repeat(blanks);
+    let (pipeline, run) = (slice.pipeline.clone(), slice.run.clone());
+    let key = NoteKey { pipeline, run, number: number_of(content.as_bytes()) };
+    bucket.put(&key.format(), Bytes::from(content)).await.unwrap();
+}
+
+#[tokio::test]
+async fn notes_that_are_larger_than_any_are_none_and_are_swept_as_such() {
+    let bucket = Bucket::memory();
+    let kept_at = "2026-11-23T20:17:00Z";
+    keep_with_blanks(&bucket, &slice(&run(1), "events", &[0], kept_at), 1 << 20).await;
+    keep_with_blanks(&bucket, &slice(&run(2), "events", &[0], kept_at), 5 << 20).await;
+    let runs = |slices: Vec<KeptSlice>| slices.into_iter().map(|slice| slice.run).collect::<Vec<_>>();
+    assert_eq!(runs(kept(&bucket, "crm", Timestamp::MIN).await.unwrap()), [run(1)]);
+    let all = notes(&bucket, "crm").await.unwrap();
+    assert_eq!(all.iter().map(|note| note.slice.is_some()).collect::<Vec<_>>(), [true, false]);
+    // Nor are those that are too large together: sixteen megabytes, of which the large one has taken four.
+    for number in 3..30 {
+        keep_with_blanks(&bucket, &slice(&run(number), "events", &[0], kept_at), 1 << 20).await;
+    }
+    let all = notes(&bucket, "crm").await.unwrap();
+    assert_eq!((all.len(), all.iter().filter(|note| note.slice.is_some()).count()), (29, 11));
+}
+
+#[tokio::test]
+async fn no_note_is_written_that_would_be_none() {
+    let (bucket, store) = failing(|_, _, _| Fault::None);
+    let slice =
+        KeptSlice { covers: json!("x".repeat(5 << 20)), ..slice(&run(1), "events", &[0], "2026-11-23T20:17:00Z") };
+    let error = keep(&bucket, &slice).await.unwrap_err();
+    assert!(matches!(error, BucketError::Oversized { .. }) && !error.may_have_happened(), "{error}");
+    assert_eq!(store.count(Call::Put), 0);
+}

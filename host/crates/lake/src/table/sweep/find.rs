@@ -1,6 +1,6 @@
 //! What a sweep is to remove: the files that no commit accounts for and no note spares, and the notes that are of no use.
 
-use std::{collections::BTreeSet, future::ready, pin::pin};
+use std::{collections::BTreeSet, pin::pin};
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -31,6 +31,8 @@ pub(super) struct Doomed {
     pub(super) spared: Option<RunId>,
     /// What the sweep has judged.
     pub(super) judged: Judging,
+    /// Why the files of some tables are not among these.
+    pub(super) failures: Vec<SweepError>,
 }
 
 impl Doomed {
@@ -82,11 +84,11 @@ pub(super) async fn before(
     newest: Option<&Commit>,
     now: Timestamp,
 ) -> Result<Doomed, SweepError> {
-    let (reach, mut found) = list(bucket, pipeline).await?;
+    let Listed { reach, mut found, failures } = list(bucket, pipeline).await?;
     let mut judging = judging(&reach, newest);
     Accounted::by(newest).leave(&mut found, &mut judging);
     if found.is_empty() {
-        return Ok(Doomed::default());
+        return Ok(Doomed { failures, ..Doomed::default() });
     }
     // After the files: what has been noted in between is spared.
     let notes = kept::notes(bucket, pipeline).await?;
@@ -95,45 +97,66 @@ pub(super) async fn before(
     let (spared, useless): (Vec<_>, Vec<_>) = notes.into_iter().partition(is_of_use);
     let to_spare = keys_of(&spared);
     let first = spared.into_iter().filter_map(|note| note.slice).map(|slice| slice.run).min();
-    Ok(Doomed { spared: first, ..but_for(&to_spare, bucket, newest, (found, judging), useless).await? })
+    Ok(Doomed { spared: first, failures, ..but_for(&to_spare, bucket, newest, (found, judging), useless).await? })
 }
 
 /// What is to be removed after a run has made this commit. No note is of use then.
 pub(super) async fn after(bucket: &Bucket, newest: &Commit) -> Result<Doomed, SweepError> {
     let pipeline = &newest.author.pipeline;
-    let (reach, found) = list(bucket, pipeline).await?;
+    let Listed { reach, found, failures } = list(bucket, pipeline).await?;
     let notes = kept::notes(bucket, pipeline).await?;
     let judging = judging(&reach, Some(newest));
-    but_for(&BTreeSet::new(), bucket, Some(newest), (found, judging), notes).await
+    Ok(Doomed { failures, ..but_for(&BTreeSet::new(), bucket, Some(newest), (found, judging), notes).await? })
 }
 
 fn judging(reach: &Reach, newest: Option<&Commit>) -> Judging {
     Judging::after(&reach.judged, &reach.runs_from, newest.map_or(0, |newest| newest.number))
 }
 
-/// All files of a pipeline, of runs that no sweep has accounted for, and how far these came.
-async fn list(bucket: &Bucket, pipeline: &str) -> Result<(Reach, Vec<Found>), BucketError> {
+/// What is listed of a pipeline.
+struct Listed {
+    /// How far earlier sweeps came.
+    reach: Reach,
+    /// The files of runs that none of these has accounted for.
+    found: Vec<Found>,
+    /// Why those of some tables are not among these.
+    failures: Vec<SweepError>,
+}
+
+/// All files of a pipeline, of runs that no sweep has accounted for, and how far these came. A folder that another user has
+/// made among the tables, and into which this one may not look, is no reason to leave what lies in all others.
+async fn list(bucket: &Bucket, pipeline: &str) -> Result<Listed, BucketError> {
     let reach = Reach::read(bucket, pipeline).await?;
-    let mut found = Vec::new();
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
     for table in bucket.folders().await? {
         if !key::is_table_name(&table) {
             continue;
         }
-        let folder = key::of_pipeline(&table, pipeline);
-        let from = key::runs_from(&folder, &reach.runs_from);
-        for entry in bucket.list_after(&folder, &from, usize::MAX).await? {
-            if let Some(key) = DataKey::parse(&entry.key) {
-                let what = What::File { key: entry.key, bytes: entry.bytes };
-                found.push(Found { run: key.run, what, was_kept: false });
-            }
-        }
-        for unfinished in bucket.list_unfinished(&folder).await? {
-            if let Some(key) = DataKey::parse(&unfinished.key) {
-                found.push(Found { run: key.run, what: What::Unfinished(unfinished), was_kept: false });
-            }
+        match list_table(bucket, &key::of_pipeline(&table, pipeline), &reach).await {
+            Ok(of_table) => found.extend(of_table),
+            Err(error @ BucketError::NotPermitted { .. }) => failures.push(error.into()),
+            Err(error) => return Err(error),
         }
     }
-    Ok((reach, found))
+    Ok(Listed { reach, found, failures })
+}
+
+/// Those of one table, by the folder that they are in.
+async fn list_table(bucket: &Bucket, folder: &str, reach: &Reach) -> Result<Vec<Found>, BucketError> {
+    let mut found = Vec::new();
+    let from = key::runs_from(folder, &reach.runs_from);
+    for entry in bucket.list_after(folder, &from, usize::MAX).await? {
+        if let Some(key) = DataKey::parse(&entry.key) {
+            let what = What::File { key: entry.key, bytes: entry.bytes };
+            found.push(Found { run: key.run, what, was_kept: false });
+        }
+    }
+    for unfinished in bucket.list_unfinished(folder).await? {
+        if let Some(key) = DataKey::parse(&unfinished.key) {
+            found.push(Found { run: key.run, what: What::Unfinished(unfinished), was_kept: false });
+        }
+    }
+    Ok(found)
 }
 
 /// What is to be removed of these files, and of those that notes of no use name, with the notes: all that is in no commit and
@@ -159,7 +182,7 @@ async fn but_for(
     Accounted::by(newest).leave(&mut found, &mut judging);
     read_older(bucket, newest, &mut found, &mut judging).await?;
     let notes = notes.into_iter().map(|note| note.key).collect();
-    Ok(Doomed { notes, files: found, spared: None, judged: judging })
+    Ok(Doomed { notes, files: found, spared: None, judged: judging, failures: Vec::new() })
 }
 
 /// Leaves what no older commit accounts for: reads them, the newest first, as far as one may that accounts for what is left.
@@ -173,7 +196,7 @@ async fn read_older(
     let end = newest.map_or(1, |newest| newest.number);
     let above = |found: &[Found], judging: &Judging| found.iter().map(|it| judging.listed_above(&it.run)).min();
     let lowest = above(found, judging).unwrap_or(end);
-    let numbers = numbered::below(bucket, &commits, end).try_take_while(|number| ready(Ok(*number > lowest)));
+    let numbers = numbered::below(bucket, &commits, lowest, end);
     let read = async |number| Ok::<_, LogError>((number, log.read(number).await?));
     let mut older = pin!(numbers.map_err(LogError::from).map_ok(read).try_buffered(READS_AT_ONCE));
     let mut next = end;

@@ -63,7 +63,9 @@ impl Judging {
     pub(super) fn listed_above(&self, run: &RunId) -> u64 {
         let Judged { commit, from, runs, open, .. } = &self.before;
         let run = run.as_str();
-        if run < from.as_str() || runs.contains(run) { 0 } else { open.get(run).copied().unwrap_or(*commit) }
+        // None was spared above the commit, whatever the note says.
+        let above = open.get(run).map_or(*commit, |open| *open.min(commit));
+        if run < from.as_str() || runs.contains(run) { 0 } else { above }
     }
 
     /// A commit accounts for a run, whole.

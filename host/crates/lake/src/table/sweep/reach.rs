@@ -15,6 +15,9 @@ use crate::{
 /// that take turns, without a file being overlooked.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 
+/// The bytes of a note, at most: those of a hundred thousand runs since the sweep before.
+const LARGEST: u64 = 4 << 20;
+
 /// Up to where the files of a pipeline are accounted for, as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reach {
@@ -37,13 +40,49 @@ impl Reach {
 
     /// That of the last sweep; nothing at all, if there was none.
     pub(super) async fn read(bucket: &Bucket, pipeline: &str) -> Result<Self, BucketError> {
-        let content = bucket.get(&key::swept(pipeline)).await?;
+        let key = key::swept(pipeline);
+        let content = match bucket.get_within(LARGEST, &key).await {
+            Err(error @ BucketError::Oversized { .. }) => {
+                tracing::warn!(key, %error, "the note of the last sweep is none; everything is looked at");
+                None
+            }
+            content => content?,
+        };
         // One that cannot be read is none.
         Ok(content.and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or_default())
     }
 
     pub(super) async fn write(&self, bucket: &Bucket, pipeline: &str) -> Result<(), BucketError> {
-        let content = serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("texts and numbers are always JSON"));
-        bucket.put(&key::swept(pipeline), Bytes::from(content)).await
+        let mut content = self.stored();
+        if content.len() as u64 > LARGEST {
+            // The next sweep proves again what this one has judged.
+            content = Self { runs_from: self.runs_from.clone(), judged: Judged::default() }.stored();
+        }
+        bucket.put_within(LARGEST, &key::swept(pipeline), Bytes::from(content)).await
+    }
+
+    fn stored(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("texts and numbers are always JSON"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sweep_that_has_judged_too_much_notes_how_far_it_came_and_can_be_read() {
+        let bucket = Bucket::memory();
+        for (runs, is_noted) in [(1000, true), (150_000, false)] {
+            let mut judging = Judging::default();
+            for run in 0..runs {
+                judging.add_run(&format!("20261123T201500Z-{run:08x}").parse().unwrap());
+            }
+            let runs_from = "20261123T20".to_owned();
+            let reach = Reach { judged: judging.end(7, &runs_from), runs_from };
+            reach.write(&bucket, "crm").await.unwrap();
+            let judged = if is_noted { reach.judged } else { Judged::default() };
+            assert_eq!(Reach::read(&bucket, "crm").await.unwrap(), Reach { judged, ..reach });
+        }
     }
 }

@@ -2,6 +2,7 @@ mod cost;
 mod cut_short;
 mod dropped;
 mod kept;
+mod refused;
 
 use std::{
     collections::BTreeMap,

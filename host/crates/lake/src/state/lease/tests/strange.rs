@@ -41,3 +41,26 @@ async fn takes_and_claims(bucket: &Bucket) {
     lease.confirm().await.unwrap();
     lease.release().await.unwrap();
 }
+
+#[tokio::test]
+async fn an_entry_that_is_larger_than_any_is_not_read() {
+    let bucket = Bucket::memory();
+    Lease::take(&bucket, holder(1), Clock::system()).await.unwrap().release().await.unwrap();
+    let key = format!("_sluice/leases/crm/{NUMBER}");
+    let released = bucket.get(&key).await.unwrap().unwrap();
+    for (blanks, is_read) in [(1 << 10, true), (2 << 20, false)] {
+        let larger = [&released[..], &vec![b' '; blanks]].concat();
+        bucket.put(&key, Bytes::from(larger)).await.unwrap();
+        match Lease::take(&bucket, holder(2), Clock::system()).await {
+            Ok(lease) => {
+                assert!(is_read);
+                lease.release().await.unwrap();
+                bucket.delete("_sluice/leases/crm/00000000000000000002.json").await.unwrap();
+            }
+            Err(error) => {
+                assert!(!is_read && error.to_string().contains(&key) && error.hint().is_some(), "{error}");
+                assert!(matches!(error, LeaseError::Bucket(BucketError::Oversized { .. })), "{error:?}");
+            }
+        }
+    }
+}

@@ -53,3 +53,36 @@ async fn a_commit_of_an_earlier_version_that_nobody_can_read_is_told_with_what_t
     std::fs::remove_file(temporary.path().join(key)).unwrap();
     assert_eq!(log.latest().await.unwrap(), Some(first));
 }
+
+#[tokio::test]
+async fn a_commit_that_is_too_large_by_what_others_have_written_says_whose_it_is_and_what_helps() {
+    let bucket = Bucket::memory();
+    let log = CommitLog::of(&bucket);
+    let first = log.commit(None, by("sales", heavy(20))).await.unwrap();
+    // What an earlier version has made, which took more.
+    let made_earlier = |mut commit: Commit| {
+        commit.tables.get_mut("deals").unwrap().streams[0].ids = vec!["x".repeat(1 << 20); 80];
+        commit
+    };
+    let base = made_earlier(first);
+    let error = log.commit(Some(&base), change(&run(2), &["owners"])).await.unwrap_err();
+    let told = sluice_model::error_chain(&error);
+    assert!(told.contains("table `deals` of pipeline `sales` has 8"), "{told}");
+    let hint = error.hint().unwrap();
+    for word in ["pipeline `sales`", "`deals`", "`exclude`", "folder of its own"] {
+        assert!(hint.contains(word), "{word}: {hint}");
+    }
+    assert!(!hint.contains("plugin"), "{hint}");
+    // What the hint says helps: that pipeline retires the table.
+    let retires =
+        Change { retired: BTreeSet::from(["deals".to_owned()]), ..by("sales", change(&run(3), &["contacts"])) };
+    let lighter = log.commit(Some(&base), retires).await.unwrap();
+    log.commit(Some(&lighter), change(&run(4), &["owners"])).await.unwrap();
+    // Of one's own table something else is said.
+    let error = log.commit(Some(&lighter), heavy(80)).await.unwrap_err();
+    let hint = error.hint().unwrap();
+    for word in ["`deals`", "plugin", "`exclude`"] {
+        assert!(hint.contains(word), "{word}: {hint}");
+    }
+    assert!(!hint.contains("sales"), "{hint}");
+}
