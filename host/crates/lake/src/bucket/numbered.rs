@@ -71,15 +71,13 @@ pub async fn newest(bucket: &Bucket, folder: &str) -> Result<Option<u64>, Bucket
     let mut step = PAGE as u64;
     let mut after = 0;
     loop {
-        let page = bucket.list_after(folder, &key(folder, after), PAGE).await?;
-        let last = page.iter().rev().find_map(|entry| number(folder, &entry.key));
+        let Page { last, is_last } = page_after(bucket, folder, after).await?;
         match last {
             Some(last) => newest = Some(last),
             None => end = Some(after + 1),
         }
         let known = newest.unwrap_or(0);
-        let whole = page.len() < PAGE && last.is_some();
-        if whole || end == Some(known + 1) {
+        if (is_last && last.is_some()) || end == Some(known + 1) {
             return possible(bucket, folder, newest);
         }
         after = match end {
@@ -92,6 +90,27 @@ pub async fn newest(bucket: &Bucket, folder: &str) -> Result<Option<u64>, Bucket
             Some(end) if end - known - 1 <= PAGE as u64 => known,
             Some(end) => known + (end - known) / 2,
         };
+    }
+}
+
+/// A page of a folder that has entries, unless none has any more.
+struct Page {
+    /// The greatest of their numbers.
+    last: Option<u64>,
+    /// Whether no other comes after it.
+    is_last: bool,
+}
+
+/// The next page after a number. What else lies in the folder may fill pages of its own.
+async fn page_after(bucket: &Bucket, folder: &str, after: u64) -> Result<Page, BucketError> {
+    let mut after = key(folder, after);
+    loop {
+        let page = bucket.list_after(folder, &after, PAGE).await?;
+        let last = page.iter().rev().find_map(|entry| number(folder, &entry.key));
+        match page.last() {
+            Some(strange) if last.is_none() && page.len() == PAGE => after.clone_from(&strange.key),
+            _ => return Ok(Page { last, is_last: page.len() < PAGE }),
+        }
     }
 }
 

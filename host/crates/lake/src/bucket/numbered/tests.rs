@@ -45,6 +45,26 @@ async fn other_objects_in_the_folder_are_not_entries() {
     assert_eq!(all(&bucket, "log").await.unwrap(), [1, 2]);
 }
 
+/// Pages of nothing else, before, between and after entries.
+#[tokio::test]
+async fn pages_of_other_objects_do_not_hide_the_newest() {
+    for entries in [vec![1], vec![1, 2, 3], (1..=1500).collect(), vec![5_000]] {
+        for strange in [0, *entries.first().unwrap(), entries[entries.len() / 2], *entries.last().unwrap()] {
+            let (bucket, store) = bucket_of(entries.iter().copied()).await;
+            for other in 0..2_500 {
+                bucket.put(&format!("{}x{other:05}", key("log", strange)), Bytes::new()).await.unwrap();
+            }
+            assert_eq!(
+                newest(&bucket, "log").await.unwrap(),
+                entries.last().copied(),
+                "{strange} of {}",
+                entries.len()
+            );
+            assert!(store.count(Call::List) < 40, "{} requests", store.count(Call::List));
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_stops_early_has_not_listed_all_and_a_gap_costs_little() {
     let (bucket, store) = bucket_of(1..=5000).await;
