@@ -22,11 +22,11 @@
 //! it is in the plan, before a run, and most of it is at once odd to whoever reads one: that is the promise, and not that
 //! nothing can be told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sluice_model::{
     outline::{Outline, Output},
-    schema::{Attributes, Marks, Schema, attribute},
+    schema::{Attributes, Field, Marks, Schema, attribute},
 };
 
 use super::transform::Transform;
@@ -49,7 +49,7 @@ pub enum Unsaid {
     Rename,
     /// A column that it reads to compute another.
     #[error(
-        "it reads a column that stands nowhere in its settings to compute another, and its attachments carry marks: which columns it reads could tell what is in them"
+        "it reads a column that stands nowhere in its settings to compute another, or several together, and its attachments carry marks: which columns it reads for which could tell what is in them"
     )]
     Reads,
 }
@@ -64,7 +64,9 @@ impl Unsaid {
             Self::Rename => {
                 "let the settings say both names together, as in `{ old = \"new\" }` or `{ column = \"old\", as = \"new\" }`"
             }
-            Self::Reads => "name the columns that it reads in its settings, each by its whole name",
+            Self::Reads => {
+                "name the columns that it reads in its settings, each by its whole name, or let a group read no other column than the only one that it computes"
+            }
         }
     }
 }
@@ -125,23 +127,31 @@ impl<'t> Words<'t> {
                 }
             }
         }
-        let is_said = |group: usize| outline.groups[group].iter().all(|&read| self.may_read(outline, group, read));
-        if (0..outline.groups.len()).all(is_said) { Ok(()) } else { Err(Unsaid::Reads) }
+        if self.says_all_reads(outline) { Ok(()) } else { Err(Unsaid::Reads) }
     }
 
-    /// Whether a group may read a column: one that stands in the settings, or is computed in its place by the same group; the
-    /// group that chooses rows, one that any group computes.
-    fn may_read(&self, outline: &Outline, group: usize, read: usize) -> bool {
+    /// Whether each group reads only what it may: columns that stand in the settings; the one column that it computes, in
+    /// that one's place; and to choose rows by, if it does nothing else, columns that any group computes in their places.
+    /// A group of several columns would tell by them which others it belongs to.
+    fn says_all_reads(&self, outline: &Outline) -> bool {
         let Self::Known { input, transform, .. } = self else { return true };
-        let column = &input.fields[read];
-        let property = column.attributes.get(attribute::PROPERTY);
-        if transform.says(&column.name) || property.is_some_and(|property| transform.says(property)) {
-            return true;
+        let mut computed: Vec<Vec<&str>> = vec![Vec::new(); outline.groups.len()];
+        for output in &outline.outputs {
+            if let Output::Compute { group, field } = output {
+                computed[*group].push(&field.name);
+            }
         }
-        let is_of_all = outline.selects == Some(group);
-        outline.outputs.iter().any(|output| match output {
-            Output::Compute { group: by, field } => (is_of_all || *by == group) && field.name == column.name,
-            Output::Keep { .. } => false,
+        let by_any: HashSet<&str> = computed.iter().flatten().copied().collect();
+        let is_said = |column: &Field| {
+            let property = column.attributes.get(attribute::PROPERTY);
+            transform.says(&column.name) || property.is_some_and(|property| transform.says(property))
+        };
+        outline.groups.iter().zip(&computed).all(|(reads, computes)| {
+            reads.iter().map(|&read| &input.fields[read]).all(|column| match computes[..] {
+                [] => by_any.contains(&*column.name) || is_said(column),
+                [only] if only == column.name => true,
+                _ => is_said(column),
+            })
         })
     }
 
