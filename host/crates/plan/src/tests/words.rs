@@ -210,6 +210,28 @@ fn what_is_requested_does_not_tell_which_columns_rows_are_chosen_by() {
 }
 
 #[test]
+fn attributes_of_other_columns_tell_nothing_of_marked_attachments() {
+    let labelled = |marks_of_attachment: &[&str], label: &str| {
+        let spec = spec(&transform("keyed", KEYED));
+        let mut source = contacts();
+        for (index, field) in source.fields.iter_mut().enumerate() {
+            field.attributes.insert(attribute::LABEL.to_owned(), format!("label {index}"));
+        }
+        let planner = with_attachments(&spec, &marks(marks_of_attachment));
+        let mut draft = planner.begin(stream("contacts", "0-1"), source);
+        let input = draft.visible();
+        let outputs = vec![keep(&input, "objectId"), compute(0, text("property_email").with(attribute::LABEL, label))];
+        draft
+            .apply(&planner.transforms()[0], outline(&input, vec![reads(&input, &["property_email"])], outputs))
+            .unwrap();
+        draft.visible().fields[1].attributes.get(attribute::LABEL).cloned()
+    };
+    assert_eq!(labelled(&["secret"], "label 2").as_deref(), Some("label 2"));
+    assert_eq!(labelled(&["secret"], "label 3"), None);
+    assert_eq!(labelled(&[], "label 3").as_deref(), Some("label 3"));
+}
+
+#[test]
 fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
     let spec = spec(&transform(
         "keyed",
