@@ -37,3 +37,32 @@ fn an_instance_that_makes_do_with_less_than_it_asked_for() {
         setup.instance(false).unwrap();
     }
 }
+
+#[test]
+fn tables_and_what_is_declared_are_memory_too() {
+    let beside = |declared: &str| setup(&PLUGIN.replace("(global $free", &format!("{declared} (global $free")));
+    let globals = "(global i64 (i64.const 1))".repeat(90_000);
+    let functions = "(func)".repeat(50_000);
+    let table = "(table 400000 funcref)".to_owned();
+    // Each is two to four MiB for each instance.
+    for declared in [globals, functions, table] {
+        let setup = beside(&declared);
+        let mut instances = Vec::new();
+        let shared = setup.clone().with_memory(MemoryBudget::new(8 * MIB));
+        let refused = loop {
+            match shared.instance(false) {
+                Ok(instance) => instances.push(instance),
+                Err(error) => break error,
+            }
+            assert!(instances.len() < 8, "{declared:.20} is charged to nobody");
+        };
+        assert_eq!(refused.call, Call::Instantiate);
+        assert!(matches!(refused.kind, PluginErrorKind::BudgetSpent(_)), "{refused}");
+        assert!(!instances.is_empty());
+        drop(instances);
+        shared.instance(false).unwrap();
+        let narrow = setup.with_limits(Limits { memory: MIB, ..Limits::default() });
+        let refused = narrow.instance(false).unwrap_err();
+        assert!(matches!(refused.kind, PluginErrorKind::OutOfMemory { limit: MIB }), "{refused}");
+    }
+}
