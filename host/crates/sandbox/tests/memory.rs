@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands, which says what is wrong")]
 
+use sluice_model::schema::{Attributes, ColumnType, Field, Schema};
 use sluice_sandbox::{Call, Engine, Limits, MemoryBudget, Plugin, PluginErrorKind, Setup};
 
 const PLUGIN: &str = include_str!("active_only.wat");
@@ -65,4 +66,20 @@ fn tables_and_what_is_declared_are_memory_too() {
         let refused = narrow.instance(false).unwrap_err();
         assert!(matches!(refused.kind, PluginErrorKind::OutOfMemory { limit: MIB }), "{refused}");
     }
+}
+
+#[test]
+fn what_is_kept_of_an_outline_is_memory_too() {
+    let fields = vec![Field::new("id", ColumnType::Text), Field::new("active", ColumnType::Boolean)];
+    let schema = Schema { name: "people".to_owned(), fields, attributes: Attributes::new() };
+    let setup = setup(PLUGIN);
+    let within = |memory| setup.clone().with_limits(Limits { memory, ..Limits::default() }).instance(false);
+    let (mut too_little, mut enough) = (0, MIB);
+    while enough - too_little > 1 {
+        let middle = u64::midpoint(too_little, enough);
+        if within(middle).is_ok() { enough = middle } else { too_little = middle }
+    }
+    let refused = within(enough).unwrap().outline_of(&schema).unwrap_err();
+    assert_eq!((refused.call, refused.kind), (Call::OutlineOf, PluginErrorKind::OutOfMemory { limit: enough }));
+    within(enough + 1_000).unwrap().outline_of(&schema).unwrap();
 }
