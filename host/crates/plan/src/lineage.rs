@@ -245,7 +245,9 @@ pub(super) fn needed(stages: &[Stage], steps: &[Step], last: Vec<bool>, by_said:
         let mut before = vec![false; stages[index].columns.len()];
         let mut groups = vec![false; step.reads.len()];
         let by = if by_said { step.is_said_to_choose_by() } else { step.chooses_by() };
-        by.into_iter().for_each(|read| before[read] = true);
+        for read in by {
+            before[read] = true;
+        }
         for (_, column) in after.filter(|(needed, _)| **needed) {
             match column.origin {
                 Origin::Source => {}

@@ -75,8 +75,8 @@ impl Part {
     fn most(self) -> u64 {
         match self {
             Self::Instances => 1_000,
-            // Some thirty thousand.
-            Self::Functions => 500_000,
+            // Some thirty thousand functions, and as many names where libraries are linked, twice.
+            Self::Functions | Self::Names => 500_000,
             // Some ten thousand where libraries are linked when it is opened.
             Self::Globals => 100_000,
             // Imports are counted, so that each instance may have one that another owns.
@@ -85,8 +85,6 @@ impl Part {
             Self::Elements => MOST_TABLE_ENTRIES,
             // Each is compiled for each instance.
             Self::Adapters => 10_000,
-            // As many as functions where libraries are linked, twice.
-            Self::Names => 500_000,
         }
     }
 

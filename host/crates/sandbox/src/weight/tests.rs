@@ -57,7 +57,7 @@ fn names_and_types_are_counted_for_each_instance() {
     let core = r#"(core module $m (func (export "f"))) (core instance $i (instantiate $m))"#;
     let bag = format!(
         "(core instance {})",
-        (0..2_000).map(|it| format!(r#"(export "f{it}" (func $f))"#)).collect::<String>()
+        (0..2_000).map(|it| format!(r#"(export "f{it}" (func $f))"#)).collect::<Vec<_>>().concat()
     );
     for (part, instances) in [
         (format!("{core} {}", r#"(alias core export $i "f" (core func))"#.repeat(2_000)), 400),
@@ -68,7 +68,7 @@ fn names_and_types_are_counted_for_each_instance() {
         (
             format!(
                 "(type $t u8) {}",
-                (0..2_000).map(|it| format!(r#"(export "t{it}" (type $t))"#)).collect::<String>()
+                (0..2_000).map(|it| format!(r#"(export "t{it}" (type $t))"#)).collect::<Vec<_>>().concat()
             ),
             900,
         ),
