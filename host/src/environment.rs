@@ -13,11 +13,13 @@ use std::{
 use sluice_model::secret::{Flaw, Secret};
 use sluice_plan::spec::SecretRef;
 
-use self::files::LARGEST_FILE;
 pub use self::{
     files::{Opened, Reach, file, is_in_its_folder},
     hosts::{ALLOWED_HOSTS, AllowedHosts, NoHosts},
 };
+
+/// Bytes of the file of a token or a key: far more than either has.
+const LARGEST_CREDENTIAL: u64 = 64 << 10;
 
 /// The folder for compiled plugins.
 pub const CACHE_DIR: &str = "SLUICE_CACHE_DIR";
@@ -64,9 +66,14 @@ pub enum Missing {
     /// Another file was there when it had been opened.
     #[error("`{file}` was exchanged while it was opened", file = .0.display())]
     Exchanged(PathBuf),
-    /// A file of more bytes than anything here has.
-    #[error("`{file}` is larger than {} MiB", LARGEST_FILE >> 20, file = .0.display())]
-    TooLarge(PathBuf),
+    /// A file of more bytes than it may have.
+    #[error("`{file}` is larger than {most} bytes", file = .file.display())]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// What it may have.
+        most: u64,
+    },
     /// A secret that is no text.
     #[error("`{file}` is no UTF-8 text", file = .0.display())]
     NoText(PathBuf),
@@ -104,7 +111,7 @@ impl Missing {
 
 /// The value of a secret that is a token or an access key: refused here if it cannot be one, before it is sent anywhere.
 pub fn credential(reference: &SecretRef, folder: &Path) -> Result<Secret, Missing> {
-    let (secret, _) = secret(reference, folder)?;
+    let (secret, _) = secret(reference, folder, LARGEST_CREDENTIAL)?;
     let Some(flaw) = secret.flaw() else { return Ok(secret) };
     let place = match reference {
         SecretRef::Env(name) => format!("the environment variable `{name}`"),
@@ -113,8 +120,9 @@ pub fn credential(reference: &SecretRef, folder: &Path) -> Result<Secret, Missin
     Err(Missing::Flawed { place, flaw })
 }
 
-/// The value of a secret, and where its file is, if it is in one. Relative paths start from `folder`.
-pub fn secret(reference: &SecretRef, folder: &Path) -> Result<(Secret, Option<PathBuf>), Missing> {
+/// The value of a secret, and where its file is, if it is in one. Relative paths start from `folder`. `most`: the bytes that the
+/// file may have.
+pub fn secret(reference: &SecretRef, folder: &Path, most: u64) -> Result<(Secret, Option<PathBuf>), Missing> {
     match reference {
         SecretRef::Env(name) => {
             let value = match env::var(name) {
@@ -126,7 +134,7 @@ pub fn secret(reference: &SecretRef, folder: &Path) -> Result<(Secret, Option<Pa
             if secret.is_empty() { Err(Missing::Variable(name.clone())) } else { Ok((secret, None)) }
         }
         SecretRef::File(path) => {
-            let Opened { path: resolved, bytes } = file(path, folder, Reach::Machine)?;
+            let Opened { path: resolved, bytes } = file(path, folder, Reach::Machine, most)?;
             let file = folder.join(path);
             let text = String::from_utf8(bytes).map_err(|_| Missing::NoText(file.clone()))?;
             let secret = Secret::new(&text);

@@ -119,6 +119,30 @@ fn offline_a_pipeline_file_is_no_link_out_of_its_folder() {
 
 /// Whether it is there cannot be seen, so it was not looked for.
 #[test]
+fn all_attachments_of_a_pipeline_together_are_bounded() {
+    let workspace = checkout();
+    let folder = workspace.path().join("checkout");
+    // Nothing of it is on the disk.
+    fs::File::create(folder.join("zeros")).unwrap().set_len(100 << 20).unwrap();
+    fs::File::create(folder.join("vast.wasm")).unwrap().set_len(1 << 40).unwrap();
+    let attached = |name: &str| format!("{{ name = \"{name}\", file = \"zeros\", marks = [\"phi\"] }}");
+    let one = format!("path = \"evil.wasm\"\nattachments = [{}, {}]", attached("a"), attached("b"));
+    let other = format!("path = \"evil.wasm\"\nattachments = [{}]", attached("c"));
+    write(&workspace, &format!("{one}\n[[transform]]\nname = \"other\"\n{other}"));
+    for command in COMMANDS {
+        let told = offline(&workspace, command, 2);
+        assert!(told.contains("attachment `c`: `") && told.contains("zeros` is larger than 58720256 bytes"), "{told}");
+        assert!(
+            told.contains("256 MiB") && !told.contains("attachment `a`") && !told.contains("attachment `b`"),
+            "{told}"
+        );
+    }
+    write(&workspace, "path = \"vast.wasm\"");
+    let told = offline(&workspace, "plan", 2);
+    assert!(told.contains("the plugin `") && told.contains("vast.wasm` is larger than 67108864 bytes"), "{told}");
+}
+
+#[test]
 fn offline_no_secret_is_read() {
     let workspace = checkout();
     workspace.write("checkout/secret", CANARY);

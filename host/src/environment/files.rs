@@ -23,9 +23,6 @@ use rustix::fs::{Mode, OFlags};
 
 use super::Missing;
 
-/// Bytes of a file that are read: far more than the memory of any plugin that is handed one.
-pub(super) const LARGEST_FILE: u64 = 1 << 30;
-
 /// What is the machine's, and nobody's file.
 const OF_THE_SYSTEM: [&str; 3] = ["/proc", "/sys", "/dev"];
 
@@ -48,7 +45,8 @@ pub struct Opened {
 }
 
 /// The content of a file that a pipeline file names. Relative paths start from `folder`, which is the pipeline file's.
-pub fn file(path: &Path, folder: &Path, reach: Reach) -> Result<Opened, Missing> {
+/// `most`: the bytes that it may have; of a larger one no more are read.
+pub fn file(path: &Path, folder: &Path, reach: Reach, most: u64) -> Result<Opened, Missing> {
     let file = folder.join(path);
     let failed = |reason| Missing::File { file: file.clone(), reason };
     // As it is written, too: what `/dev/stdin` leads to may be a file of somebody's.
@@ -83,9 +81,12 @@ pub fn file(path: &Path, folder: &Path, reach: Reach) -> Result<Opened, Missing>
         return Err(Missing::Exchanged(file));
     }
     let mut bytes = Vec::new();
-    opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(Missing::TooLarge(file));
+    // What it says of its size may change while it is read.
+    if metadata.len() <= most {
+        opened.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if metadata.len() > most || bytes.len() as u64 > most {
+        return Err(Missing::TooLarge { file, most });
     }
     let path = within.map_or_else(|| resolved.clone(), Path::to_owned);
     Ok(Opened { path, bytes })

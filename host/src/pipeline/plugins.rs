@@ -12,11 +12,13 @@ use sluice_plan::{
     Attached, AttachedFrom, LoadedPlugin, Transform,
     spec::{AttachmentSpec, SecretRef, Spec, TransformSpec},
 };
-use sluice_sandbox::{Attachment, Engine, LoadError, LogCounts, LogLevel, LogSink, MemoryBudget, Plugin, Setup};
+use sluice_sandbox::{
+    Attachment, Engine, LARGEST_FILE, LoadError, LogCounts, LogLevel, LogSink, MemoryBudget, Plugin, Setup,
+};
 use toml::Spanned;
 
 use crate::{
-    environment::{self, Opened, Reach},
+    environment::{self, Missing, Opened, Reach},
     standard,
 };
 
@@ -26,6 +28,10 @@ const SECRET: &str = "secret";
 /// What a plugin is handed in the place of each secret where secrets are not read. Plans do not depend on secrets, which are
 /// marked; a plugin that refuses this does.
 const IN_PLACE_OF_A_SECRET: &[u8] = b"what stands in the place of a secret, since none is read offline";
+
+/// Bytes of all attachments of a pipeline together, as often as they are named: they are held for the whole run, and the memory
+/// of an instance, which takes a copy, is as large unless it is set.
+const MOST_ATTACHED: u64 = 256 << 20;
 
 /// The transforms of a pipeline, in the order of the file, each with its plugin. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,8 +59,9 @@ impl Plugins {
     ) -> Result<Self, Vec<Problem>> {
         let mut loaded = Vec::new();
         let mut problems = Vec::new();
+        let mut left = MOST_ATTACHED;
         for transform in spec.pipeline.transform.iter().map(Spanned::get_ref) {
-            match load(spec, transform, reach, engine, memory) {
+            match load(spec, transform, reach, &mut left, engine, memory) {
                 Ok(transform) => loaded.push(transform),
                 Err(problem) => problems.push(problem),
             }
@@ -110,10 +117,12 @@ impl Plugins {
     }
 }
 
+/// `left`: the bytes that attachments may have from here on.
 fn load(
     spec: &Spec,
     transform: &TransformSpec,
     reach: Reach,
+    left: &mut u64,
     engine: &Engine,
     memory: &MemoryBudget,
 ) -> Result<Loaded, Problem> {
@@ -123,7 +132,8 @@ fn load(
     let mut attachments = Vec::new();
     let mut attached = Vec::new();
     for attachment in &transform.attachments {
-        let (read, as_planned) = read_attachment(spec, attachment, reach)?;
+        let (read, as_planned) = read_attachment(spec, attachment, reach, *left)?;
+        *left = left.saturating_sub(read.bytes.len() as u64);
         attached.push(as_planned);
         attachments.push(read);
     }
@@ -159,12 +169,19 @@ fn read_attachment(
     spec: &Spec,
     attachment: &Spanned<AttachmentSpec>,
     reach: Reach,
+    left: u64,
 ) -> Result<(Attachment, Attached), Problem> {
     let place = spec.place(attachment);
     let attachment = attachment.get_ref();
     let name = &attachment.name;
-    let missing = |error: environment::Missing| {
+    let missing = |error: Missing| {
         let problem = Problem::new(format!("attachment `{name}`: {error}")).at(place);
+        if let Missing::TooLarge { .. } = error {
+            return problem.hint(format!(
+                "all attachments of a pipeline together may have {} MiB, each as often as it is named",
+                MOST_ATTACHED >> 20
+            ));
+        }
         error.hint_of_file().into_iter().fold(problem, Problem::hint)
     };
     let mut marks: Marks = attachment.marks.iter().map(|mark| mark.0.clone()).collect();
@@ -174,7 +191,7 @@ fn read_attachment(
             let (bytes, resolved) = match reach {
                 Reach::Folder => (IN_PLACE_OF_A_SECRET.to_vec(), None),
                 Reach::Machine => {
-                    let (secret, resolved) = environment::secret(reference, &spec.folder).map_err(missing)?;
+                    let (secret, resolved) = environment::secret(reference, &spec.folder, left).map_err(missing)?;
                     (secret.expose().as_bytes().to_vec(), resolved)
                 }
             };
@@ -185,7 +202,7 @@ fn read_attachment(
             (bytes, from)
         }
         (None, Some(file)) => {
-            let Opened { path, bytes } = environment::file(file, &spec.folder, reach).map_err(missing)?;
+            let Opened { path, bytes } = environment::file(file, &spec.folder, reach, left).map_err(missing)?;
             (bytes, AttachedFrom::File(path))
         }
         (None, None) => unreachable!("the spec has a file or a secret for every attachment"),
@@ -220,7 +237,7 @@ fn load_plugin(spec: &Spec, transform: &TransformSpec, reach: Reach, engine: &En
                         Problem::new(format!("transform `{name}`: {error}")).at(spec.place(digest))
                     })?),
                 };
-            let read = environment::file(path.get_ref(), &spec.folder, reach);
+            let read = environment::file(path.get_ref(), &spec.folder, reach, LARGEST_FILE as u64);
             let Opened { bytes, .. } = read.map_err(|missing| {
                 let hint = missing.hint_of_file().unwrap_or(
                     "`path` starts from the folder of the pipeline file; build the plugin first if it is your own",

@@ -97,7 +97,7 @@ impl StreamDraft {
                         column_type: field.column_type,
                         nullable: field.nullable,
                         marks,
-                        attributes: words.attributes(&field.attributes),
+                        attributes: words.attributes(field, &outline.groups[*group]),
                     };
                     columns.push(Column::computed(field, *group, positions[index], ancestry.clone()));
                 }

@@ -220,15 +220,33 @@ impl Stage {
     }
 }
 
+impl Step {
+    /// The columns of the stage before that the choice of its rows depends on.
+    fn chooses_by(&self) -> BTreeSet<usize> {
+        self.outline.selects.into_iter().flat_map(|group| self.reads[group].iter().copied()).collect()
+    }
+
+    /// Those that it is said to depend on. Which they are is the plugin's word, so that of one with marked attachments is said
+    /// to choose by all that it reads.
+    pub(super) fn is_said_to_choose_by(&self) -> BTreeSet<usize> {
+        if self.outline.selects.is_none() || self.transform.attachment_marks().is_empty() {
+            return self.chooses_by();
+        }
+        self.reads.iter().flatten().copied().collect()
+    }
+}
+
 /// Which columns of each stage are needed for some of the last one: what these depend on, and what rows are chosen by.
-pub(super) fn needed(stages: &[Stage], steps: &[Step], last: Vec<bool>) -> Vec<Vec<bool>> {
+/// `by_said`: all that rows are said to be chosen by, since what is needed is told.
+pub(super) fn needed(stages: &[Stage], steps: &[Step], last: Vec<bool>, by_said: bool) -> Vec<Vec<bool>> {
     let mut all = vec![last];
     for (index, step) in steps.iter().enumerate().rev() {
         let after = all.last().into_iter().flatten().zip(&stages[index + 1].columns);
         let mut before = vec![false; stages[index].columns.len()];
         let mut groups = vec![false; step.reads.len()];
-        if let Some(group) = step.outline.selects {
-            groups[group] = true;
+        let by = if by_said { step.is_said_to_choose_by() } else { step.chooses_by() };
+        for read in by {
+            before[read] = true;
         }
         for (_, column) in after.filter(|(needed, _)| **needed) {
             match column.origin {
@@ -314,11 +332,9 @@ impl StreamPlan {
         seen.into_iter().map(move |column| &self.stages[step].columns[column].field)
     }
 
-    /// The columns by which the plugin of a step chooses rows, in their order: that of reading is the plugin's word.
+    /// The columns by which the plugin of a step is said to choose rows, in their order: that of reading is the plugin's word.
     pub fn selects_by(&self, step: usize) -> impl Iterator<Item = &Field> {
-        let made = &self.steps[step];
-        let reads: BTreeSet<usize> =
-            made.outline.selects.into_iter().flat_map(|group| made.reads[group].iter().copied()).collect();
+        let reads = self.steps[step].is_said_to_choose_by();
         reads.into_iter().map(move |read| &self.stages[step].columns[read].field)
     }
 
@@ -328,8 +344,10 @@ impl StreamPlan {
         if made.outline.selects.is_none() {
             return Marks::new();
         }
-        let columns = self.selects_by(step).flat_map(|field| field.marks.iter().cloned());
-        columns.chain(made.transform.attachment_marks()).collect()
+        let by: Vec<usize> = made.chooses_by().into_iter().collect();
+        let mut marks = self.stages[step].marks_of(&by);
+        marks.add(&made.transform.attachment_marks());
+        marks
     }
 
     /// Whether the plugin of a step is handed anything that carries a mark.

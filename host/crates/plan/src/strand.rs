@@ -22,12 +22,12 @@ impl Strand {
     /// The strand of a stream whose batches hold all that is needed.
     pub(super) fn whole(stages: &[Stage], steps: &[Step]) -> Self {
         let all = stages.last().map_or(0, |last| last.columns.len());
-        Self { property: None, held: needed(stages, steps, vec![true; all]) }
+        Self { property: None, held: needed(stages, steps, vec![true; all], true) }
     }
 
     /// The strand of a property: `last` says which columns of the last stage it has.
     pub(super) fn of(property: String, stages: &[Stage], steps: &[Step], last: Vec<bool>) -> Self {
-        Self { property: Some(property), held: needed(stages, steps, last) }
+        Self { property: Some(property), held: needed(stages, steps, last, false) }
     }
 
     /// Whether a batch holds this column of a stage.

@@ -35,7 +35,7 @@ use super::{
 };
 
 /// The first bytes of every file, with the version of its layout.
-const MAGIC: &[u8; 8] = b"sluice 2";
+const MAGIC: &[u8; 8] = b"sluice 3";
 /// The bytes of a SHA-256 hash.
 const HASH: usize = 32;
 /// Begins the name of every file in the folder that is the cache's; 64 hexadecimal digits follow.
@@ -142,6 +142,7 @@ struct StoredFacts {
     kind: PluginKind,
     contract: String,
     imports: Vec<String>,
+    held: u64,
 }
 
 impl Cache {
@@ -269,6 +270,7 @@ fn head(key: &Key, name: &[u8; HASH], facts: &Facts, code: &[u8]) -> io::Result<
         kind: facts.kind,
         contract: facts.contract.to_string(),
         imports: facts.imports.clone(),
+        held: facts.held,
     })?;
     let length = u32::try_from(facts.len()).map_err(io::Error::other)?.to_le_bytes();
     let sealed = [name.as_slice(), &length, &facts].concat();
@@ -290,8 +292,8 @@ fn unpack<'a>(bytes: &'a [u8], key: &Key, expected_name: &[u8; HASH]) -> Option<
         return None;
     }
     let stored: StoredFacts = serde_json::from_slice(facts).ok()?;
-    let facts = Facts { kind: stored.kind, contract: stored.contract.parse().ok()?, imports: stored.imports };
-    Some((facts, code))
+    let StoredFacts { kind, contract, imports, held } = stored;
+    Some((Facts { kind, contract: contract.parse().ok()?, imports, held }, code))
 }
 
 #[cfg(test)]

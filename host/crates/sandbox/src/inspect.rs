@@ -50,6 +50,8 @@ pub(super) struct Facts {
     pub(super) contract: ContractVersion,
     /// The interfaces that it imports, all of them the contract's own.
     pub(super) imports: Vec<String>,
+    /// Bytes that each instance takes beside its memories and tables.
+    pub(super) held: u64,
 }
 
 /// A file that is a plugin, and the component to compile.
@@ -65,7 +67,7 @@ pub(super) fn inspect(bytes: &[u8], features: WasmFeatures) -> Result<Inspected,
         return Err(LoadError::NotWasm);
     }
     validate(bytes, features)?;
-    weigh(bytes)?;
+    let held = weigh(bytes)?;
     let kind = if Parser::is_component(bytes) { PluginKind::Component } else { PluginKind::CoreModule };
     let names = match kind {
         PluginKind::Component => component_names(bytes),
@@ -82,7 +84,7 @@ pub(super) fn inspect(bytes: &[u8], features: WasmFeatures) -> Result<Inspected,
             (component, names.imports)
         }
     };
-    Ok(Inspected { facts: Facts { kind, contract, imports }, component })
+    Ok(Inspected { facts: Facts { kind, contract, imports, held }, component })
 }
 
 fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), LoadError> {

@@ -67,6 +67,14 @@ struct Group {
     selects: Option<usize>,
 }
 
+impl Group {
+    /// The bytes of it, which are held for each instance.
+    fn held(&self) -> u64 {
+        let computes = self.computes.iter().map(|field| size_of::<Field>() + field.name.len());
+        (size_of::<Self>() + size_of_val(self.reads.as_slice()) + computes.sum::<usize>()) as u64
+    }
+}
+
 /// What a call is given, as far as its budget is concerned.
 #[derive(Debug, Clone, Copy, Default)]
 struct Given {
@@ -114,6 +122,9 @@ impl Instance {
         store.limiter(|state| &mut state.limiter);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().deadline.passed()));
         store.set_hostcall_fuel(usize::try_from(limits.result_bytes).unwrap_or(usize::MAX));
+        if !store.data_mut().limiter.hold(plugin.held_by_each()) {
+            return Err(named(plugin, Call::Instantiate, refused(&mut store, limits)));
+        }
         let fuel = arm(&mut store, limits, Given::default());
         let exports = fuel.and_then(|()| pre.instantiate(&mut store)).map_err(|error| {
             let kind = what_happened(&mut store, limits, Given::default(), &error);
@@ -179,7 +190,12 @@ impl Instance {
             let words = self.store.data().log.words(&breach.to_string());
             self.failed(Call::OutlineOf, PluginErrorKind::Outline(words))
         })?;
-        self.groups = Some(groups_of(&outline, input));
+        let groups = groups_of(&outline, input);
+        if !self.store.data_mut().limiter.hold(groups.iter().map(Group::held).sum()) {
+            let kind = refused(&mut self.store, &self.limits);
+            return Err(self.failed(Call::OutlineOf, kind));
+        }
+        self.groups = Some(groups);
         self.spent = false;
         Ok(outline)
     }
@@ -325,6 +341,14 @@ fn what_happened(
     }
 }
 
+/// What it is called that the host could not hold what it has to for an instance.
+fn refused(store: &mut Store<State>, limits: &Limits) -> PluginErrorKind {
+    match store.data_mut().limiter.take_refused() {
+        Some(Refused::ByTheBudget(spent)) => PluginErrorKind::BudgetSpent(spent),
+        Some(Refused::ByItsLimit) | None => PluginErrorKind::OutOfMemory { limit: limits.memory },
+    }
+}
+
 /// An answer, unless the guest was refused memory that others had. It can make do without; but the next run would answer
 /// otherwise.
 fn unless_the_budget_refused<T>(store: &mut Store<State>, answer: T) -> Result<T, PluginErrorKind> {
@@ -354,7 +378,9 @@ fn groups_of(outline: &Outline, input: &Schema) -> Vec<Group> {
         .collect();
     for output in &outline.outputs {
         if let Output::Compute { group, field } = output {
-            groups[*group].computes.push(field.clone());
+            // Without what nobody asks for any more: marks and attributes may be long.
+            let Field { name, column_type, nullable, .. } = field;
+            groups[*group].computes.push(Field { nullable: *nullable, ..Field::new(name, *column_type) });
         }
     }
     groups

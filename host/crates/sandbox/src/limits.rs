@@ -2,8 +2,8 @@
 //!
 //! *Instructions* are wasmtime's fuel: one for an operator, one for a byte of a bulk copy. They are set anew before each
 //! call. *Time* is counted in ticks of the engine's clock.
-//! *Memory* is the sum of an instance's linear memories, and is refused, not taken away: a guest that asks for more than its
-//! limit gets the answer that there is none, and mostly gives up; the limit remembers that it refused, to name the cause.
+//! *Memory* is the sum of an instance's linear memories and tables, and of what the host holds for it whatever it does: for its
+//! functions and globals, and for its outline. It is refused, not taken away: a guest that asks for more than its limit gets the answer that there is none, and mostly gives up; the limit remembers that it refused, to name the cause.
 //! *What comes back* is limited in bytes before it is copied into the host.
 //!
 //! What instances take together is bounded by the budget that they share ([`MemoryBudget`](crate::MemoryBudget)).
@@ -78,6 +78,9 @@ pub(super) const MOST_TABLES: usize = MOST_CORE_INSTANCES;
 /// Entries of all tables of one instance: function pointers, of which a large interpreter has some ten thousand.
 pub(super) const MOST_TABLE_ENTRIES: u64 = 1_000_000;
 
+/// Bytes of an entry of a table.
+const TABLE_ENTRY: usize = 8;
+
 /// Why a guest was refused memory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -134,6 +137,20 @@ impl Limiter {
         Self { memory: Quota::new(limits.memory), share, table_entries: Quota::new(MOST_TABLE_ENTRIES) }
     }
 
+    /// Whether the host may hold so many bytes more for the instance.
+    pub(super) fn hold(&mut self, bytes: u64) -> bool {
+        self.take(0, usize::try_from(bytes).unwrap_or(usize::MAX), None)
+    }
+
+    fn take(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+        let granted = self.memory.grant(current, desired, maximum);
+        if granted && !self.share.take(desired.saturating_sub(current) as u64) {
+            self.memory.give_back(current, desired);
+            return false;
+        }
+        granted
+    }
+
     /// What the guest was refused since this was last asked, if anything.
     pub(super) fn take_refused(&mut self) -> Option<Refused> {
         let memory = std::mem::take(&mut self.memory.refused);
@@ -145,16 +162,16 @@ impl Limiter {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = self.memory.grant(current, desired, maximum);
-        if granted && !self.share.take(desired.saturating_sub(current) as u64) {
-            self.memory.give_back(current, desired);
-            return Ok(false);
-        }
-        Ok(granted)
+        Ok(self.take(current, desired, maximum))
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.table_entries.grant(current, desired, maximum))
+        let granted = self.table_entries.grant(current, desired, maximum);
+        if granted && !self.take(current.saturating_mul(TABLE_ENTRY), desired.saturating_mul(TABLE_ENTRY), None) {
+            self.table_entries.give_back(current, desired);
+            return Ok(false);
+        }
+        Ok(granted)
     }
 
     fn instances(&self) -> usize {
@@ -223,6 +240,24 @@ mod tests {
         assert!(!limiter.memory_growing(90, 95, Some(92)).unwrap(), "the guest's own bound");
         assert_eq!(limiter.take_refused(), None, "which is no refusal of ours");
         assert!(limiter.memory_growing(0, 10, None).unwrap());
+    }
+
+    #[test]
+    fn tables_and_what_is_held_beside_count_as_memory() {
+        let budget = MemoryBudget::new(3_000);
+        let limits = Limits { memory: 2_000, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits, budget.share(&"test".into()));
+        assert!(limiter.hold(300));
+        assert!(limiter.table_growing(0, 200, None).unwrap());
+        assert!(!limiter.table_growing(200, 220, None).unwrap());
+        assert_eq!(limiter.take_refused(), Some(Refused::ByItsLimit));
+        assert!(!limiter.hold(101) && limiter.hold(50) && limiter.memory_growing(0, 50, None).unwrap());
+        let mut other = Limiter::new(&limits, budget.share(&"other".into()));
+        assert!(!other.table_growing(0, 126, None).unwrap());
+        assert!(matches!(other.take_refused(), Some(Refused::ByTheBudget(_))));
+        assert!(other.table_growing(0, 125, None).unwrap());
+        drop(limiter);
+        assert!(other.table_growing(0, 125, None).unwrap());
     }
 
     #[test]

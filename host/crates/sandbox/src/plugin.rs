@@ -107,6 +107,11 @@ impl Plugin {
         &self.inner.facts.imports
     }
 
+    /// Bytes that each instance takes beside its memories and tables.
+    pub(super) fn held_by_each(&self) -> u64 {
+        self.inner.facts.held
+    }
+
     pub(super) fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.inner.name)
     }

@@ -3,15 +3,19 @@
 //! A small file can ask for much. A component that instantiates another twice, which does so again, thirty levels deep, has
 //! a thousand million instances in a kilobyte; a module of a million globals that is instantiated two hundred times takes
 //! gigabytes beside the memory that it is allowed; and the compiler's work on one function grows with the product of its
-//! variables and its blocks. None of this is seen by a limit on bytes.
+//! variables and its blocks. A hundred thousand names in a component are expanded as often as it is instantiated. None of
+//! this is seen by a limit on bytes.
 //!
 //! So it is counted here, from the file as it stands, in one pass and without expanding anything: what a definition weighs is
 //! known when it ends, and an instantiation adds that weight, saturating. What would have to be expanded to be counted, a
 //! module or component that is handed about as a value, is refused; no toolchain makes such plugins.
+//!
+//! What the host holds for each instance of the plugin, whatever this does, follows from the same counts.
 
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, ElementItems,
-    Instance, Parser, Payload, TypeRef,
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentType,
+    ComponentTypeDeclaration, ComponentTypeRef, CoreType, ElementItems, Instance, InstanceTypeDeclaration, Parser,
+    Payload, TypeRef,
 };
 
 use super::{
@@ -20,6 +24,9 @@ use super::{
 };
 
 mod function;
+
+/// Bytes that an instance of the smallest plugin takes: its store, and the modules that adapt it to the contract.
+const OF_EACH_INSTANCE: u64 = 64 << 10;
 
 /// What it weighs to instantiate a module or component once, with all that it instantiates in turn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,11 +42,21 @@ enum Part {
     Memories,
     Elements,
     Adapters,
+    /// Aliases, types, imports, exports and what is handed over: the compiler has a place for each, for each instance.
+    Names,
 }
 
 impl Part {
-    const ALL: [Self; 7] =
-        [Self::Instances, Self::Functions, Self::Globals, Self::Tables, Self::Memories, Self::Elements, Self::Adapters];
+    const ALL: [Self; 8] = [
+        Self::Instances,
+        Self::Functions,
+        Self::Globals,
+        Self::Tables,
+        Self::Memories,
+        Self::Elements,
+        Self::Adapters,
+        Self::Names,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -50,6 +67,7 @@ impl Part {
             Self::Memories => "memories",
             Self::Elements => "entries for tables",
             Self::Adapters => "functions between components",
+            Self::Names => "names and types",
         }
     }
 
@@ -57,9 +75,9 @@ impl Part {
     fn most(self) -> u64 {
         match self {
             Self::Instances => 1_000,
-            // Some thirty thousand, and 32 bytes for each.
-            Self::Functions => 500_000,
-            // Some ten thousand where libraries are linked when it is opened, and 16 bytes for each.
+            // Some thirty thousand functions, and as many names where libraries are linked, twice.
+            Self::Functions | Self::Names => 500_000,
+            // Some ten thousand where libraries are linked when it is opened.
             Self::Globals => 100_000,
             // Imports are counted, so that each instance may have one that another owns.
             Self::Tables => 2 * MOST_TABLES as u64,
@@ -67,6 +85,20 @@ impl Part {
             Self::Elements => MOST_TABLE_ENTRIES,
             // Each is compiled for each instance.
             Self::Adapters => 10_000,
+        }
+    }
+
+    /// Bytes that an instance of the plugin takes for each beside its memories and tables: as wasmtime lays them out, rounded
+    /// up. A function may be imported and be referred to.
+    fn bytes(self) -> u64 {
+        match self {
+            Self::Instances => 4 << 10,
+            Self::Functions | Self::Adapters => 64,
+            Self::Globals => 24,
+            Self::Tables => 128,
+            Self::Memories => 512,
+            Self::Elements => 16,
+            Self::Names => 0,
         }
     }
 }
@@ -83,20 +115,29 @@ impl Weight {
         *sum = sum.saturating_add(count);
     }
 
+    /// An instance that is nothing but names for what is there already.
+    fn add_bag(&mut self, names: usize) {
+        self.add(Part::Instances, 1);
+        self.add(Part::Names, names as u64);
+    }
+
     fn add_all(&mut self, other: &Self) {
         for part in Part::ALL {
             self.add(part, other.0[part as usize]);
         }
     }
 
-    fn check(&self) -> Result<(), LoadError> {
+    /// Refuses what is too much; the bytes that an instance takes of all else.
+    fn check(&self) -> Result<u64, LoadError> {
+        let mut bytes = OF_EACH_INSTANCE;
         for part in Part::ALL {
             let (count, most) = (self.0[part as usize], part.most());
             if count > most {
                 return Err(LoadError::TooMany { what: part.name(), count, most });
             }
+            bytes += count * part.bytes();
         }
-        Ok(())
+        Ok(bytes)
     }
 }
 
@@ -123,8 +164,9 @@ impl Open {
     }
 }
 
-/// Refuses a valid file that is small and asks for much.
-pub(super) fn weigh(bytes: &[u8]) -> Result<(), LoadError> {
+/// Refuses a valid file that is small and asks for much; otherwise, the bytes that each instance of it takes beside its
+/// memories and tables.
+pub(super) fn weigh(bytes: &[u8]) -> Result<u64, LoadError> {
     let mut open: Vec<Open> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
@@ -150,24 +192,27 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
         Payload::InstanceSection(section) => {
             for instance in section {
                 match instance? {
-                    Instance::Instantiate { module_index, .. } => {
+                    Instance::Instantiate { module_index, args } => {
                         inner.weight.add_all(&at(&inner.modules, module_index)?);
+                        inner.weight.add(Part::Names, args.len() as u64);
                     }
-                    Instance::FromExports(_) => inner.weight.add(Part::Instances, 1),
+                    Instance::FromExports(exports) => inner.weight.add_bag(exports.len()),
                 }
             }
         }
         Payload::ComponentInstanceSection(section) => {
             for instance in section {
                 match instance? {
-                    ComponentInstance::Instantiate { component_index, .. } => {
+                    ComponentInstance::Instantiate { component_index, args } => {
                         inner.weight.add_all(&at(&inner.components, component_index)?);
+                        inner.weight.add(Part::Names, args.len() as u64);
                     }
-                    ComponentInstance::FromExports(_) => inner.weight.add(Part::Instances, 1),
+                    ComponentInstance::FromExports(exports) => inner.weight.add_bag(exports.len()),
                 }
             }
         }
         Payload::ComponentAliasSection(section) => {
+            inner.weight.add(Part::Names, section.count().into());
             for alias in section {
                 match alias? {
                     ComponentAlias::Outer { kind, count, index } => alias_outer(inner, outer, kind, count, index)?,
@@ -176,7 +221,18 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
                 }
             }
         }
+        Payload::CoreTypeSection(section) => {
+            for ty in section {
+                inner.weight.add(Part::Names, names_of_core_type(&ty?));
+            }
+        }
+        Payload::ComponentTypeSection(section) => {
+            for ty in section {
+                inner.weight.add(Part::Names, names_of_type(&ty?));
+            }
+        }
         Payload::ComponentImportSection(section) => {
+            inner.weight.add(Part::Names, section.count().into());
             for import in section {
                 match import?.ty {
                     ComponentTypeRef::Module(_) => refuse_values(ComponentExternalKind::Module)?,
@@ -186,6 +242,7 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
             }
         }
         Payload::ComponentExportSection(section) => {
+            inner.weight.add(Part::Names, section.count().into());
             for export in section {
                 let export = export?;
                 // What is exported gets one more index.
@@ -200,6 +257,37 @@ fn read(payload: Payload<'_>, open: &mut [Open]) -> Result<(), LoadError> {
         payload => read_module(payload, inner)?,
     }
     Ok(())
+}
+
+/// A type, and all that stands in it. The validator bounds how deep types stand in one another.
+fn names_of_type(ty: &ComponentType<'_>) -> u64 {
+    let inner: u64 = match ty {
+        ComponentType::Defined(_) | ComponentType::Func(_) | ComponentType::Resource { .. } => 0,
+        ComponentType::Component(declarations) => declarations
+            .iter()
+            .map(|declaration| match declaration {
+                ComponentTypeDeclaration::Type(ty) => names_of_type(ty),
+                ComponentTypeDeclaration::CoreType(ty) => names_of_core_type(ty),
+                _ => 1,
+            })
+            .sum(),
+        ComponentType::Instance(declarations) => declarations
+            .iter()
+            .map(|declaration| match declaration {
+                InstanceTypeDeclaration::Type(ty) => names_of_type(ty),
+                InstanceTypeDeclaration::CoreType(ty) => names_of_core_type(ty),
+                _ => 1,
+            })
+            .sum(),
+    };
+    inner + 1
+}
+
+fn names_of_core_type(ty: &CoreType<'_>) -> u64 {
+    match ty {
+        CoreType::Rec(group) => group.types().len() as u64,
+        CoreType::Module(declarations) => declarations.len() as u64 + 1,
+    }
 }
 
 fn read_module(payload: Payload<'_>, module: &mut Open) -> Result<(), LoadError> {

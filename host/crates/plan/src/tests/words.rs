@@ -144,6 +144,94 @@ fn which_columns_are_read_tells_nothing_that_settings_do_not_say() {
 }
 
 #[test]
+fn which_columns_are_computed_together_tells_nothing_of_marked_attachments() {
+    let [one, other, said] = ["property_diagnosis", "property_member_id", "property_score"];
+    // Each group with what it computes and what it reads.
+    let grouped = |marks_of_attachment: &[&str], groups: &[(&[&str], &[&str])]| {
+        let of = |input: &Schema| {
+            let computed = groups.iter().enumerate();
+            let computed = computed.flat_map(|(group, (names, _))| names.iter().map(move |name| (group, *name)));
+            let computed = computed.map(|(group, name)| compute(group, text(name)));
+            let outputs = std::iter::once(keep(input, "objectId")).chain(computed).collect();
+            outline(input, groups.iter().map(|(_, read)| reads(input, read)).collect(), outputs)
+        };
+        applied(marks_of_attachment, &of)
+    };
+    let together: &[(&[&str], &[&str])] = &[(&[one, other], &[one, other])];
+    let subset: &[(&[&str], &[&str])] = &[(&[one, other], &[one])];
+    let beside_a_new_one: &[(&[&str], &[&str])] = &[(&[one, "token"], &[one])];
+    let crosswise: &[(&[&str], &[&str])] = &[(&[one], &[one, other]), (&[other], &[other])];
+    for groups in [together, subset, beside_a_new_one, crosswise] {
+        grouped(&[], groups).unwrap();
+        assert_eq!(grouped(&["secret"], groups).map(drop).unwrap_err(), Unsaid::Reads, "{groups:?}");
+    }
+    grouped(&["secret"], &[(&[one], &[one, said]), (&[other], &[other]), (&[said, "token"], &[said])]).unwrap();
+}
+
+#[test]
+fn which_columns_rows_are_chosen_by_tells_nothing_of_marked_attachments() {
+    let names = ["property_hs_object_id", "property_diagnosis"];
+    let chosen_by = |marks_of_attachment: &[&str], by: &[&str]| {
+        let choosing = |input: &Schema| {
+            let mut outputs = vec![keep(input, "objectId")];
+            outputs.extend(names.iter().enumerate().map(|(group, name)| compute(group, text(name))));
+            let mut groups: Vec<_> = names.iter().map(|name| reads(input, &[name])).collect();
+            groups.push(reads(input, by));
+            Outline { table: input.name.clone(), groups, outputs, selects: Some(2), rejection_codes: Vec::new() }
+        };
+        told(applied(marks_of_attachment, &choosing).unwrap())
+    };
+    for by in [&names[..1], &names[1..]] {
+        assert_eq!(chosen_by(&["secret"], by), chosen_by(&["secret"], &names), "{by:?}");
+    }
+}
+
+#[test]
+fn what_is_requested_does_not_tell_which_columns_rows_are_chosen_by() {
+    let requested = |marks_of_attachment: &[&str], by: &[&str]| -> Vec<String> {
+        let spec = spec(&format!("sensitive = \"include\"\n{}", transform("keyed", KEYED)));
+        let mut draft = draft(&spec);
+        let planner = with_attachments(&spec, &marks(marks_of_attachment));
+        let input = draft.visible();
+        let outputs = vec![keep(&input, "objectId"), compute(0, text("property_diagnosis"))];
+        let groups = vec![reads(&input, &["property_diagnosis"]), reads(&input, by)];
+        let table = input.name.clone();
+        let first = Outline { table, groups, outputs, selects: Some(1), rejection_codes: Vec::new() };
+        draft.apply(&planner.transforms()[0], first).unwrap();
+        let input = draft.visible();
+        let second = outline(&input, vec![], vec![keep(&input, "objectId")]);
+        draft.apply(&planner.transforms()[0], second).unwrap();
+        let stream = draft.finish(Layout::Individual, planner.rules()).0;
+        stream.requested().map(|field| field.name.clone()).collect()
+    };
+    let (said, both) = (["property_email"], ["property_email", "property_diagnosis"]);
+    assert_eq!(requested(&["secret"], &said), requested(&["secret"], &both));
+    assert_ne!(requested(&[], &said), requested(&[], &both));
+}
+
+#[test]
+fn attributes_of_other_columns_tell_nothing_of_marked_attachments() {
+    let labelled = |marks_of_attachment: &[&str], label: &str| {
+        let spec = spec(&transform("keyed", KEYED));
+        let mut source = contacts();
+        for (index, field) in source.fields.iter_mut().enumerate() {
+            field.attributes.insert(attribute::LABEL.to_owned(), format!("label {index}"));
+        }
+        let planner = with_attachments(&spec, &marks(marks_of_attachment));
+        let mut draft = planner.begin(stream("contacts", "0-1"), source);
+        let input = draft.visible();
+        let outputs = vec![keep(&input, "objectId"), compute(0, text("property_email").with(attribute::LABEL, label))];
+        draft
+            .apply(&planner.transforms()[0], outline(&input, vec![reads(&input, &["property_email"])], outputs))
+            .unwrap();
+        draft.visible().fields[1].attributes.get(attribute::LABEL).cloned()
+    };
+    assert_eq!(labelled(&["secret"], "label 2").as_deref(), Some("label 2"));
+    assert_eq!(labelled(&["secret"], "label 3"), None);
+    assert_eq!(labelled(&[], "label 3").as_deref(), Some("label 3"));
+}
+
+#[test]
 fn a_plugin_with_marked_attachments_chooses_no_words_of_its_own() {
     let spec = spec(&transform(
         "keyed",

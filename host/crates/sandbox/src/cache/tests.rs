@@ -8,7 +8,7 @@ fn engine() -> wasmtime::Engine {
 }
 
 fn facts() -> Facts {
-    Facts { kind: PluginKind::CoreModule, contract: CONTRACT_VERSION, imports: vec!["a:b/c@0.1.0".to_owned()] }
+    Facts { kind: PluginKind::CoreModule, contract: CONTRACT_VERSION, imports: vec!["a:b/c@0.1.0".to_owned()], held: 7 }
 }
 
 /// A user with one key, whatever the folder.

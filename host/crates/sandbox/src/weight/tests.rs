@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn weighed(text: &str) -> Result<(), LoadError> {
+fn weighed(text: &str) -> Result<u64, LoadError> {
     weigh(&wat::parse_str(text).unwrap())
 }
 
@@ -50,6 +50,37 @@ fn what_a_module_declares_is_counted_for_each_instance() {
     let first =
         format!(r#"(core module $m (func (export "f"))) (core instance $i (instantiate $m)) {}"#, adapter.repeat(100));
     assert_eq!(too_many(&doubled(7, &first)), ("functions between components", 12_800));
+}
+
+#[test]
+fn names_and_types_are_counted_for_each_instance() {
+    let core = r#"(core module $m (func (export "f"))) (core instance $i (instantiate $m))"#;
+    let bag = format!(
+        "(core instance {})",
+        (0..2_000).map(|it| format!(r#"(export "f{it}" (func $f))"#)).collect::<Vec<_>>().concat()
+    );
+    for (part, instances) in [
+        (format!("{core} {}", r#"(alias core export $i "f" (core func))"#.repeat(2_000)), 400),
+        (format!("{core} (alias core export $i \"f\" (core func $f)) {bag}"), 300),
+        ("(type u8)".repeat(2_000), 900),
+        (format!("(type (instance {}))", "(type u8)".repeat(2_000)), 900),
+        (format!("(core type (module {}))", "(type (func))".repeat(2_000)), 900),
+        (
+            format!(
+                "(type $t u8) {}",
+                (0..2_000).map(|it| format!(r#"(export "t{it}" (type $t))"#)).collect::<Vec<_>>().concat()
+            ),
+            900,
+        ),
+    ] {
+        let times = |instances: usize| {
+            format!("(component (component $c {part}) {})", "(instance (instantiate $c))".repeat(instances))
+        };
+        weighed(&times(100)).unwrap();
+        let (what, count) = too_many(&times(instances));
+        assert_eq!(what, "names and types");
+        assert!((instances * 2_000..instances * 2_010).contains(&(count as usize)), "{count}");
+    }
 }
 
 #[test]
