@@ -33,7 +33,7 @@ pub fn printable(text: &str, most: usize) -> String {
     shown
 }
 
-/// A JSON document whose texts hold none of it either: the same data, with JSON's own escapes. serde_json escapes no more than
+/// A JSON document whose texts hold none of it either: the same data, with JSON's own escapes. `serde_json` escapes no more than
 /// it must.
 pub fn printable_json(document: &str) -> String {
     let mut shown = String::with_capacity(document.len());
