@@ -292,7 +292,7 @@ fn the_answers_of_hubspot() {
         let faults = vec![fault];
         let options = hubspot::Options { data, tokens, requests_per_10s, faults, ..hubspot::Options::default() };
         let workspace = Workspace::with(options, aws::Options::default());
-        let streams = "streams = [\"contacts\", \"owners\", \"*vehicle*\"]";
+        let streams = "streams = [\"contacts\", \"owners\", \"*vehicle\"]";
         let source = workspace.source(&format!("{streams}\nrequests_per_10s = {requests_per_10s}"));
         // Some of these answers look like an outage.
         workspace.pipeline(&[&source, &workspace.file_sink(), "[run]\npatience = \"1s\"\n"]);
@@ -301,7 +301,7 @@ fn the_answers_of_hubspot() {
             shown += usize::from(told.contains("forged1"));
         }
     }
-    assert!(shown > 3, "the text is shown {shown} times, so hardly anything is tried");
+    assert!(shown > 9, "the text is shown {shown} times, so hardly anything is tried");
 }
 
 #[test]
