@@ -9,15 +9,15 @@ use std::{fs, process::Output};
 use serde_json::{Value, json};
 use sluice_simulator::{
     aws, data,
-    hubspot::{self, Fault, FaultAction, PathPattern},
+    hubspot::{self, Fault, FaultAction, PathPattern, Scopes, Token},
 };
 
 use crate::{guests::evil, harness::Workspace};
 
 /// A bell, colours, the CSI of one character, a line end of each kind, the commands of two CIs (one of them after blanks, which
-/// they pass over, and one in the middle of a line), a turned reading direction, a blank without width, a tag.
+/// they pass over, and one in the middle of a line), a turned reading direction, a blank without width, a filler, a tag.
 const HOSTILE: &str = "h\u{7}\u{1b}[31m\u{9b}2J\r\n::error::forged1\nforged4: a line\n  ::warning::forged2\n##[error]forged3 \
-                       ##vso[task.complete result=Succeeded]\u{85}\u{2028}\u{202e}\u{200b}\u{e0041}h";
+                       ##vso[task.complete result=Succeeded]\u{85}\u{2028}\u{202e}\u{200b}\u{3164}\u{e0041}h";
 
 /// As a text of JSON, without its quotes. TOML's are the same, but for characters of two halves.
 fn escaped() -> String {
@@ -47,7 +47,8 @@ fn assert_clean(case: &str, output: &Output) -> String {
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
                 | '\u{feff}'
-                | '\u{e0000}'..='\u{e007f}' => true,
+                | '\u{3164}'
+                | '\u{e0000}'..='\u{e0fff}' => true,
                 other => other.is_control(),
             };
             assert!(!steers, "{case}: {character:?} in {text:?}");
@@ -286,13 +287,20 @@ fn the_answers_of_hubspot() {
         ("a message", replaced("/", "\"message\":\"", &format!("\"message\":\"{hostile}")), &[CHECK, RUN_AS_JSON]),
         ("an email", replaced("/owners/", "@", &format!("{hostile}@")), &[RUN, TABLES_AS_JSON]),
     ];
+    let scopes = ["contacts", "owners", "custom"].map(|name| format!("crm.objects.{name}.read"));
+    let scopes = scopes.into_iter().chain(["contacts", "custom"].map(|name| format!("crm.schemas.{name}.read")));
+    let scopes = Scopes::Only(scopes.collect());
     let mut shown = 0;
     for (case, fault, commands) in cases {
         let data = data::Options { contacts: 20, ..data::Options::default() };
         let requests_per_10s = 10_000;
-        let options = hubspot::Options { data, requests_per_10s, faults: vec![fault], ..hubspot::Options::default() };
+        // What the token may not see is not counted, and counts come five a second.
+        let tokens = vec![Token { text: hubspot::TOKEN.to_owned(), scopes: scopes.clone() }];
+        let faults = vec![fault];
+        let options = hubspot::Options { data, tokens, requests_per_10s, faults, ..hubspot::Options::default() };
         let workspace = Workspace::with(options, aws::Options::default());
-        let source = workspace.source("streams = [\"contacts\", \"owners\", \"*vehicle*\"]");
+        let streams = "streams = [\"contacts\", \"owners\", \"*vehicle\"]";
+        let source = workspace.source(&format!("{streams}\nrequests_per_10s = {requests_per_10s}"));
         // Some of these answers look like an outage.
         workspace.pipeline(&[&source, &workspace.file_sink(), "[run]\npatience = \"1s\"\n"]);
         for arguments in commands {
@@ -300,7 +308,7 @@ fn the_answers_of_hubspot() {
             shown += usize::from(told.contains("forged1"));
         }
     }
-    assert!(shown > 3, "the text is shown {shown} times, so hardly anything is tried");
+    assert!(shown > 9, "the text is shown {shown} times, so hardly anything is tried");
 }
 
 #[test]

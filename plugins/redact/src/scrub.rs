@@ -231,6 +231,13 @@ mod tests {
             ("＋４４ ２０ ７９４６ ０９５８", "#"),
             ("4111\u{200b}1111\u{3000}1111\u{2212}1111", "#"),
             ("ＭＲＮ－１２３４５６ ü", "# ü"),
+            ("123\t45\t6789 x", "# x"),
+            ("123\u{b}45\u{c}6789", "#"),
+            ("123\u{2800}45\u{2d7}6789", "#"),
+            ("1\u{fff9}2\u{fffa}3\u{2796}45\u{13441}67\u{1343f}89\u{fffb}", "#\u{fffb}"),
+            ("4111ー1111ー1111ー1111", "#"),
+            // A column of numbers is not one.
+            ("123\n45\n6789 ５", "123\n45\n6789 ５"),
             // What one view hides the other shows.
             ("123-45-6789²", "#²"),
             // A zero-width space before and after is not part of it.

@@ -47,7 +47,10 @@ fn what_a_child_compiles_is_what_this_process_does() {
 #[test]
 fn a_plugin_that_takes_too_much_memory_to_compile_is_told_by_its_name() {
     let error = refused(1, 250_000, CompileLimits { memory: 64 << 20, ..CompileLimits::default() });
-    assert_eq!(error.to_string(), "the plugin `heavy.wasm` takes more than 64 MiB to compile");
+    assert_eq!(
+        error.to_string(),
+        "the plugin `heavy.wasm` takes more than 64 MiB of memory, or too deep a stack, to compile"
+    );
     assert!(error.hint().is_some());
 }
 

@@ -29,13 +29,17 @@ impl fmt::Debug for Traces {
 impl Traces {
     /// Those of this token.
     pub fn of(token: &str) -> Self {
-        let mut forms = vec![token.to_owned(), hex::encode(token)];
-        // Where a text is in the middle of another that is encoded, its bytes begin at one of three places, and its first and
-        // last characters are half those of its neighbours. The alphabets differ in signs alone, which do not count.
-        for place in 0..3 {
-            let encoded = BASE64.encode([vec![0; place], token.as_bytes().to_vec()].concat());
-            let (first, last) = ((place * 8).div_ceil(6), (place + token.len()) * 8 / 6);
-            forms.push(encoded.get(first..last).unwrap_or_default().to_owned());
+        let mut forms = vec![token.to_owned()];
+        // An encoding does not look past the case of what is encoded.
+        for token in [token.to_owned(), token.to_ascii_lowercase(), token.to_ascii_uppercase()] {
+            forms.push(hex::encode(&token));
+            // Where a text is in the middle of another that is encoded, its bytes begin at one of three places, and its first
+            // and last characters are half those of its neighbours. The alphabets differ in signs alone, which do not count.
+            for place in 0..3 {
+                let encoded = BASE64.encode([vec![0; place], token.as_bytes().to_vec()].concat());
+                let (first, last) = ((place * 8).div_ceil(6), (place + token.len()) * 8 / 6);
+                forms.push(encoded.get(first..last).unwrap_or_default().to_owned());
+            }
         }
         let runs = forms.iter().flat_map(|form| {
             let signs: Vec<u8> = form.bytes().filter_map(counting).collect();
@@ -45,7 +49,6 @@ impl Traces {
     }
 
     /// The text without them.
-    /// Hides them in a text.
     pub fn hide(&self, text: &str) -> String {
         let mut hidden = vec![false; text.len()];
         for signs in [signs(text), unescaped(text)] {
@@ -87,7 +90,8 @@ fn signs(text: &str) -> Vec<(u8, Range<usize>)> {
     text.bytes().enumerate().filter(|(_, byte)| byte.is_ascii()).map(|(place, byte)| (byte, place..place + 1)).collect()
 }
 
-/// The same, with the escapes of URLs (`%2d`) and of JSON (`\u002d`) as what they stand for, escaped escapes too.
+/// The same, with the escapes of URLs (`%2d`), of JSON (`\u002d`), of programs (`\x2d`, `\u{2d}`) and of HTML (`&#45;`, `&#x2d;`)
+/// as what they stand for, escaped escapes too.
 fn unescaped(text: &str) -> Vec<(u8, Range<usize>)> {
     let mut all: Vec<(u8, Range<usize>)> = Vec::new();
     for (sign, place) in signs(text) {
@@ -104,15 +108,31 @@ fn unescaped(text: &str) -> Vec<(u8, Range<usize>)> {
 
 /// How long the escape is that stands at the end, and for which sign it stands.
 fn escape_at_the_end(all: &[(u8, Range<usize>)]) -> Option<(usize, u8)> {
-    const LONGEST: usize = r"\u0000".len();
+    /// With a few zeroes more than anybody writes.
+    const LONGEST: usize = r"&#x00000000;".len();
     let end: Vec<u8> = all[all.len().saturating_sub(LONGEST)..].iter().map(|(sign, _)| *sign).collect();
-    let (length, digits) = match end.as_slice() {
-        [.., b'%', high, low] => (3, [*high, *low]),
-        [b'\\', b'u', b'0', b'0', high, low] => (LONGEST, [*high, *low]),
+    let (length, digits, radix) = match end.as_slice() {
+        [.., b'&', b'a', b'm', b'p', b';'] => return Some((r"&amp;".len(), b'&')),
+        [.., b';' | b'}'] => long_escape(&end)?,
+        [.., b'%', high, low] => (3, vec![*high, *low], 16),
+        [.., b'\\', b'x', high, low] => (4, vec![*high, *low], 16),
+        [.., b'\\', b'u', b'0', b'0', high, low] => (6, vec![*high, *low], 16),
         _ => return None,
     };
-    let sign = u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?;
+    let sign = u8::from_str_radix(std::str::from_utf8(&digits).ok()?, radix).ok()?;
     sign.is_ascii().then_some((length, sign))
+}
+
+/// The length, the digits and the radix of an escape at the end that says itself where it ends.
+fn long_escape(end: &[u8]) -> Option<(usize, Vec<u8>, u32)> {
+    let begin = end.iter().rposition(|sign| matches!(sign, b'&' | b'\\'))?;
+    let escape = &end[begin..];
+    let (digits, radix) = match escape {
+        [b'&', b'#', b'x' | b'X', digits @ .., b';'] | [b'\\', b'u', b'{', digits @ .., b'}'] => (digits, 16),
+        [b'&', b'#', digits @ .., b';'] => (digits, 10),
+        _ => return None,
+    };
+    Some((escape.len(), digits.to_vec(), radix))
 }
 
 #[cfg(test)]
@@ -146,9 +166,16 @@ mod tests {
         check(&TOKEN.replace('-', "%2D"), "…");
         check(&TOKEN.replace('-', "%252d").replace('f', "%66"), "…");
         check(&TOKEN.replace('-', r"\u002d").replace('a', r"\u0061"), "…");
+        check(&each(TOKEN, |byte| format!(r"\x{byte:02X}")), "…");
+        check(&each(TOKEN, |byte| format!(r"\u{{{byte:x}}}")), "…");
+        check(&each(TOKEN, |byte| format!("&#{byte};")), "…");
+        check(&each(TOKEN, |byte| format!("&#x{byte:05x};")), "…");
+        check(&each(TOKEN, |byte| format!("&amp;#X{byte:X};")), "…");
         check(&TOKEN.replace('-', " "), "…");
         check(&each(TOKEN, |byte| format!("{}\u{200b}", byte as char)), "…\u{200b}");
-        check(&format!("hex {}!", hex::encode(TOKEN)), "hex …!");
+        for cased in [TOKEN.to_owned(), TOKEN.to_uppercase()] {
+            check(&format!("hex {}!", hex::encode(&cased)), "hex …!");
+        }
         // What looks like an escape is the token's own.
         check(&format!("%{TOKEN}"), "%…");
         check("%1f2e3d4c, %5b6a7988", "%…");
@@ -166,7 +193,7 @@ mod tests {
     fn written() -> impl Strategy<Value = (String, String)> {
         let part = (0..TOKEN.len() - 12, 12..TOKEN.len())
             .prop_map(|(start, length)| TOKEN.get(start..(start + length).min(TOKEN.len())).unwrap().to_owned());
-        (part, 0..7).prop_map(|(part, way)| {
+        (part, 0..9).prop_map(|(part, way)| {
             let said = match way {
                 0 => part.clone(),
                 1 => part.to_uppercase(),
@@ -174,6 +201,8 @@ mod tests {
                 3 => each(&part, |byte| format!("\\u{byte:04x}")),
                 4 => each(&part, |byte| format!("%25{byte:02x}")),
                 5 => each(&part, |byte| format!("{} ", byte as char)),
+                6 => each(&part, |byte| format!("&#{byte};")),
+                7 => each(&part, |byte| format!("\\x{byte:02x}")),
                 _ => hex::encode(&part),
             };
             (part, said)
@@ -194,8 +223,9 @@ mod tests {
 
         /// Wherever it stands in what is encoded, at most two of its characters can be told from what is left.
         #[test]
-        fn no_base64_of_it_is_left(before in ".{0,9}", after in ".{0,9}", is_for_urls: bool) {
-            let whole = format!("{before}{TOKEN}{after}");
+        fn no_base64_of_it_is_left(before in ".{0,9}", after in ".{0,9}", is_for_urls: bool, is_upper: bool) {
+            let token = if is_upper { TOKEN.to_uppercase() } else { TOKEN.to_owned() };
+            let whole = format!("{before}{token}{after}");
             let said = if is_for_urls { URL_SAFE.encode(&whole) } else { BASE64.encode(&whole) };
             let left = Traces::of(TOKEN).hide(&said);
             prop_assert_eq!(left.matches(HIDDEN).count(), 1);

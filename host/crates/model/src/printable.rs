@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 pub fn printable(text: &str, most: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(most));
     let begin = text.len() - text.trim_start().len();
+    let mut before = None;
     for (count, (index, character)) in text.char_indices().enumerate() {
         if count == most {
             shown.push('…');
@@ -21,11 +22,13 @@ pub fn printable(text: &str, most: usize) -> String {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
+            EMOJI if before.is_some_and(is_symbol) => shown.push(EMOJI),
             hidden if is_hidden(hidden) || begins_command(text, index, index == begin) => {
                 write!(shown, "{}", hidden.escape_unicode()).expect("a String takes every text");
             }
             other => shown.push(other),
         }
+        before = Some(character);
     }
     shown
 }
@@ -34,14 +37,17 @@ pub fn printable(text: &str, most: usize) -> String {
 /// it must.
 pub fn printable_json(document: &str) -> String {
     let mut shown = String::with_capacity(document.len());
+    let mut before = None;
     for (index, character) in document.char_indices() {
-        if character != '\n' && is_hidden(character) || begins_command(document, index, false) {
+        let is_seen = character == '\n' || character == EMOJI && before.is_some_and(is_symbol);
+        if !is_seen && is_hidden(character) || begins_command(document, index, false) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 write!(shown, "\\u{unit:04x}").expect("a String takes every text");
             }
         } else {
             shown.push(character);
         }
+        before = Some(character);
     }
     shown
 }
@@ -57,20 +63,54 @@ pub fn some(names: &[String]) -> String {
     }
 }
 
-/// Whether a character is a control, or invisible and changes how others are read: direction marks, separators, joiners, tags.
+/// What makes an emoji of the symbol before it (`❤️`), and is not seen itself. Behind a symbol it stays, once: people write it
+/// so, and it can do no more than tell one look of the symbol from the other.
+const EMOJI: char = '\u{fe0f}';
+
+/// Whether a character is of the blocks that hold symbols. (Digits, `#` and `*` make emoji, too, and are names without.)
+fn is_symbol(character: char) -> bool {
+    matches!(
+        character,
+        '©' | '®'
+            | '‼'
+            | '⁉'
+            | '™'
+            | 'ℹ'
+            | '\u{2190}'..='\u{27bf}'
+            | '\u{2900}'..='\u{2bff}'
+            | '〰'
+            | '〽'
+            | '㊗'
+            | '㊙'
+            | '\u{1f000}'..='\u{1faff}'
+    )
+}
+
+/// Whether a character is a control, ends a line, or is not seen: direction marks, joiners, fillers, selectors, annotations,
+/// tags, signs of format, and the blank of Braille. The tests hold it to Unicode's own lists.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
             '\u{ad}'
+                | '\u{34f}'
                 | '\u{61c}'
-                | '\u{180e}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{13430}'..='\u{1343f}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
         )
 }
 
@@ -84,6 +124,8 @@ fn begins_command(text: &str, index: usize, begins_line: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use regex_syntax::hir::{Class, HirKind};
+
     use super::*;
 
     #[test]
@@ -91,6 +133,31 @@ mod tests {
         assert_eq!(printable("it's \"fine\": ü 病", 100), "it's \"fine\": ü 病");
         assert_eq!(printable("a\nERROR b\t\r", 100), "a\\nERROR b\\t\\r");
         assert_eq!(printable("\u{1b}[31mred\u{202e}", 100), "\\u{1b}[31mred\\u{202e}");
+    }
+
+    /// All that Unicode calls ignorable or a sign of format and that nothing is seen of, and the one blank that is no space.
+    #[test]
+    fn whatever_is_not_seen_is_escaped() {
+        let unseen =
+            r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Zl}\p{Zp}\u{2800}--\p{Prepended_Concatenation_Mark}]";
+        let HirKind::Class(Class::Unicode(unseen)) = regex_syntax::parse(unseen).unwrap().into_kind() else {
+            panic!("a class is none")
+        };
+        for character in char::MIN..=char::MAX {
+            let is_unseen = unseen.ranges().iter().any(|range| (range.start()..=range.end()).contains(&character));
+            assert_eq!(is_hidden(character), is_unseen, "{}", character.escape_unicode());
+            assert_eq!(printable(&format!("a{character}"), 2).ends_with(character), !is_unseen, "{character:?}");
+        }
+    }
+
+    #[test]
+    fn an_emoji_keeps_the_one_sign_that_makes_it_one() {
+        for text in ["⚠️ ❤️🕵️ ©️", "㊗️"] {
+            assert_eq!(printable(text, 100), text);
+            assert_eq!(printable_json(text), text);
+        }
+        assert_eq!(printable("❤\u{fe0f}\u{fe0f}a\u{fe0f}❤\u{fe0e}", 100), "❤\u{fe0f}\\u{fe0f}a\\u{fe0f}❤\\u{fe0e}");
+        assert_eq!(printable_json("\u{fe0f}❤\u{fe0f}\u{fe0f}"), "\\ufe0f❤\u{fe0f}\\ufe0f");
     }
 
     #[test]

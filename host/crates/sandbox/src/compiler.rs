@@ -114,6 +114,7 @@ impl Running {
         let (Some(stdin), Some(stdout)) = (self.0.stdin.take(), self.0.stdout.take()) else {
             unreachable!("both are piped");
         };
+        let began = Instant::now();
         thread::scope(|scope| {
             // Both end with the child, at the latest.
             scope.spawn(move || feed(stdin, limits, job.component));
@@ -121,7 +122,7 @@ impl Running {
             let status = self.wait(job, limits);
             drop(self);
             let said = said.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            judge(status?, said, job.plugin, limits)
+            judge(status?, began.elapsed(), said, job.plugin, limits)
         })
     }
 
@@ -184,6 +185,7 @@ fn read(stdout: ChildStdout) -> io::Result<Vec<u8>> {
 
 fn judge(
     status: ExitStatus,
+    took: Duration,
     said: io::Result<Vec<u8>>,
     plugin: &str,
     limits: CompileLimits,
@@ -197,7 +199,12 @@ fn judge(
         (Some(0), _) => Ok(said),
         (Some(REFUSED), _) => Err(LoadError::NotCompiled(reason(&String::from_utf8_lossy(&said)))),
         (_, Some(Signal::XCPU)) => Err(LoadError::TooLong { plugin, seconds: limits.seconds.into() }),
-        // Memory that is not there ends a Rust program so.
+        // So ends a process at the hard limit, where whoever started sluice has it pass over the soft one. Whatever else killed it
+        // then, it has taken too long.
+        (_, Some(Signal::KILL)) if took >= Duration::from_secs(limits.seconds.into()) => {
+            Err(LoadError::TooLong { plugin, seconds: limits.seconds.into() })
+        }
+        // Memory that is not there ends a Rust program so, and so does a stack that is used up.
         (_, Some(Signal::ABORT)) => Err(LoadError::TooMuchMemory { plugin, mebibytes: limits.memory >> 20 }),
         // From the keyboard, say: it reaches every process of a command.
         (_, Some(Signal::INT | Signal::TERM | Signal::HUP | Signal::QUIT)) => Err(LoadError::Stopped),
@@ -207,4 +214,26 @@ fn judge(
 
 pub(super) fn not_compiled(error: &wasmtime::Error) -> LoadError {
     LoadError::NotCompiled(reason(&format!("{error:#}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of a child that a signal ended after so many seconds, of two that it had.
+    fn told(signal: Signal, seconds: u64) -> String {
+        let status = ExitStatus::from_raw(signal.as_raw());
+        let limits = CompileLimits { memory: 64 << 20, seconds: 2 };
+        judge(status, Duration::from_secs(seconds), Ok(Vec::new()), "p", limits).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_told_as_what_it_was() {
+        assert_eq!(told(Signal::XCPU, 2), "the plugin `p` takes more than 2 seconds to compile");
+        assert_eq!(told(Signal::KILL, 7), told(Signal::XCPU, 2));
+        let killed = told(Signal::KILL, 1);
+        assert!(killed.starts_with("the compiler ended while it compiled the plugin `p`"), "{killed}");
+        let aborted = told(Signal::ABORT, 1);
+        assert_eq!(aborted, "the plugin `p` takes more than 64 MiB of memory, or too deep a stack, to compile");
+    }
 }

@@ -99,8 +99,9 @@ pub enum LoadError {
     /// A component that cannot be compiled, or whose functions are not the contract's.
     #[error("the plugin cannot be compiled: {0}")]
     NotCompiled(String),
-    /// A plugin for which the compiler needs more memory than it may take.
-    #[error("the plugin `{plugin}` takes more than {mebibytes} MiB to compile")]
+    /// A plugin for which the compiler needs more memory than it may take, or more stack than a process has. A process ends by
+    /// either in the same way.
+    #[error("the plugin `{plugin}` takes more than {mebibytes} MiB of memory, or too deep a stack, to compile")]
     TooMuchMemory {
         /// What it is called.
         plugin: String,
