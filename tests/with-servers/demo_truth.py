@@ -23,6 +23,7 @@ TYPE_IDS = {"2-13370001": "2-90000001"}
 # The types whose records the demo reads, and between which it reads links.
 TYPES = ("0-1", "0-2", "0-3", "0-5", "2-13370001")
 PAIRS = (("0-2", "0-1"), ("0-3", "0-1"), ("2-13370001", "0-1"))
+MARKED = {("0-1", "date_of_birth"), ("0-1", "intake_notes")}
 PHONES = ("phone", "mobilephone")
 
 # ---- what the transforms of the demo do -------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ def main():
         "object_with_object_properties": expected.packed_records(left),
         "associations": links,
         **links_by_pair,
-        **expected.definitions(truth),
+        **expected.definitions(truth, MARKED),
     }
     tables = compare(verdicts, options.bucket, expectations, same={"objects_contacts": same_or_scrubbed})
 

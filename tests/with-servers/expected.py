@@ -292,18 +292,17 @@ def pipeline_stages(truth):
     return listed(("objectTypeId", "pipelineId", "stageId"), rows, in_json=("metadata",))
 
 
-# What the demo's pipeline marks: nothing that HubSpot says of it in words passes.
-MARKED = {("0-1", "date_of_birth"), ("0-1", "intake_notes")}
+# What HubSpot says of a property in words: of one that the pipeline marks it does not pass.
 SAID = ("label", "description", "groupName", "options")
 
 
-def property_definitions(truth):
+def property_definitions(truth, marked):
     rows = []
     for type_id in truth.read_types():
         for line in truth.readable(type_id):
             texts = ("label", "description", "type", "fieldType", "groupName", "referencedObjectType", "dataSensitivity")
             flags = ("calculated", "hasUniqueValue", "hubspotDefined", "archived")
-            if (type_id, line["name"]) in MARKED:
+            if (type_id, line["name"]) in marked:
                 line = {name: value for name, value in line.items() if name not in SAID}
             rows.append(
                 {
@@ -346,8 +345,9 @@ def type_definitions(truth):
     return listed(("objectTypeId",), rows)
 
 
-def definitions(truth):
-    """What has one table each, whatever the layout, but for what links may mean: lists and their members, people, definitions."""
+def definitions(truth, marked=frozenset()):
+    """What has one table each, whatever the layout, but for what links may mean: lists and their members, people, definitions.
+    `marked`: the properties that the pipeline marks, each with its type."""
     return {
         "lists": lists(truth),
         "list_memberships": list_memberships(truth),
@@ -357,6 +357,6 @@ def definitions(truth):
         "users": users(truth),
         "pipelines": pipelines(truth),
         "pipeline_stages": pipeline_stages(truth),
-        "property_definitions": property_definitions(truth),
+        "property_definitions": property_definitions(truth, marked),
         "object_and_event_type_definitions": type_definitions(truth),
     }
