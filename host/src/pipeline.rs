@@ -49,7 +49,6 @@ mod progress;
 mod shutdown;
 
 use std::{
-    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -57,7 +56,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::FutureExt;
 use jiff::Timestamp;
 use sluice_hubspot::source::Source;
 pub use sluice_lake::state::lease::LeaseError;
@@ -69,6 +67,11 @@ use sluice_lake::{
 };
 use sluice_model::{clock::Clock, error_chain, run_id::RunId};
 
+use self::{
+    at_once::caught,
+    context::Context,
+    resume::{Notes, Resume},
+};
 pub use self::{
     check::{Check, Outcome, check, exit_code as exit_code_of_checks},
     discovery::{Discovered, everything},
@@ -76,7 +79,7 @@ pub use self::{
     error::Error,
     kept::{Kept, KeptTable, NotWritten},
     ledger::Outside,
-    open::{COMPILE, Patience, Permissions, Pipeline, engine},
+    open::{COMPILE, Patience, Permissions, Pipeline, engine, refuse_link},
     planning::{LeftOut, Planned, plan},
     plugins::Plugins,
     price::{Cost, Priced, Prices, price},
@@ -85,11 +88,6 @@ pub use self::{
     report::{Ran, RanPlugin, Report, StreamReport, TableReport, TransformReport},
     shutdown::Shutdown,
 };
-use self::{
-    context::Context,
-    resume::{Notes, Resume},
-};
-pub use crate::environment::is_in_its_folder;
 
 /// What a run works with.
 pub struct Run<'r> {
@@ -179,11 +177,9 @@ async fn while_held(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) 
 async fn under_lease(run: &Run<'_>, lease: &Lease, id: &RunId, began: Timestamp) -> Result<Report, Error> {
     let sink: Arc<dyn Sink> = Arc::new(tables::sink(run, id));
     let commits = AtomicBool::new(false);
-    let work = AssertUnwindSafe(read_and_commit(run, lease, id, began, &sink, &commits));
-    let outcome = work
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(Error::Panicked { may_have_committed: commits.load(Ordering::Relaxed) }));
+    // Boxed: all that a run holds is thousands of bytes.
+    let work = Box::pin(read_and_commit(run, lease, id, began, &sink, &commits));
+    let outcome = caught(work, || commits.load(Ordering::Relaxed)).await;
     match &outcome {
         // Its files must stay: they may be listed.
         Err(error) if error.may_have_committed() => {}

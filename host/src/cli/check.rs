@@ -1,12 +1,11 @@
 //! `sluice check`: whether a run would find all it needs, and what would mend what it would not.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode};
 
 use serde_json::{Value, json};
-use sluice_hubspot::source::Source;
 
-use super::{PlanFormat, output::Output, page::Page, plan::read_schema};
-use crate::pipeline::{self, Check, Outcome, Pipeline};
+use super::{PlanFormat, output::Output, page::Page, plan::opened};
+use crate::pipeline::{self, Check, Outcome};
 
 pub(super) async fn check(
     file: &Path,
@@ -14,8 +13,7 @@ pub(super) async fn check(
     schema: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let pipeline = if schema.is_some() { Pipeline::read_offline(file)? } else { Pipeline::read(file)? };
-    let described = schema.map(read_schema).transpose()?.map(|source| Arc::new(source) as Arc<dyn Source>);
+    let (pipeline, described) = opened(file, schema)?;
     let checks = pipeline::check(&pipeline, described).await;
     match format {
         PlanFormat::Table => output.data(&text(&checks))?,

@@ -26,10 +26,10 @@ pub(super) async fn plan(
     schema: Option<&Path>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let pipeline = if schema.is_some() { Pipeline::read_offline(file)? } else { Pipeline::read(file)? };
+    let (pipeline, described) = opened(file, schema)?;
     let plugins = pipeline.plugins()?;
-    let source: Arc<dyn Source> = match schema {
-        Some(schema) => Arc::new(read_schema(schema)?),
+    let source = match described {
+        Some(source) => source,
         None => pipeline.source(Patience::OfALook)?,
     };
     let planned = pipeline::plan(&pipeline, &*source, &plugins, None).await;
@@ -51,12 +51,17 @@ pub(super) async fn plan(
     Ok(prices.map_or(Ok(()), |prices| prices.judge(&planned.plan.file))?)
 }
 
+/// Opens a pipeline file: with a schema, as one that may be anybody's, beside the source that the schema describes.
+pub(super) fn opened(file: &Path, schema: Option<&Path>) -> anyhow::Result<(Pipeline, Option<Arc<dyn Source>>)> {
+    let Some(schema) = schema else { return Ok((Pipeline::read(file)?, None)) };
+    let pipeline = Pipeline::read_offline(file)?;
+    pipeline::refuse_link(schema)?;
+    Ok((pipeline, Some(Arc::new(read_schema(schema)?))))
+}
+
 /// Reads a file that describes a source.
 pub(super) fn read_schema(file: &Path) -> Result<RecordedSource, Usage> {
     let wrong = |why: String| Usage(format!("the schema file `{}`: {why}", file.display()));
-    if !pipeline::is_in_its_folder(file) {
-        return Err(wrong("it is a link out of its folder; name the file that it leads to".to_owned()));
-    }
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
     RecordedSource::read(&text).map_err(|error| wrong(error_chain(&error)))
 }
@@ -195,7 +200,10 @@ fn json(planned: &Planned) -> Value {
     let transforms: Vec<Value> = plan
         .transforms
         .iter()
-        .map(|it| json!({ "name": it.name, "plugin": it.plugin, "digest": it.digest.to_string(), "attachments": it.attachments.iter().map(attachment_json).collect::<Vec<_>>() }))
+        .map(|it| {
+            let attachments: Vec<Value> = it.attachments.iter().map(attachment_json).collect();
+            json!({ "name": it.name, "plugin": it.plugin, "digest": it.digest.to_string(), "attachments": attachments })
+        })
         .collect();
     let unreadable: Vec<Value> = planned.unreadable.iter().map(left_out).collect();
     json!({

@@ -64,9 +64,12 @@ pub(super) async fn side_by_side(jobs: &mut impl Jobs, at_once: usize) {
     }
 }
 
-/// What work before the commit gave that may panic.
-pub(super) async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let panicked = |_| Err(Error::Panicked { may_have_committed: false });
+/// What work gave that may panic. `may_have_committed`: whether it may have committed by then.
+pub(super) async fn caught<T>(
+    work: impl Future<Output = Result<T, Error>>,
+    may_have_committed: impl FnOnce() -> bool,
+) -> Result<T, Error> {
+    let panicked = |_| Err(Error::Panicked { may_have_committed: may_have_committed() });
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(panicked)
 }
 

@@ -86,9 +86,7 @@ impl Pipeline {
 
     /// Reads a pipeline file that may be anybody's: it reaches nothing but its own folder, and no secret.
     pub fn read_offline(file: &Path) -> Result<Self, Error> {
-        if !environment::is_in_its_folder(file) {
-            return Err(Error::LinkedAway { file: file.display().to_string() });
-        }
+        refuse_link(file)?;
         Self::read_within(file, Reach::Folder)
     }
 
@@ -333,6 +331,14 @@ fn rules_of_bucket(sink: &SinkSpec) -> bucket::Rules {
         expected_owner: sink.expected_bucket_owner.as_ref().map(|account| account.0.clone()),
         requester_pays: sink.requester_pays,
     }
+}
+
+/// Refuses a file that somebody else may have made a link out of its folder.
+pub fn refuse_link(file: &Path) -> Result<(), Error> {
+    if environment::is_in_its_folder(file) {
+        return Ok(());
+    }
+    Err(Error::LinkedAway { file: file.display().to_string() })
 }
 
 /// Of which records events are read, in a run that begins `now`.

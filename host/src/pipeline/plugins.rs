@@ -42,8 +42,6 @@ pub struct Plugins(Arc<[Loaded]>);
 struct Loaded {
     transform: Arc<Transform>,
     setup: Setup,
-    /// Whether nothing that it says of its own is passed on, whatever it is shown.
-    withhold: bool,
     /// Whether it has attachments, and the pipeline file may be anybody's.
     is_offline: bool,
 }
@@ -82,7 +80,7 @@ impl Plugins {
     /// Whether nothing is passed on of what a transform's plugin says of its own before it has seen any row: it has been handed
     /// a marked attachment or, where the pipeline file may be anybody's, any.
     pub(super) fn withholds(&self, transform: &Transform) -> bool {
-        self.loaded(transform).withhold
+        self.loaded(transform).is_offline || !transform.attachment_marks().is_empty()
     }
 
     /// What is to be done where a plugin fails whose words are told to whoever answers for the pipeline file alone.
@@ -142,7 +140,6 @@ fn load(
         LoadedPlugin { name: plugin.name().to_owned(), digest: plugin.digest(), settings, attachments: attached };
     let transform = Transform::new(spec, transform, loaded);
     let is_offline = reach == Reach::Folder && !attachments.is_empty();
-    let withhold = is_offline || !transform.attachment_marks().is_empty();
     let setup = Setup::new(plugin)
         .named(&transform.name)
         .with_settings(&transform.settings)
@@ -150,7 +147,7 @@ fn load(
         .with_limits(transform.limits.clone())
         .with_memory(memory.clone())
         .with_log(log(&transform.name));
-    Ok(Loaded { transform: Arc::new(transform), setup, withhold, is_offline })
+    Ok(Loaded { transform: Arc::new(transform), setup, is_offline })
 }
 
 /// Where the log lines of a transform go.

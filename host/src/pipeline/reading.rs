@@ -183,7 +183,7 @@ impl Streams {
         let (stream, attempt) = (Arc::clone(&begun.stream), begun.attempt);
         let (written, out_of_order) = (std::mem::take(&mut begun.written), begun.out_of_order);
         Some(Box::pin(async move {
-            (index, Done::Conclusion(caught(concluded(&stream, attempt, written, out_of_order)).await))
+            (index, Done::Conclusion(caught(concluded(&stream, attempt, written, out_of_order), || false).await))
         }))
     }
 
@@ -193,7 +193,7 @@ impl Streams {
         let slice = begun.stream.reading().slice()?;
         begun.jobs += 1;
         let stream = Arc::clone(&begun.stream);
-        Some(Box::pin(async move { (index, Done::Slice(caught(stream.read(slice)).await)) }))
+        Some(Box::pin(async move { (index, Done::Slice(caught(stream.read(slice), || false).await)) }))
     }
 }
 

@@ -50,8 +50,10 @@
 //!   the contract's own is refused by name when the plugin is loaded ([`LoadError::ForeignImports`]).
 //! - *Columns it did not declare.* They are not written into its memory. That is all there is to it.
 //! - *Going on for ever, or growing for ever.* A call has a budget of instructions, then of time, and ends when whoever made
-//!   the engine has to stop ([`Engine::stopping_when`]); an instance has a bound
-//!   on its memory; an answer has a bound on its size ([`Limits`]).
+//!   the engine has to stop ([`Engine::stopping_when`]); an instance has a bound on its memory, and an answer on its size
+//!   ([`Limits`]).
+//! - *Being small and asking for much.* What a file instantiates and declares is counted before it is compiled, without being
+//!   expanded; and a process of its own may compile it, within limits ([`Compiler::in_child`]).
 //! - *Lying.* Every answer is checked against every rule of the contract before anything is made of it
 //!   ([`PluginErrorKind::Broken`], [`PluginErrorKind::Outline`]).
 //! - *Talking.* Log lines and messages are cut, counted and made printable, few of them pass ([`MOST_LINES`]), and none where

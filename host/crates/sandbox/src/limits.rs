@@ -3,7 +3,8 @@
 //! *Instructions* are wasmtime's fuel: one for an operator, one for a byte of a bulk copy. They are set anew before each
 //! call. *Time* is counted in ticks of the engine's clock.
 //! *Memory* is the sum of an instance's linear memories and tables, and of what the host holds for it whatever it does: for its
-//! functions and globals, and for its outline. It is refused, not taken away: a guest that asks for more than its limit gets the answer that there is none, and mostly gives up; the limit remembers that it refused, to name the cause.
+//! functions and globals, and for its outline. It is refused, not taken away: a guest that asks for more than its limit gets
+//! the answer that there is none, and mostly gives up; the limit remembers that it refused, to name the cause.
 //! *What comes back* is limited in bytes before it is copied into the host.
 //!
 //! What instances take together is bounded by the budget that they share ([`MemoryBudget`](crate::MemoryBudget)).

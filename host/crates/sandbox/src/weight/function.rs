@@ -7,7 +7,8 @@
 //!
 //! *Values that blocks take*, beside these, are dear beyond proportion.
 //!
-//! All are weighed by what wasmtime's compiler was measured to take at its worst. The largest functions of a JavaScript engine come to 300 MiB.
+//! All are weighed by what wasmtime's compiler was measured to take at its worst. The largest functions of a JavaScript engine
+//! come to 300 MiB.
 
 use wasmparser::{BlockType, FuncType, FunctionBody, FunctionSectionReader, Operator, TypeSectionReader};
 

@@ -124,6 +124,19 @@ fn level_of(seen: &Seen) -> &'static str {
         .unwrap()
 }
 
+/// A stream, read whole by one reader.
+fn one_reader(stream: StreamInfo, columns: Vec<Field>) -> ReadRequest {
+    ReadRequest {
+        stream,
+        columns,
+        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
+        readers: Readers::One,
+        keeps_ids: false,
+        resumes: None,
+        seen: RowsSeen::default(),
+    }
+}
+
 /// What to ask for the keys of all contacts, with as many properties as need batch reads, if `wide`; and the place of the
 /// key among the columns.
 fn of_contacts(wide: bool) -> (ReadRequest, usize) {
@@ -133,15 +146,7 @@ fn of_contacts(wide: bool) -> (ReadRequest, usize) {
         .map(|number| Field::new(name(number), ColumnType::Text).with(attribute::PROPERTY, name(number)))
         .chain([Field::new(record::OBJECT_ID, ColumnType::Text).required()])
         .collect();
-    let request = ReadRequest {
-        stream: contacts(),
-        columns,
-        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
-        readers: Readers::One,
-        keeps_ids: false,
-        resumes: None,
-        seen: RowsSeen::default(),
-    };
+    let request = one_reader(contacts(), columns);
     (request, properties)
 }
 
@@ -203,15 +208,7 @@ async fn definitions_of_sensitive_properties_are_left_out_with_their_values() {
     })
     .await;
     let stream = single(StreamKind::PropertyDefinitions);
-    let request = ReadRequest {
-        columns: vec![Field::new("name", ColumnType::Text), Field::new("label", ColumnType::Text)],
-        stream,
-        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
-        readers: Readers::One,
-        keeps_ids: false,
-        resumes: None,
-        seen: RowsSeen::default(),
-    };
+    let request = one_reader(stream, vec![Field::new("name", ColumnType::Text), Field::new("label", ColumnType::Text)]);
     let (sender, mut batches) = mpsc::channel(8);
     hubspot(&server).read_whole(request, sender).await.unwrap();
     let batch = batches.recv().await.unwrap();
@@ -264,15 +261,7 @@ async fn what_is_said_of_marked_properties_stands_in_columns_of_its_own() {
             let expected = if is_of_marked(&field) { &marks[..] } else { &[] };
             assert_eq!(field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(), expected, "{}", field.name);
         }
-        let request = ReadRequest {
-            columns: schema.fields.clone(),
-            stream: stream.clone(),
-            ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
-            readers: Readers::One,
-            keeps_ids: false,
-            resumes: None,
-            seen: RowsSeen::default(),
-        };
+        let request = one_reader(stream.clone(), schema.fields.clone());
         let (sender, mut batches) = mpsc::channel(8);
         hubspot.read_whole(request, sender).await.unwrap();
         let batch = batches.recv().await.unwrap();
@@ -353,15 +342,7 @@ async fn definitions_say_which_types_they_lack() {
     .await;
     let stream = single(StreamKind::PropertyDefinitions);
     let columns = vec![Field::new("name", ColumnType::Text)];
-    let request = ReadRequest {
-        columns,
-        stream,
-        ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
-        readers: Readers::One,
-        keeps_ids: false,
-        resumes: None,
-        seen: RowsSeen::default(),
-    };
+    let request = one_reader(stream, columns);
     let (sender, _batches) = mpsc::channel(8);
     let read = hubspot(&server).read_whole(request, sender).await.unwrap();
     let hidden = read.lacking.iter().filter(|lacking| lacking.why == Unreadable::Forbidden);
@@ -553,15 +534,7 @@ async fn that_there_is_none_is_hubspots_word_and_no_status() {
             .await;
             let stream = single(StreamKind::Pipelines);
             let columns = vec![Field::new("pipelineId", ColumnType::Text)];
-            let request = ReadRequest {
-                columns,
-                stream,
-                ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
-                readers: Readers::One,
-                keeps_ids: false,
-                resumes: None,
-                seen: RowsSeen::default(),
-            };
+            let request = one_reader(stream, columns);
             let (sender, _batches) = mpsc::channel(8);
             let read = hubspot(&server).read_whole(request, sender).await;
             match times {
@@ -622,15 +595,7 @@ async fn definitions_are_asked_for_once() {
         StreamKind::TypeDefinitions,
     ];
     for stream in of_types.map(single) {
-        let request = ReadRequest {
-            columns: Vec::new(),
-            stream,
-            ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
-            readers: Readers::One,
-            keeps_ids: false,
-            resumes: None,
-            seen: RowsSeen::default(),
-        };
+        let request = one_reader(stream, Vec::new());
         let (sender, _batches) = mpsc::channel(8);
         // Rows without a column make no batch.
         let read = hubspot.read_whole(request, sender).await;
@@ -664,15 +629,7 @@ async fn a_property_that_is_archived_in_the_middle_is_noticed() {
         let field =
             |name: &str| Field::new(format!("property_{name}"), ColumnType::Text).with(attribute::PROPERTY, name);
         let columns = vec![field("email"), field("fax"), field("never")];
-        let request = ReadRequest {
-            stream: contacts(),
-            columns,
-            ingested_at: "2026-11-23T20:15:00Z".parse().unwrap(),
-            readers: Readers::One,
-            keeps_ids: false,
-            resumes: None,
-            seen: RowsSeen::default(),
-        };
+        let request = one_reader(contacts(), columns);
         let (sender, _batches) = mpsc::channel(8);
         let read = hubspot(&server).read_whole(request, sender).await.unwrap();
         let expected: &[&str] = if still_listed { &[] } else { &["fax"] };
@@ -703,16 +660,7 @@ async fn rows_are_counted_as_their_pages_come_in() {
     })
     .await;
     let columns = vec![Field::new(record::OBJECT_ID, ColumnType::Text).required()];
-    let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
-    let request = ReadRequest {
-        stream: contacts(),
-        columns,
-        ingested_at,
-        readers: Readers::One,
-        keeps_ids: false,
-        resumes: None,
-        seen: seen.clone(),
-    };
+    let request = ReadRequest { seen: seen.clone(), ..one_reader(contacts(), columns) };
     let (sender, mut batches) = mpsc::channel(8);
     hubspot(&server).read_whole(request, sender).await.unwrap();
     assert_eq!(*at_each_page.lock().unwrap(), [0, 2, 5], "what was counted when each page was asked for");
@@ -764,16 +712,7 @@ async fn odd_members_of_definitions_cost_one_value() {
     let rows = async |kind: StreamKind, columns: &[(&str, ColumnType)]| -> Vec<String> {
         let stream = single(kind);
         let columns = columns.iter().map(|(name, column_type)| Field::new(*name, *column_type)).collect();
-        let ingested_at = "2026-11-23T20:15:00Z".parse().unwrap();
-        let request = ReadRequest {
-            columns,
-            stream,
-            ingested_at,
-            readers: Readers::One,
-            keeps_ids: false,
-            resumes: None,
-            seen: RowsSeen::default(),
-        };
+        let request = one_reader(stream, columns);
         let (sender, mut batches) = mpsc::channel(8);
         hubspot.read_whole(request, sender).await.unwrap();
         let batch = batches.recv().await.unwrap();
