@@ -1,25 +1,20 @@
-//! The report of a run: as text for people, as JSON for programs. The JSON is a wire form of its own: names here stay.
+//! The report of a run: as text for people, as JSON for programs (`json`).
+
+mod json;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
 use sluice_hubspot::source::Unreadable;
 use sluice_lake::table::expire::Gone;
-use sluice_model::{ledger::Ledger, printable::some, schema::ColumnType};
+use sluice_model::printable::some;
 use sluice_sandbox::{LogCounts, MOST_LINES};
 
+pub(super) use self::json::{gone_json, json, json_of_beginning, json_of_failure, ledger_json, left_out, renamed_json};
 use super::{
-    judge,
     output::{bytes, thousands},
     page::{Grid, Page},
 };
-use crate::pipeline::{
-    Drift, Kept, KeptTable, LeftOut, NotWritten, Outside, RanPlugin, Renamed, Report, StreamReport, TableReport,
-    TransformReport,
-};
-
-/// The form of the JSON. Raised when a name changes its meaning or goes.
-const FORMAT: u32 = 1;
+use crate::pipeline::{Drift, Kept, KeptTable, NotWritten, Outside, RanPlugin, Report, StreamReport, TransformReport};
 
 /// The report for people.
 pub(super) fn text(report: &Report) -> Page {
@@ -259,69 +254,6 @@ fn drift(stream: &StreamReport) -> Option<String> {
     (!told.is_empty()).then(|| format!("{}: columns since the last commit, {}", stream.stream, told.join("; ")))
 }
 
-/// What has another name than one would think.
-pub(super) fn renamed_json(renamed: &Renamed) -> Value {
-    json!({ "property": renamed.property, "shared": renamed.shared, "name": renamed.name })
-}
-
-/// What became of the records of a stream.
-pub(super) fn ledger_json(ledger: &Ledger) -> Value {
-    let Ledger { before, after, read, dropped, rejected, written } = ledger;
-    json!({
-        "before": before,
-        "after": after,
-        "read": read,
-        "dropped": dropped,
-        "rejected": rejected,
-        "written": written,
-        "complete": ledger.is_complete(),
-    })
-}
-
-fn drift_json(drift: &Drift) -> Value {
-    json!({
-        "column": drift.column,
-        "before": drift.before.map(ColumnType::name),
-        "now": drift.now.map(ColumnType::name),
-    })
-}
-
-/// The report for programs.
-pub(super) fn json(report: &Report) -> Value {
-    let streams: Vec<Value> = report.streams.iter().map(stream_json).collect();
-    let plugins: Vec<Value> = report.run.plugins.iter().map(plugin_json).collect();
-    let unreadable: Vec<Value> = report.unreadable.iter().map(left_out).collect();
-    let kept: Vec<Value> = report.not_written.kept.iter().map(kept_json).collect();
-    json!({
-        "format": FORMAT,
-        "outcome": if report.is_partial() { "partial" } else { "complete" },
-        "exit_code": exit_code(report),
-        "run": report.run.id,
-        "pipeline": report.run.pipeline,
-        "bucket": report.bucket,
-        "commit": report.commit,
-        "began": report.run.began.to_string(),
-        "elapsed_seconds": report.run.elapsed.as_secs_f64(),
-        "rows_read": report.rows_in(),
-        "rows_written": report.rows_out(),
-        "streams": streams,
-        "unreadable": unreadable,
-        "kept": kept,
-        "retired": report.not_written.retired,
-        "expired": report.expired.map(gone_json),
-        "plugins": plugins,
-        "api": {
-            "requests": report.usage.requests,
-            "retries": report.usage.retries,
-            "rate_limited": report.usage.rate_limited,
-            "bytes": report.usage.bytes,
-            "limit_wait_seconds": report.usage.limit_wait_seconds,
-            "retry_wait_seconds": report.usage.retry_wait_seconds,
-            "budget_share": report.usage.budget_share,
-        },
-    })
-}
-
 /// What has had its time, for people.
 pub(super) fn told_of_gone(gone: Gone) -> String {
     let number = |number: u64, what: &str| match number {
@@ -331,102 +263,8 @@ pub(super) fn told_of_gone(gone: Gone) -> String {
     format!("{} and {} ({})", number(gone.commits, "commit"), number(gone.files, "file"), bytes(gone.bytes))
 }
 
-/// The same, for programs.
-pub(super) fn gone_json(gone: Gone) -> Value {
-    json!({ "commits": gone.commits, "files": gone.files, "bytes": gone.bytes })
-}
-
 /// The exit code of a run that has committed.
 pub(super) fn exit_code(report: &Report) -> u8 {
     const PARTIAL: u8 = 3;
     if report.is_partial() { PARTIAL } else { 0 }
-}
-
-fn plugin_json(RanPlugin { transform, digest, log }: &RanPlugin) -> Value {
-    let LogCounts { passed, dropped, withheld } = log;
-    json!({
-        "transform": transform,
-        "digest": digest,
-        "log_lines": { "passed": passed, "dropped": dropped, "withheld": withheld },
-    })
-}
-
-fn kept_json(table: &KeptTable) -> Value {
-    let (why, stream, pipeline) = match &table.why {
-        Kept::OfPipeline(pipeline) => ("other_pipeline", None, Some(pipeline)),
-        Kept::NotAskedFor => ("not_asked_for", None, None),
-        Kept::NotReadable { stream } => ("not_readable", Some(stream), None),
-        Kept::LostParts { stream, .. } => ("lost_parts", Some(stream), None),
-    };
-    json!({ "table": table.table, "run": table.run, "why": why, "stream": stream, "pipeline": pipeline })
-}
-
-fn stream_json(stream: &StreamReport) -> Value {
-    let transforms: Vec<Value> = stream
-        .transforms
-        .iter()
-        .map(|transform| {
-            json!({
-                "transform": transform.transform,
-                "rows_dropped": transform.dropped,
-                "rows_rejected": transform.rejected,
-                "columns_dropped": transform.columns_dropped,
-                "columns_computed": transform.columns_computed,
-            })
-        })
-        .collect();
-    json!({
-        "stream": stream.stream,
-        "slices": stream.slices,
-        "undivided": stream.undivided,
-        "rows_read": stream.ledger.read,
-        "rows_written": stream.ledger.written,
-        "rows_dropped": stream.ledger.dropped,
-        "rows_rejected": stream.ledger.rejected,
-        "ledger": ledger_json(&stream.ledger),
-        "tables": stream.tables.iter().map(table_json).collect::<Vec<_>>(),
-        "withheld": stream.withheld,
-        "lacking": stream.lacking,
-        "cut": stream.cut,
-        "deleted": stream.deleted,
-        "unnamed": stream.unnamed,
-        "capped": stream.beyond.capped,
-        "untimed": stream.beyond.untimed,
-        "undefined": stream.beyond.undefined,
-        "slices_taken_over": stream.taken_over,
-        "renamed": stream.renamed.iter().map(renamed_json).collect::<Vec<_>>(),
-        "transforms": transforms,
-    })
-}
-
-fn table_json(table: &TableReport) -> Value {
-    json!({
-        "table": table.table,
-        "rows": table.rows,
-        "files": table.files,
-        "bytes": table.bytes,
-        "drift": table.drift.iter().map(drift_json).collect::<Vec<_>>(),
-    })
-}
-
-/// A stream that is left out, and why.
-pub(super) fn left_out(LeftOut { stream, why, reason }: &LeftOut) -> Value {
-    json!({ "stream": stream.name, "absent": *why == Unreadable::Absent, "reason": reason })
-}
-
-/// What stands in the place of the report until there is one.
-pub(super) fn json_of_beginning() -> Value {
-    json!({ "format": FORMAT, "outcome": "running" })
-}
-
-/// The report of a run that failed.
-pub(super) fn json_of_failure(error: &anyhow::Error) -> Value {
-    let (hint, exit_code) = judge(error);
-    json!({
-        "format": FORMAT,
-        "outcome": if exit_code == 130 { "interrupted" } else { "failed" },
-        "exit_code": exit_code,
-        "error": error.chain().map(ToString::to_string).collect::<Vec<_>>(),
-        "hint": hint,
-    })
 }
