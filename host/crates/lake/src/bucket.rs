@@ -116,8 +116,8 @@ impl OnS3 {
     async fn in_a_session<T>(&self, ask: impl AsyncFn() -> Result<T, BucketError>) -> Result<T, BucketError> {
         let used = self.credentials.current().await?;
         match ask().await {
-            Err(BucketError::Identity(IdentityError::Expired { .. } | IdentityError::Refused { .. }))
-                if self.credentials.instead_of(&used).await? != used =>
+            Err(BucketError::Identity(ref error))
+                if error.ends(&used) && self.credentials.instead_of(&used).await? != used =>
             {
                 ask().await
             }

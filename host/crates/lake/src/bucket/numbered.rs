@@ -13,7 +13,7 @@ use futures::{Stream, stream};
 use super::{Bucket, BucketError, Put};
 
 /// How many keys S3 lists in one answer.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// The digits of a number in a key: all that a `u64` needs, so that keys always sort as numbers do.
 const DIGITS: usize = 20;

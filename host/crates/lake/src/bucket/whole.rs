@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
 
-use super::{Bucket, BucketError, location::Location, operation::Operation};
+use super::{Bucket, BucketError, location::Location, numbered::PAGE, operation::Operation};
 
 /// The largest object that is read. A commit of hundreds of tables with thousands of columns has some tens of megabytes.
 const LARGEST_READ: u64 = 512 << 20;
@@ -51,10 +51,19 @@ impl Bucket {
     /// Whether there is an object of that key, by a list.
     async fn is_there(&self, key: &str) -> Result<bool, BucketError> {
         let Some((folder, _)) = key.rsplit_once('/') else { return Ok(true) };
-        let mut before = key.to_owned();
-        before.pop();
-        let after = self.list_after(folder, &before, 1).await?;
-        Ok(after.first().is_some_and(|found| found.key == key))
+        let mut after = key.to_owned();
+        after.pop();
+        loop {
+            let page = self.list_after(folder, &after, PAGE).await?;
+            if page.iter().any(|found| found.key == key) {
+                return Ok(true);
+            }
+            // Whatever else lies before it may fill pages.
+            match page.last() {
+                Some(last) if page.len() == PAGE && last.key.as_str() < key => after.clone_from(&last.key),
+                _ => return Ok(false),
+            }
+        }
     }
 
     /// Writes an object that [`Bucket::get_within`] reads again, replacing one of the same key.
@@ -64,5 +73,27 @@ impl Bucket {
             return Err(self.location.oversized(key, bytes, most));
         }
         self.put(key, content).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bucket::failing::{Call, Fault, failing_s3};
+
+    /// What a refused object is beside, others have put there.
+    #[tokio::test]
+    async fn what_may_not_be_read_is_not_taken_for_absent_whatever_lies_beside_it() {
+        let (bucket, _) = failing_s3(|call, _, _| if call == Call::Get { Fault::Denied } else { Fault::None });
+        let key = "log/00000000000000000012.json";
+        for there in ["log/00000000000000000010.json", "log/00000000000000000012.jsoA", key] {
+            bucket.put(there, Bytes::from_static(b"x")).await.unwrap();
+        }
+        for other in 0..=PAGE {
+            bucket.put(&format!("log/00000000000000000012.jsom{other:04}"), Bytes::new()).await.unwrap();
+        }
+        let read = bucket.get(key).await;
+        assert!(matches!(read, Err(BucketError::AccessDenied { .. })), "{read:?}");
+        assert_eq!(bucket.get("log/00000000000000000011.json").await.unwrap(), None);
     }
 }

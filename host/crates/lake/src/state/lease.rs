@@ -284,7 +284,8 @@ impl Lease {
         if renewals.await.is_err() || loss.borrow().is_some() {
             return Ok(());
         }
-        let released = LeaseEntry { released: true, ..entry.lock().await.clone() };
+        // It claims nothing any more: what it claimed may be what made it too large to be written.
+        let released = LeaseEntry { released: true, tables: BTreeSet::new(), ..entry.lock().await.clone() };
         entries.overwrite(&released).await?;
         Ok(())
     }

@@ -138,12 +138,19 @@ impl CommitLog {
         if above(commit.number).await?.is_none() {
             return Ok(true);
         }
-        // One that changes nothing is in nothing that has been built on it, and nobody is the worse for it.
-        if commit.tables.is_empty() {
-            return Ok(true);
-        }
-        let next = self.read(commit.number + 1).await?;
-        Ok(next.is_some_and(|next| next.tables.values().any(|table| table.run == commit.author.run)))
+        let next = match self.read(commit.number + 1).await {
+            Err(LogError::Bucket(source)) => return Err(LogError::Unconfirmed { number: commit.number, source }),
+            read => read?,
+        };
+        let Some(next) = next else { return Ok(false) };
+        let mut tables = next.tables.values();
+        // What has been built on one that changes nothing has nothing of its pipeline; what has been built on another's first
+        // commit, may.
+        Ok(if commit.tables.is_empty() {
+            tables.all(|table| table.pipeline != commit.author.pipeline)
+        } else {
+            tables.any(|table| table.run == commit.author.run)
+        })
     }
 }
 

@@ -53,6 +53,8 @@ mod find;
 mod judged;
 mod reach;
 
+use std::iter;
+
 use futures::StreamExt;
 
 use self::{
@@ -127,7 +129,8 @@ pub async fn sweep_before(
         }
         // Nothing was put. The run goes on: it may be the one that makes what all tables weigh less.
         Err(error @ LogError::TooLarge(_)) => {
-            return Ok((base, Swept { failures: vec![error.into()], ..Swept::default() }));
+            let failures = iter::once(error.into()).chain(doomed.failures).collect();
+            return Ok((base, Swept { failures, ..Swept::default() }));
         }
         Err(error) => return Err(error),
     };
@@ -153,7 +156,8 @@ async fn remove(bucket: &Bucket, doomed: Doomed, newest: &Commit, still_ours: &i
         return Swept { failures: failures.into_iter().chain(not_listed).collect(), ..Swept::default() };
     }
     if has_notes && !files.is_empty() && !still_ours().await {
-        return Swept { failures: vec![SweepError::NotOurs], ..Swept::default() };
+        let failures = iter::once(SweepError::NotOurs).chain(not_listed).collect();
+        return Swept { failures, ..Swept::default() };
     }
     let mut swept = remove_files(bucket, files).await;
     // How far it came is not noted then: what could not be listed is for a later sweep.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use object_store::aws::AwsCredential;
+
 use crate::bucket::{answer::Answer, cause::Cause};
 
 /// Credentials that cannot be had or are not accepted, by who can act.
@@ -140,6 +142,15 @@ impl IdentityError {
                 "check the network and, where one is set, `sts_endpoint` or `endpoint`; then run again".to_owned()
             }
         })
+    }
+
+    /// Whether it says that a session has ended which these are of. AWS says so; others say that they do not know its key.
+    pub(in crate::bucket) fn ends(&self, used: &AwsCredential) -> bool {
+        match self {
+            Self::Expired { .. } => true,
+            Self::Refused { .. } => used.token.is_some(),
+            _ => false,
+        }
     }
 
     /// What an answer says about our credentials, if it is about them.

@@ -1,8 +1,8 @@
 //! The files of a folder, however deep, without following a link.
 //!
 //! A link would lead out of the bucket, or round in a circle. What this user may not look into has another user made, and is
-//! passed over as links are; but for the folder that was asked for, which would seem to be empty. One entry is looked at after the other, so whoever walks on a
-//! thread of its own can stop at any of them.
+//! passed over as links are; but for the folder that was asked for, which would seem to be empty. One entry is looked at after
+//! the other, so whoever walks on a thread of its own can stop at any of them.
 
 use std::{
     fs::{DirEntry, Metadata, ReadDir},
@@ -42,15 +42,8 @@ pub(super) struct Walk {
 impl Walk {
     /// Through all that lies in a folder of the bucket. In one that is not there, or behind a link, nothing lies.
     pub(super) fn through(root: &Path, folder: &str, strange: &Arc<Strange>) -> Self {
-        let folders = match beneath::link_on_the_way(root, folder) {
-            Some(link) => {
-                tell_of_link(strange, &link);
-                Vec::new()
-            }
-            None => vec![folder.to_owned()],
-        };
-        let asked = folder.to_owned();
-        Self { root: root.to_owned(), asked, deep: true, reading: None, folders, strange: Arc::clone(strange) }
+        let (root, asked, folders) = (root.to_owned(), folder.to_owned(), vec![folder.to_owned()]);
+        Self { root, asked, deep: true, reading: None, folders, strange: Arc::clone(strange) }
     }
 
     /// Through what lies in a folder itself.
@@ -58,8 +51,12 @@ impl Walk {
         Self { deep: false, ..Self::through(root, folder, strange) }
     }
 
-    /// Opens the next folder.
+    /// Opens the next folder, unless a link leads there by now.
     fn open(&mut self, folder: &str) -> io::Result<()> {
+        if let Some(link) = beneath::link_on_the_way(&self.root, folder) {
+            tell_of_link(&self.strange, &link);
+            return Ok(());
+        }
         match std::fs::read_dir(self.root.join(folder)) {
             Ok(entries) => self.reading = Some(entries),
             // It is gone, or no folder any more.

@@ -85,11 +85,8 @@ fn without_credentials(error: IdentityError) -> HttpError {
     HttpError::new(HttpErrorKind::Unknown, error)
 }
 
-/// Whether S3 refused a request because the session has ended. AWS says so; others say that they do not know its key.
+/// Whether S3 refused a request because the session has ended.
 fn has_ended(error: &HttpError, credential: &AwsCredential) -> bool {
-    match Answer::within(error).and_then(|answer| IdentityError::of_answer("S3", answer)) {
-        Some(IdentityError::Expired { .. }) => true,
-        Some(IdentityError::Refused { .. }) => credential.token.is_some(),
-        _ => false,
-    }
+    let identity = Answer::within(error).and_then(|answer| IdentityError::of_answer("S3", answer));
+    identity.is_some_and(|error| error.ends(credential))
 }
