@@ -2,7 +2,10 @@ mod size;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -233,4 +236,37 @@ async fn what_another_version_or_nobody_wrote_is_told_with_its_key() {
     bucket.put(&numbered::key("_sluice/commits", 2), Bytes::from_static(b"{")).await.unwrap();
     let error = log.latest().await.unwrap_err();
     insta::assert_snapshot!(error, @"commit `_sluice/commits/00000000000000000002.json` in `memory://` is damaged");
+}
+
+/// Commit 2, of another pipeline, lists what the first, which has expired, has made of this pipeline's table.
+async fn after_an_expired_first(bucket: &Bucket) -> CommitLog {
+    let log = CommitLog::of(bucket);
+    let first = log.commit(None, change(&run(1), &["contacts"])).await.unwrap();
+    log.commit(Some(&first), by("sales", change(&run(2), &["deals"]))).await.unwrap();
+    bucket.delete(&numbered::key(&key::commits(), 1)).await.unwrap();
+    log
+}
+
+#[tokio::test]
+async fn a_fence_below_what_lists_tables_of_its_pipeline_does_not_count() {
+    let log = after_an_expired_first(&Bucket::memory()).await;
+    let fenced = log.commit(None, change(&run(3), &[])).await;
+    assert!(matches!(fenced, Err(LogError::Outlived { base: 0 })), "{fenced:?}");
+    // Of a pipeline that has no table there it says nothing that is not so.
+    let log = after_an_expired_first(&Bucket::memory()).await;
+    assert_eq!(log.commit(None, by("third", change(&run(3), &[]))).await.unwrap().number, 1);
+}
+
+#[tokio::test]
+async fn a_look_that_fails_after_the_entry_was_made_does_not_say_that_it_was_not() {
+    let is_struck = Arc::new(AtomicBool::new(false));
+    let strikes = Arc::clone(&is_struck);
+    let (bucket, _) = failing(move |call, _, _| match call {
+        Call::Get if strikes.load(Ordering::SeqCst) => Fault::Denied,
+        _ => Fault::None,
+    });
+    let log = after_an_expired_first(&bucket).await;
+    is_struck.store(true, Ordering::SeqCst);
+    let error = log.commit(None, change(&run(3), &["contacts"])).await.unwrap_err();
+    assert!(matches!(error, LogError::Unconfirmed { number: 1, .. }) && error.may_have_been_made(), "{error:?}");
 }
