@@ -288,7 +288,7 @@ async fn account_of(
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
         },
         sensitive: false,
-        marking: Marking::none(),
+        marking: Marking::new(|_, _| {}),
         events,
     });
     (running, source.unwrap())

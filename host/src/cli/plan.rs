@@ -129,7 +129,7 @@ fn stream_text(stream: &StreamPlan) -> Page {
     if !stream.withheld.is_empty() {
         page.line(format!("  never requested, since HubSpot marks them sensitive: {}", list(stream.withheld.iter())));
     }
-    let not_accepted = list(stream.not_accepted.iter().filter(|field| !field.marks.is_empty()));
+    let not_accepted = list(stream.not_accepted());
     if !not_accepted.is_empty() {
         page.line(format!("  left out, since the sink does not accept their marks: {not_accepted}"));
     }
@@ -287,7 +287,7 @@ fn stream_json(stream: &StreamPlan) -> Value {
         "object_type_id": stream.stream.kind.type_id(),
         "requested": names(stream.requested()),
         "withheld": names(stream.withheld.iter()),
-        "not_accepted": names(stream.not_accepted.iter()),
+        "not_accepted": names(stream.not_accepted()),
         "steps": steps,
         "tables": tables.collect::<Vec<_>>(),
     })

@@ -108,6 +108,11 @@ impl Field {
     pub fn is_key(&self) -> bool {
         self.attributes.get(attribute::KEY).is_some_and(|value| value == "true")
     }
+
+    /// Whether the column holds what is said of properties that carry marks.
+    pub fn is_of_marked(&self) -> bool {
+        self.attributes.contains_key(attribute::OF_MARKED)
+    }
 }
 
 /// The name of the column that holds the unparsable values of a property column.

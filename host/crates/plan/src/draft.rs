@@ -27,7 +27,7 @@ pub struct StreamDraft {
     pub(super) attributes: Attributes,
     pub(super) withheld: Vec<Field>,
     pub(super) left_out: Vec<Field>,
-    pub(super) not_accepted: Vec<Field>,
+    pub(super) of_marked: Vec<Field>,
     pub(super) name: String,
     pub(super) stages: Vec<Stage>,
     pub(super) steps: Vec<Step>,
@@ -42,7 +42,7 @@ impl StreamDraft {
     /// The columns that a glob could mean: all the source has, those that are not requested included.
     pub(super) fn known_columns(&self) -> impl Iterator<Item = &Field> {
         let requested = self.stages.first().into_iter().flat_map(|stage| stage.columns.iter());
-        requested.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out).chain(&self.not_accepted)
+        requested.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out).chain(&self.of_marked)
     }
 
     /// What the next plugin is shown: every column but the host's own.
@@ -130,7 +130,7 @@ impl StreamDraft {
             attributes: self.attributes,
             withheld: self.withheld,
             left_out: self.left_out,
-            not_accepted: self.not_accepted,
+            of_marked: self.of_marked,
             stages: self.stages,
             steps: self.steps,
         };

@@ -104,6 +104,10 @@ fn cannot_be_judged(stream: &StreamInfo, steps: &[Step], properties: &[String], 
     let records = records(stream);
     let chooses = steps.iter().find(|step| step.outline.selects.is_some());
     let what = match chooses {
+        // By which, such a plugin is not let say.
+        Some(step) if !step.transform.attachment_marks().is_empty() => {
+            format!("transform `{}` chooses rows by a property", step.transform.name)
+        }
         Some(step) => format!("transform `{}` chooses rows by `{other}`", step.transform.name),
         None => format!("what a version is known by is computed from `{other}`"),
     };

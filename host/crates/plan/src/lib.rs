@@ -87,8 +87,9 @@ pub struct StreamPlan {
     pub withheld: Vec<Field>,
     /// Columns that are not requested because the file leaves them out.
     pub left_out: Vec<Field>,
-    /// Columns of what is said of marked properties that are not requested because the sink does not accept their marks.
-    pub not_accepted: Vec<Field>,
+    /// Columns of what is said of marked properties that are not requested: no property is marked, or the sink does not accept
+    /// their marks.
+    pub(crate) of_marked: Vec<Field>,
     /// The columns before the first step, after each step; of the last, the tables are made.
     pub stages: Vec<Stage>,
     /// The transforms that apply, in order.
@@ -120,10 +121,15 @@ impl StreamPlan {
         self.stages.first().into_iter().flat_map(Stage::needed).map(|column| &column.field)
     }
 
+    /// Columns that are not requested because the sink does not accept their marks.
+    pub fn not_accepted(&self) -> impl Iterator<Item = &Field> {
+        self.of_marked.iter().filter(|field| !field.marks.is_empty())
+    }
+
     /// All columns of the source, with the marks they have there.
     pub fn in_source(&self) -> impl Iterator<Item = &Field> {
         let first = self.stages.first().into_iter().flat_map(|stage| stage.columns.iter());
-        first.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out).chain(&self.not_accepted)
+        first.map(|column| &column.field).chain(&self.withheld).chain(&self.left_out).chain(&self.of_marked)
     }
 
     /// The columns after the last step, in order.

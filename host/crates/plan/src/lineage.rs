@@ -222,15 +222,15 @@ impl Stage {
 
 impl Step {
     /// The columns of the stage before that the choice of its rows depends on.
-    fn chooses_by(&self) -> BTreeSet<usize> {
-        self.outline.selects.into_iter().flat_map(|group| self.reads[group].iter().copied()).collect()
+    fn chooses_by(&self) -> &[usize] {
+        self.outline.selects.map_or(&[], |group| &self.reads[group])
     }
 
     /// Those that it is said to depend on. Which they are is the plugin's word, so that of one with marked attachments is said
     /// to choose by all that it reads.
-    pub(super) fn is_said_to_choose_by(&self) -> BTreeSet<usize> {
+    fn is_said_to_choose_by(&self) -> BTreeSet<usize> {
         if self.outline.selects.is_none() || self.transform.attachment_marks().is_empty() {
-            return self.chooses_by();
+            return self.chooses_by().iter().copied().collect();
         }
         self.reads.iter().flatten().copied().collect()
     }
@@ -244,7 +244,7 @@ pub(super) fn needed(stages: &[Stage], steps: &[Step], last: Vec<bool>, by_said:
         let after = all.last().into_iter().flatten().zip(&stages[index + 1].columns);
         let mut before = vec![false; stages[index].columns.len()];
         let mut groups = vec![false; step.reads.len()];
-        let by = if by_said { step.is_said_to_choose_by() } else { step.chooses_by() };
+        let by = if by_said { step.is_said_to_choose_by() } else { step.chooses_by().iter().copied().collect() };
         for read in by {
             before[read] = true;
         }
@@ -344,8 +344,7 @@ impl StreamPlan {
         if made.outline.selects.is_none() {
             return Marks::new();
         }
-        let by: Vec<usize> = made.chooses_by().into_iter().collect();
-        let mut marks = self.stages[step].marks_of(&by);
+        let mut marks = self.stages[step].marks_of(made.chooses_by());
         marks.add(&made.transform.attachment_marks());
         marks
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sluice_model::{
     problem::Problem,
-    schema::{Field, Mark, Marks, Schema, attribute},
+    schema::{Field, Mark, Marks, Schema},
     stream::StreamInfo,
 };
 
@@ -57,15 +57,15 @@ impl Planner {
         let (withheld, mut fields): (Vec<Field>, Vec<Field>) = schema.fields.into_iter().partition(withholds);
         self.rules.add_marks(&stream, &mut fields);
         let of_properties = self.rules.marks_of_properties();
-        fields.iter_mut().filter(|field| is_of_marked(field)).for_each(|field| field.marks.add(&of_properties));
+        fields.iter_mut().filter(|field| field.is_of_marked()).for_each(|field| field.marks.add(&of_properties));
         let reads = |field: &Field| field.is_key() || self.rules.reads(&stream, field);
         let (fields, left_out): (Vec<Field>, Vec<Field>) = fields.into_iter().partition(reads);
-        let (fields, not_accepted) = fields.into_iter().partition(|field| self.is_wanted(&stream, field));
+        let (fields, of_marked) = fields.into_iter().partition(|field| self.is_wanted(&stream, field));
         StreamDraft {
             attributes: schema.attributes,
             withheld,
             left_out,
-            not_accepted,
+            of_marked,
             name: schema.name,
             stages: vec![Stage::of_source(fields)],
             steps: Vec::new(),
@@ -73,12 +73,12 @@ impl Planner {
         }
     }
 
-    /// Whether a column is wanted, unless it is one of what is said of marked properties. Such a column carries the marks of all
-    /// of them, and who reads what is said of the others need not leave it out by name: it is read where the sink accepts all
+    /// Whether a column is wanted: any is, but for those of what is said of marked properties. Such a column carries the marks of
+    /// all of them, and who reads what is said of the others need not leave it out by name: it is read where the sink accepts all
     /// its marks, or a transform is trusted to clear some, and then judged by the guard, as any column.
     fn is_wanted(&self, stream: &StreamInfo, field: &Field) -> bool {
         let mut clears = self.transforms.iter().filter(|it| it.takes(stream)).flat_map(|it| &it.clears);
-        !is_of_marked(field)
+        !field.is_of_marked()
             || (!field.marks.is_empty() && field.marks.is_subset(&self.accepts))
             || clears.any(|clears| clears.is_of(stream) && clears.column.column == field.name)
     }
@@ -105,10 +105,6 @@ impl Planner {
         problems.extend(plan.judge(unreadable));
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
-}
-
-fn is_of_marked(field: &Field) -> bool {
-    field.attributes.contains_key(attribute::OF_MARKED)
 }
 
 /// Whether HubSpot calls a column sensitive.

@@ -303,16 +303,16 @@ impl HubSpot {
         self.client.decoded(request, |body| json::read(body, most)).await
     }
 
-    /// The same, of definitions, which are kept: `size` is what they take beside their text.
+    /// The same, of definitions, of which this much is kept (`size`, given their text).
     async fn definitions<T: DeserializeOwned + Send>(
         &self,
         request: &crate::http::Request,
         most: usize,
-        size: impl Fn(&T) -> usize + Send + Sync,
+        size: impl Fn(&bytes::Bytes, &T) -> usize + Send + Sync,
     ) -> Result<T, HttpError> {
         let decode = |body: &bytes::Bytes| {
             let answer = json::read(body, most)?;
-            self.room.take(body.len() + size(&answer))?;
+            self.room.take(size(body, &answer))?;
             Ok(answer)
         };
         self.client.decoded(request, decode).await

@@ -2,7 +2,8 @@
 //!
 //! A page comes whole, and its values may be large: a hundred records of a page can be 64 MiB of text. What is delivered of it
 //! are parts that share its memory, each complete with the row that makes it [`BATCH_ROWS`] or [`BATCH_BYTES`]; a last one that
-//! is hardly anything goes with the one before. A row is never cut: one cell of 64 MiB is a batch of that size.
+//! is hardly anything goes with the one before. A row is never cut: one cell of 64 MiB makes a batch of that, and of
+//! what stood before it.
 
 use arrow_array::{RecordBatch, cast::AsArray};
 

@@ -147,7 +147,7 @@ impl Events {
         let first = self.of_record(id, MOST_OCCURRENCES, asks_for);
         let (mut request, mut seen, mut course) = (first.clone(), HashSet::new(), Course::default());
         loop {
-            let asked = Asked { id, most: MOST_OCCURRENCES as usize, ids, defined, seen: &seen };
+            let asked = Asked { id, ids, defined, seen: &seen };
             let page = self.hubspot.client.decoded(&request, |body| {
                 // Whoever panicked with it has ended the reading.
                 self.decoder.page(body, asked, &mut strands.lock().unwrap_or_else(PoisonError::into_inner))

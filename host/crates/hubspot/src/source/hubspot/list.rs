@@ -196,9 +196,9 @@ impl HubSpot {
         let mut all = Vec::new();
         let mut course = Course::default();
         let mut page = request.clone();
+        let size = |body: &bytes::Bytes, page: &api::ListPage<T>| body.len() + page.size();
         loop {
-            let answer: api::ListPage<T> =
-                self.definitions(&page, most, api::ListPage::size).await.map_err(ListError::Http)?;
+            let answer: api::ListPage<T> = self.definitions(&page, most, size).await.map_err(ListError::Http)?;
             let missing = answer.missing();
             if missing > 0 {
                 return Err(ListError::Incomplete { listed: answer.results.len() + missing, missing });

@@ -66,7 +66,7 @@ impl HubSpot {
                 "count": MOST_LISTS, "offset": offset, "processingTypes": [], "listIds": [], "additionalProperties": [],
             });
             let request = Request::post(&self.general, self.paths.lists(), &body);
-            let size = |page: &api::ListsPage| size_of_val(&*page.lists);
+            let size = |body: &bytes::Bytes, page: &api::ListsPage| body.len() + size_of_val(&*page.lists);
             let page = self.definitions(&request, MOST_LISTS, size).await.map_err(ListError::Http)?;
             let came = page.lists.len();
             lists.extend(page.lists);

@@ -1,6 +1,5 @@
 //! The pipeline file's own marks of columns, as far as a source must know them: which properties are marked decides in which
-//! columns stands what is said of them (`kinds/property_definitions`). What the sink makes of marks is no
-//! business of a source.
+//! columns stands what is said of them (`kinds/property_definitions`). What the sink makes of marks is no business of a source.
 
 use std::{fmt, sync::Arc};
 
@@ -16,11 +15,6 @@ impl Marking {
     /// The marks that this adds.
     pub fn new(mark: impl Fn(&StreamInfo, &mut [Field]) + Send + Sync + 'static) -> Self {
         Self(Arc::new(mark))
-    }
-
-    /// No marks.
-    pub fn none() -> Self {
-        Self::new(|_, _| {})
     }
 
     pub(super) fn mark(&self, stream: &StreamInfo, fields: &mut [Field]) {

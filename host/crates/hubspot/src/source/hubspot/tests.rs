@@ -46,7 +46,7 @@ fn settings(server: &Server) -> Settings {
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
         },
         sensitive: false,
-        marking: Marking::none(),
+        marking: Marking::new(|_, _| {}),
         events: None,
     }
 }
@@ -255,10 +255,9 @@ async fn what_is_said_of_marked_properties_stands_in_columns_of_its_own() {
     ] {
         let hubspot = HubSpot::new(&Settings { sensitive, marking: marking.clone(), ..settings(&server) }).unwrap();
         let schema = hubspot.schema(&stream).await.unwrap();
-        let is_of_marked = |field: &&Field| field.attributes.contains_key(attribute::OF_MARKED);
-        assert_eq!(schema.fields.iter().filter(is_of_marked).count(), 4);
+        assert_eq!(schema.fields.iter().filter(|field| field.is_of_marked()).count(), 4);
         for field in &schema.fields {
-            let expected = if is_of_marked(&field) { &marks[..] } else { &[] };
+            let expected = if field.is_of_marked() { &marks[..] } else { &[] };
             assert_eq!(field.marks.iter().map(Mark::as_str).collect::<Vec<_>>(), expected, "{}", field.name);
         }
         let request = one_reader(stream.clone(), schema.fields.clone());

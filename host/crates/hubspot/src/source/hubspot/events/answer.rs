@@ -136,8 +136,6 @@ pub(super) struct Decoder {
 pub(super) struct Asked<'a> {
     /// The record.
     pub(super) id: &'a str,
-    /// Occurrences that a page may have.
-    pub(super) most: usize,
     /// All records that are asked for.
     pub(super) ids: &'a Ids,
     /// The properties that something names.
@@ -169,7 +167,7 @@ impl Decoder {
         asked: Asked<'_>,
         strands: &mut Strands<'_, Role>,
     ) -> Result<Page, Undecodable> {
-        let body = json::judged(body, asked.most)?;
+        let body = json::judged(body, super::MOST_OCCURRENCES as usize)?;
         let wire: Wire<'_> = serde_json::from_slice(&body)?;
         let ids = wire.results.iter().map(|wired| raw::wanted_id(wired.id, "id")).collect::<Result<Vec<_>, _>>()?;
         let mut page = Page {

@@ -169,7 +169,11 @@ impl HubSpot {
     async fn sample(&self, full_name: &str) -> Result<Vec<String>, SourceError> {
         let request = self.get(self.paths.occurrences());
         let request = request.parameter("eventType", full_name).parameter("limit", SAMPLE.to_string());
-        let size = |sample: &Sample| sample.results.iter().map(|it| it.properties.0.len() * size_of::<String>()).sum();
+        // Of the occurrences nothing is kept but the names.
+        let size = |_: &bytes::Bytes, sample: &Sample| {
+            let names: BTreeSet<&String> = sample.results.iter().flat_map(|it| &it.properties.0).collect();
+            names.into_iter().map(|name| name.len() + size_of::<String>()).sum()
+        };
         match self.definitions(&request, SAMPLE, size).await {
             Ok(Sample { results }) => {
                 let names: BTreeSet<String> = results.into_iter().flat_map(|it| it.properties.0).collect();

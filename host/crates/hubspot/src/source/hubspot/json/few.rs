@@ -8,7 +8,7 @@ use serde::{
 };
 
 /// A list of no more than `MOST` elements.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::source::hubspot) struct FewIn<const MOST: usize, T>(pub(in crate::source::hubspot) Vec<T>);
 
 /// A map of no more than `MOST` members. Of one that comes again the last stands.

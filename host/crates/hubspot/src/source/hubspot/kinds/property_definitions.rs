@@ -68,7 +68,7 @@ impl Definitions for PropertyDefinitions {
             let properties = listed.as_ref().as_ref().into_iter().flatten();
             properties.for_each(|property| marks.add(&sensitivity::marks(property)));
         }
-        fields.iter_mut().filter(|field| is_of_marked(field)).for_each(|field| field.marks.add(&marks));
+        fields.iter_mut().filter(|field| field.is_of_marked()).for_each(|field| field.marks.add(&marks));
         Ok(())
     }
 
@@ -102,10 +102,6 @@ impl Definitions for PropertyDefinitions {
 /// A column of what is said of properties that carry marks.
 fn of_marked(name: &str) -> Field {
     text(name).with(attribute::OF_MARKED, "true")
-}
-
-fn is_of_marked(field: &Field) -> bool {
-    field.attributes.contains_key(attribute::OF_MARKED)
 }
 
 /// The names of those of these properties that have a column with a mark.
